@@ -1,0 +1,1 @@
+"""Project: the module graph and the resolution of names and types across files."""

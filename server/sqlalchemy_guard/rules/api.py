@@ -1,0 +1,190 @@
+"""The whole vocabulary of somebody who writes a rule: Rule, Violation, Fix, Applicability, Severity.
+
+A rule module holds a docstring (its documentation, executed by a test), `rule = Rule(...)`, a check decorated with
+`@rule.on(FactType)` and, where the rule has one, a fix decorated with `@rule.fix`. This module must never know a rule.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.text.edit import Edit
+
+
+class Severity(Enum):
+    """How bad it is; the words are those of the configuration file."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
+    HINT = "hint"
+
+
+class Applicability(IntEnum):
+    """How far a fix may be trusted. SAFE: same SQL, same values, comments kept. UNSAFE: may change behaviour or schema,
+    the title says how. DISPLAY: shown to be read, may not even parse."""
+
+    DISPLAY = 1
+    UNSAFE = 2
+    SAFE = 3
+
+
+class Span(NamedTuple):
+    """A range of a file: absolute 0-based lines, columns in code points, end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Related(NamedTuple):
+    """Another place that explains a violation. `path` is the file's id in the workspace (absolute path or URI)."""
+
+    path: str
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that mend a violation.
+
+    Attributes:
+        title: What the fix does, in the imperative, as a code action shows it.
+        applicability: How far it may be trusted.
+        edits: For each file id the edits, offsets in code points of the text that was analysed.
+    """
+
+    title: str
+    applicability: Applicability
+    edits: Mapping[str, tuple[Edit, ...]]
+
+
+@dataclass(slots=True)
+class Violation:
+    """One broken guideline at one place of one file.
+
+    Attributes:
+        rule: The rule that was broken.
+        message: What is wrong, why, and what to do, in one sentence or two.
+        span: Where. The absolute place at the time of the last check; see `check.FileReport`.
+        applicability: Of the fix that `Rule.make_fix` will give, None when there is none.
+        related: Other places that explain it.
+        subject: What the check hands to the fix; opaque to everybody else.
+    """
+
+    rule: Rule
+    message: str
+    span: Span
+    applicability: Applicability | None = None
+    related: tuple[Related, ...] = ()
+    subject: Any = None
+    severity: Severity = Severity.WARNING
+
+
+class RuleError(Exception):
+    """A rule module is not of the form that this page describes; the message names the file and what to mend."""
+
+
+Check = Callable[["Context", Any], Iterable[Violation]]
+MakeFix = Callable[["Context", Violation], "Fix | None"]
+
+SECTIONS: Mapping[str, str] = {
+    "tool": "The tool itself",
+    "engine": "Engine and session setup",
+    "models": "ORM models",
+    "querying": "Querying",
+    "transactions": "Transactions",
+    "migrations": "Migrations",
+}
+
+_HEADING = re.compile(r"^## (?P<title>.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(eq=False)
+class Rule:
+    """A rule: its metadata, what it subscribes to and, through its module's docstring, its documentation.
+
+    Args:
+        code: `SAG` and three digits.
+        severity: The default severity.
+        fix: The best applicability that a fix of this rule can have, None when no fix exists.
+        default: Whether the rule is on without being selected.
+    """
+
+    code: str
+    severity: Severity
+    fix_applicability: Applicability | None
+    default: bool = True
+    module: str = field(init=False)
+    checks: list[tuple[type, Check]] = field(init=False, default_factory=list)
+    _make_fix: MakeFix | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_globals.get("__name__") in (__name__, "dataclasses"):
+            frame = frame.f_back
+        self.module = frame.f_globals["__name__"] if frame is not None else ""
+        if not re.fullmatch(r"SAG\d{3}", self.code):
+            raise RuleError(f"{self.module}: the code {self.code!r} is not SAG and three digits")
+
+    @property
+    def name(self) -> str:
+        """The bad pattern in kebab case: the module's name."""
+        return self.module.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def section(self) -> str:
+        """The folder the rule lives in: a key of `SECTIONS`."""
+        return self.module.split(".")[-2]
+
+    @cached_property
+    def explanation(self) -> str:
+        """The documentation in Markdown; a short sentence instead where docstrings are stripped (`python -OO`)."""
+        doc = sys.modules[self.module].__doc__
+        return inspect.cleandoc(doc) if doc else f"{self.code} {self.name} (documentation was stripped)"
+
+    @property
+    def summary(self) -> str:
+        """The documentation's first line."""
+        return self.explanation.partition("\n")[0]
+
+    def sections(self) -> dict[str, str]:
+        """The documentation by its `##` headings."""
+        parts = _HEADING.split(self.explanation)
+        return {title: body.strip() for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+    @property
+    def url(self) -> str:
+        """Where the documentation is published."""
+        return f"https://sqlalchemy-guard.readthedocs.io/rules/{self.name}"
+
+    def on(self, *facts: type) -> Callable[[Check], Check]:
+        """Subscribe a check to facts: it is called once for each fact of these types."""
+
+        def register(check: Check) -> Check:
+            self.checks.extend((fact, check) for fact in facts)
+            return check
+
+        return register
+
+    def fix(self, make: MakeFix) -> MakeFix:
+        """Register the function that computes a violation's fix, called only when somebody wants the edits."""
+        if self.fix_applicability is None:
+            raise RuleError(f"{self.module}: declares no fix but registers one")
+        self._make_fix = make
+        return make
+
+    def make_fix(self, context: Context, violation: Violation) -> Fix | None:
+        """The fix of a violation of this rule, or None."""
+        return self._make_fix(context, violation) if self._make_fix and violation.applicability else None

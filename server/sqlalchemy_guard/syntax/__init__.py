@@ -1,0 +1,1 @@
+"""Syntax: a document as an error-tolerant, incrementally kept tree. Never raises on any text."""
