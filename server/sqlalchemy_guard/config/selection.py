@@ -1,23 +1,26 @@
 """Which rules hold for which file, and which paths a pattern means.
 
-A selector is a code, the beginning of a code, a rule's name, or `ALL`. Of two selectors the more specific one wins, and
-`ignore` wins a tie. This module must never do I/O nor know a rule.
+A selector is a code, the beginning of a code, a rule's name, or `ALL`. Of two selectors the more specific one
+wins, and `ignore` wins a tie. This module must never do I/O nor know a rule.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.config.settings import ConfigProblem, KeyPath, RuleLike, Selection, Settings, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _CODE_LENGTH = len("SAG000")
 
 
 def specificity(selector: str, rule: RuleLike) -> int:
-    """How exactly a selector names a rule: -1 not at all, 0 for `ALL`, else the number of characters of the code."""
+    """How exactly a selector names a rule: -1 not at all, 0 for `ALL`, else how much of its code."""
     plain = selector.strip()
     if plain.lower() == rule.name:
         return _CODE_LENGTH
@@ -70,18 +73,16 @@ def ignored_in_file(settings: Settings, path: str) -> Iterator[str]:
 
 
 def severity_of(settings: Settings, rule: RuleLike) -> str | None:
-    """The severity that the settings give a rule, None when they say nothing. One of `settings.SEVERITIES`."""
+    """The severity that the settings give a rule, None when they say nothing."""
     ranked = [(specificity(selector, rule), severity) for selector, severity in settings.severity.items()]
     best = max(ranked, key=lambda item: item[0], default=(-1, ""))
     return best[1] if best[0] >= 0 else None
 
 
-def is_excluded(settings: Settings, path: str) -> bool:
-    """Whether `exclude` or `extend-exclude` names a file or folder, or a folder it lies in."""
-    return any(
-        path_matches(pattern, settings.root, path)
-        for pattern in (*settings.exclude, *settings.extend_exclude)
-    )
+def is_excluded(settings: Settings, path: str, *, ancestors: bool = True) -> bool:
+    """Whether the excludes name a path or, unless `ancestors` is false, a folder it lies in."""
+    patterns = (*settings.exclude, *settings.extend_exclude)
+    return any(path_matches(pattern, settings.root, path, ancestors=ancestors) for pattern in patterns)
 
 
 @lru_cache(maxsize=512)
@@ -89,8 +90,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(pattern))
 
 
-def path_matches(pattern: str, root: str, path: str) -> bool:
-    """Whether a glob names a path or a folder it lies in, by its last part, by its path from `root`, or absolutely.
+def path_matches(pattern: str, root: str, path: str, *, ancestors: bool = True) -> bool:
+    """Whether a glob names a path or a folder it lies in: by its last part, from `root`, or absolutely.
 
     `*` also crosses folder separators, as in Ruff's patterns. Folders above `root` are not looked at.
     """
@@ -104,7 +105,7 @@ def path_matches(pattern: str, root: str, path: str) -> bool:
     start = whole[: len(whole) - len(relative)]
     match = _compiled(glob).match
     parts = relative.split("/")
-    for count in range(len(parts), 0, -1):
+    for count in range(len(parts), 0 if ancestors else len(parts) - 1, -1):
         below = "/".join(parts[:count])
         if match(parts[count - 1]) or match(below) or match("/" + below) or match(start + below):
             return True

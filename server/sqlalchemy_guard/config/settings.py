@@ -1,7 +1,8 @@
 """The settings as one frozen dataclass, and how they are read from a mapping.
 
-The dataclass is the only list of options: the JSON schema, the documentation and the editors' settings are generated
-from it. This module must never do I/O, and must never fail on what a user wrote: a bad key is reported and skipped.
+The dataclass is the only list of options: the JSON schema, the documentation and the editors' settings are
+generated from it. This module must never do I/O, and never fail on what a user wrote: a bad key is reported
+and skipped.
 """
 
 from __future__ import annotations
@@ -68,12 +69,14 @@ def _option(
     kind: str, help: str, default: Any, *, choices: tuple[str, ...] = (), minimum: int = 0, maximum: int = 0
 ) -> Any:
     metadata = {"kind": kind, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
+    if default is _EMPTY:
+        return field(default_factory=lambda: _EMPTY, metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force for a file. Fields with metadata are the options a user may write, in kebab case."""
+    """The settings in force for a file. Fields with metadata are the options a user may write."""
 
     select: tuple[str, ...] | None = _option(
         "selectors",
@@ -101,7 +104,8 @@ class Settings:
     )
     line_length: int = _option(
         "integer",
-        "Length of lines that fixes keep to. Unset: that of `[tool.ruff]` or `[tool.black]` in the same file, else 88.",
+        "Length of lines that fixes keep to. "
+        "Unset: that of `[tool.ruff]` or `[tool.black]` in the same file, else 88.",
         DEFAULT_LINE_LENGTH,
         minimum=1,
         maximum=1000,
@@ -138,10 +142,10 @@ class Settings:
         choices=("onType", "onSave"),
     )
     root: str = ""
-    """Folder that relative patterns and `src` start from: that of the configuration file; "" when there is none."""
+    """Folder that relative patterns and `src` start from: that of the configuration file."""
     overlays: tuple[Selection, ...] = ()
     """Selections of the editor and the command line, laid over the file's."""
-    origins: Mapping[str, str] = _EMPTY
+    origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Where each option that is set came from, by its kebab-case name."""
 
     def source_roots(self) -> tuple[str, ...]:
@@ -160,7 +164,7 @@ class Settings:
 
 
 def options() -> Mapping[str, dataclasses.Field[Any]]:
-    """The options a user may write: kebab-case name -> dataclass field, with `kind`, `help`, `choices` in its metadata."""
+    """The options a user may write, by kebab-case name; the metadata has `kind`, `help`, `choices`."""
     return _OPTIONS
 
 
@@ -207,7 +211,7 @@ def parse_settings(
 def parse_document(
     document: Mapping[str, Any], source: str, root: str = ""
 ) -> tuple[Settings, list[ConfigProblem]] | None:
-    """Settings from a whole TOML document: a `pyproject.toml` when the source is called so, else a file of our own.
+    """Settings from a whole TOML document: a `pyproject.toml` when it is called so, else a file of our own.
 
     Returns:
         None when a `pyproject.toml` has no table of ours.
@@ -328,7 +332,8 @@ def overlay(
 ) -> tuple[Settings, list[ConfigProblem]]:
     """The settings with those of an editor or a command line laid over them.
 
-    A selection laid over replaces the one below when it has `select`, else it adds to it; everything else replaces.
+    A selection laid over replaces the one below when it has `select`, else it adds to it; everything else
+    replaces.
     """
     problems: list[ConfigProblem] = []
     values = parse_values(mapping, source, (), problems)

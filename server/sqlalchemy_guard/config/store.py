@@ -1,19 +1,21 @@
 """`SettingsStore`: the settings in force for each file, from the nearest configuration file upward.
 
-The nearest `sqlalchemy-guard.toml`, `.sqlalchemy-guard.toml` or `pyproject.toml` with our table wins whole; then come the
-mappings of the editor for the folder, then that of the command line. This module must never read the disk itself: a
-`Reader` is handed in.
+The nearest `sqlalchemy-guard.toml`, `.sqlalchemy-guard.toml` or `pyproject.toml` with our table wins whole;
+then come the mappings of the editor for the folder, then that of the command line. This module must never
+read the disk itself: a `Reader` is handed in.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sqlalchemy_guard.config.settings import ConfigProblem, Settings, overlay, parse_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE_NAMES = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml")
 
@@ -108,7 +110,7 @@ class SettingsStore:
         return overlay(Settings(), plain, "editor")[1]
 
     def invalidate(self, path: str | None = None) -> bool:
-        """Forget what was read from a configuration file (None: from all), which was created, changed or deleted.
+        """Forget a configuration file (None: all) that was created, changed or deleted.
 
         Returns:
             Whether settings may have changed; False for a path that is no configuration file.
@@ -133,7 +135,7 @@ class SettingsStore:
         return overlay(settings, self._overrides, "command line")[0]
 
     def _root(self, folder: str) -> str:
-        """Without a configuration file patterns start from the workspace folder, else from the file's folder."""
+        """Without a configuration file patterns start from the workspace folder, else the file's."""
         owners = [o for o in self._folders if o and (folder == o or folder.startswith((o + "/", o + "\\")))]
         return max(owners, key=len, default=folder)
 
