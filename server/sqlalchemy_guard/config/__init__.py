@@ -1,5 +1,7 @@
 """Settings: one frozen dataclass, parsed from mappings, selected by the nearest file. Must never do I/O."""
 
+from sqlalchemy_guard.config.locate import Position, locate, locate_offsets
+from sqlalchemy_guard.config.schema import json_schema
 from sqlalchemy_guard.config.selection import (
     is_excluded,
     names_a_rule,
@@ -24,9 +26,13 @@ __all__ = [
     "FILE_NAMES",
     "ConfigFile",
     "ConfigProblem",
+    "Position",
     "Settings",
     "SettingsStore",
     "is_excluded",
+    "json_schema",
+    "locate",
+    "locate_offsets",
     "names_a_rule",
     "options",
     "parse_document",

@@ -174,7 +174,7 @@ class SettingsStore:
         root = _parent(path) or ""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             # A broken pyproject.toml is another tool's business unless it speaks of us.
             ours = not path.endswith("pyproject.toml") or "tool.sqlalchemy-guard" in text
             problem = ConfigProblem(path, (), f"This file is not valid TOML: {error}", None, True)

@@ -159,7 +159,7 @@ class Vfs:
         """The file ids of Python files: those named, and those in the folders named.
 
         A file that is named is always taken. In folders, `exclude` and ignore files of Git hold. Each real
-        file comes once, by its real path where that is among the folders. Files come in the order of their names.
+        file comes once, by its real path where that is among the folders. Files come in order of their names.
         """
         from sqlalchemy_guard.vfs.walk import discover
 
