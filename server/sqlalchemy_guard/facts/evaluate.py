@@ -17,6 +17,7 @@ from sqlalchemy_guard.facts.declarations import (
     ClassFacts,
     Frame,
     FunctionFacts,
+    ItemSet,
     Parameter,
 )
 from sqlalchemy_guard.facts.values import (
@@ -77,6 +78,7 @@ class BlockResult:
     stars: list[Ref] = field(default_factory=list)
     attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
     calls: list[CallFact] = field(default_factory=list)
+    item_sets: list[ItemSet] = field(default_factory=list)
     returned: list[Value] = field(default_factory=list)
     yielded: list[Value] = field(default_factory=list)
     deferred: list[Deferred] = field(default_factory=list)
@@ -517,7 +519,10 @@ class Evaluator:
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Collected("list", Element(value)))
         elif isinstance(target, ast.Subscript):
-            self.value(target)
+            base, key = self.value(target.value), self.value(target.slice)
+            self.result.item_sets.append(
+                ItemSet(base, key, value, self.statement, self.chunk, self.scope.function)
+            )
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         starred = next((i for i, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
@@ -804,6 +809,7 @@ def merge_notes(into: BlockResult, block: BlockResult) -> None:
     into.classes.extend(block.classes)
     into.attribute_sets.extend(block.attribute_sets)
     into.bindings.extend(block.bindings)
+    into.item_sets.extend(block.item_sets)
 
 
 def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:
@@ -875,6 +881,7 @@ _REWOUND = (
     "stars",
     "attribute_sets",
     "calls",
+    "item_sets",
     "returned",
     "yielded",
     "deferred",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts
+from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
@@ -40,10 +40,11 @@ class Unit:
         calls: Every call in it, nested functions included, in source order of evaluation.
         functions: The functions defined in it.
         classes: The classes defined in it.
+        item_sets: Assignments to items in it.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("calls", "chunk", "classes", "functions", "kind", "report")
+    __slots__ = ("calls", "chunk", "classes", "functions", "item_sets", "kind", "report")
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -51,6 +52,7 @@ class Unit:
         self.calls: list[CallFact] = []
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
+        self.item_sets: list[ItemSet] = []
         self.report: Any = None
 
 
@@ -199,6 +201,7 @@ class FileFacts:
             function = head.deferred.facts
             unit.functions = [function, *total.functions]
             unit.classes = list(total.classes)
+            unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
             into.units.append(unit)
             _clear_stale(chunk)
@@ -240,6 +243,7 @@ class FileFacts:
             unit = Unit("leaf", chunk)
             unit.functions = result.functions
             unit.classes = result.classes
+            unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
             leaf = chunk.memo = _Leaf(result, unit)
         into.units.append(leaf.unit)
