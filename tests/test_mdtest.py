@@ -1,4 +1,4 @@
-"""The harness of the specifications is worth nothing if wrong specifications pass: these tests are about those that fail."""
+"""A harness that lets wrong specifications pass is worth nothing: these tests are about those that must fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ToyAnalysis:
-    """A linter of three rules: `bad` is a violation with a safe fix, `worse` one with an unsafe fix, `odd` one without."""
+    """A linter of three rules: `bad` has a safe fix, `worse` an unsafe one, `odd` none."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
@@ -25,8 +25,10 @@ class ToyAnalysis:
         found = []
         for number, line in enumerate(self.files[path].split("\n")):
             code = line.partition("#")[0]
-            for word in re.findall(r"\b(?:bad|worse|odd)\b", code):
-                found.append(Finding(f"{word}-name", f"the name `{word}` is frowned upon", number))
+            found.extend(
+                Finding(f"{word}-name", f"the name `{word}` is frowned upon", number)
+                for word in re.findall(r"\b(?:bad|worse|odd)\b", code)
+            )
         return found
 
     def fixed(self, *, unsafe: bool) -> dict[str, str]:
@@ -38,7 +40,9 @@ def failures(tmp_path: Path, text: str) -> list[str]:
     """All failures of a specification under the toy analysis."""
     path = tmp_path / "toy.md"
     path.write_text(text, encoding="utf-8")
-    return [failure for section in mdtest.parse(path) for failure in mdtest.run(section, ToyAnalysis, path.name)]
+    return [
+        failure for section in mdtest.parse(path) for failure in mdtest.run(section, ToyAnalysis, path.name)
+    ]
 
 
 def section(body: str) -> str:
@@ -95,7 +99,9 @@ def test_one_claim_with_a_message_leaves_the_other_violation_to_the_claim_withou
 
 def test_assertions_are_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "toy.md"
-    path.write_text(section(fence("# error: [bad-name]\nbad = 1  # kept  # error: [odd-name]\nend")), encoding="utf-8")
+    path.write_text(
+        section(fence("# error: [bad-name]\nbad = 1  # kept  # error: [odd-name]\nend")), encoding="utf-8"
+    )
     (only,) = mdtest.parse(path)
     assert only.files == {"example.py": "bad = 1  # kept\nend\n"}
 
@@ -180,7 +186,9 @@ def test_malformed_specifications_are_refused(tmp_path: Path, text: str, message
 
 def test_bless_rewrites_the_fixed_fences_and_nothing_else(tmp_path: Path) -> None:
     code = "Some prose.\n\n" + fence("bad = worse  # error: [bad-name] # error: [worse-name]\nbads = 1")
-    wrong = section(code + fence("wrong\nwrong", "py fixed") + "\nprose\n\n" + fence("", "py unsafe-fixed") + "\nend\n")
+    wrong = section(
+        code + fence("wrong\nwrong", "py fixed") + "\nprose\n\n" + fence("", "py unsafe-fixed") + "\nend\n"
+    )
     right = section(
         code + fence("good = worse\ngoods = 1", "py fixed") + "\nprose\n\n"
         + fence("good = fine\ngoods = 1", "py unsafe-fixed") + "\nend\n"

@@ -1,13 +1,13 @@
-"""Literate specifications: a Markdown file whose headings name tests and whose fences are the files of a small project.
+"""Literate specifications: Markdown whose headings name tests and whose fences are the files of a small project.
 
 - ` ```py ` is a Python file, called `example.py`, or what a line like `` `models.py`: `` before the fence says. Files
   without a name that follow in the same section are `example_2.py`, `example_3.py` and so on, of the same project.
 - ` ```toml ` is the configuration (`pyproject.toml` where it holds a `[tool.` table, else `sqlalchemy-guard.toml`). It
   holds for the section and the sections below it.
-- `# error: [rule-name]` or `# error: [rule-name] "part of the message"` says that the line has a violation; on a line of
-  its own it speaks of the next line. Violations and assertions match one to one. These comments are taken out before
-  the analysis, together with the blanks before them.
-- ` ```py fixed ` is the text of the file above it after all safe fixes, ` ```py unsafe-fixed ` with the unsafe ones too.
+- `# error: [rule-name]` or `# error: [rule-name] "part of the message"` says that the line has a violation; on a
+  line of its own it speaks of the next line. Violations and assertions match one to one. These comments are taken out
+  before the analysis, together with the blanks before them.
+- ` ```py fixed ` is the text of the file above it after all safe fixes, ` ```py unsafe-fixed ` with unsafe ones too.
 
 This module must never know which analysis is behind a specification: it is handed one, see `Analyse`.
 """
@@ -78,7 +78,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A fence with a file's text after the fixes; `start` and `end` are the 0-based lines of the specification inside."""
+    """A fence with a file's text after the fixes; its content is the specification's lines `[start, end)`, 0-based."""
 
     path: str
     text: str
@@ -247,7 +247,9 @@ class _Parser:
             claims.insert(0, (match["rule"], re.sub(r"\\(.)", r"\1", match["message"] or "")))
             rest = rest[: match.start()]
         if re.search(r"#\s*error\s*:", rest):
-            raise self._error(number - 1, 'write `# error: [rule-name]` or `# error: [rule-name] "part of the message"`')
+            raise self._error(
+                number - 1, 'write `# error: [rule-name]` or `# error: [rule-name] "part of the message"`'
+            )
         return rest, claims
 
     def _error(self, at: int, message: str) -> SpecError:
@@ -275,7 +277,12 @@ def run(section: Section, analyse: Analyse, name: str) -> list[str]:
             failures.append(f"{name}:{expected.start}: there is no file {expected.path}")
         elif actual != expected.text:
             difference = unified_diff(
-                expected.text.splitlines(), actual.splitlines(), "expected", "after the fixes", lineterm="", n=2
+                expected.text.splitlines(),
+                actual.splitlines(),
+                "expected",
+                "after the fixes",
+                lineterm="",
+                n=2,
             )
             failures.append(
                 f"{name}:{expected.start}: {expected.path} is not this after the fixes "
@@ -306,7 +313,9 @@ def _compare(source: Source, findings: list[Finding], name: str) -> list[str]:
         for index, claim in enumerate(claims):
             if index not in matched:
                 part = f' with "{claim.message}" in its message' if claim.message else ""
-                failures.append(f"{name}:{claim.at}: no violation of {claim.rule}{part} at: {lines[line].strip()}")
+                failures.append(
+                    f"{name}:{claim.at}: no violation of {claim.rule}{part} at: {lines[line].strip()}"
+                )
         for index, finding in enumerate(here):
             if index not in matched.values():
                 at = source.lines[line] if line < len(source.lines) else 0

@@ -1,7 +1,7 @@
 """The documentation of a rule as data: the fences of its Example and its Use instead.
 
-A fence is ` ```python ` (or ` ```toml ` for the configuration), and may open with a line `# path: models.py` that is not
-part of the file. ` ```python no-fix ` says that this rule offers no fix for the example.
+A fence is ` ```python ` (or ` ```toml ` for the configuration), and may open with a line `# path: models.py` that is
+not part of the file. ` ```python no-fix ` says that this rule offers no fix for the example.
 """
 
 from __future__ import annotations

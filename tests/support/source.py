@@ -16,7 +16,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def comments(text: str) -> Counter[str]:
-    """The comments with their counts. Suppressions are no prose: what a comment says in front of one counts, they do not."""
+    """The comments with their counts. Suppressions are no prose: only what stands in front of one counts."""
     found: Counter[str] = Counter()
     # tokenize reads lines as io gives them; a lone \r would otherwise hide a comment's end.
     readline = io.StringIO(_NEWLINE.sub("\n", text)).readline

@@ -1,4 +1,4 @@
-"""Finds the rules: walks the packages beside this module, so that adding a rule means adding one file and no list entry.
+"""Finds the rules by walking the packages beside this module: adding a rule means adding one file and no list entry.
 
 A module whose name starts with an underscore is shared by rules and is no rule itself. Every other module of a section
 must be of the form that `rules/api.py` describes, else discovery fails and names the file. This module must never know
