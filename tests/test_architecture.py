@@ -26,36 +26,12 @@ PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs"}
 """What only `lsp/` may import; cattrs and attrs are what pygls hands out."""
 
 PURE_OS = frozenset(
-    [
-        "PathLike",
-        "altsep",
-        "curdir",
-        "fsdecode",
-        "fsencode",
-        "fspath",
-        "linesep",
-        "name",
-        "pardir",
-        "path",
-        "pathsep",
-        "sep",
-    ]
+    {"PathLike", "altsep", "curdir", "fsdecode", "fsencode", "fspath", "linesep", "name", "pardir", "path"}
+    | {"pathsep", "sep"}
 )
 PURE_OS_PATH = frozenset(
-    [
-        "basename",
-        "commonpath",
-        "commonprefix",
-        "dirname",
-        "isabs",
-        "join",
-        "normcase",
-        "normpath",
-        "sep",
-        "split",
-        "splitdrive",
-        "splitext",
-    ]
+    {"basename", "commonpath", "commonprefix", "dirname", "isabs", "join", "normcase", "normpath", "sep"}
+    | {"split", "splitdrive", "splitext"}
 )
 """What of `os` and `os.path` only computes. Everything else is disk, process or environment."""
 
@@ -64,7 +40,7 @@ PROCESS_MODULES = {"multiprocessing", "signal", "socket", "subprocess"}
 RUNS_CODE = {"eval", "exec", "__import__", "pickle", "marshal", "shelve", "runpy", "importlib"}
 """The user's code is data: never imported, never run, and no cache format that could run any."""
 
-DISK = ("vfs.py", "cache.py")
+DISK = {"vfs", "cache"}
 
 ALLOWANCES: dict[str, dict[str, str]] = {
     "rules/registry.py": {"importlib": "imports our own rule modules"},
@@ -206,25 +182,26 @@ def _os_names(module: str) -> set[str]:
 
 def outside(module: str) -> set[str]:
     """What a module uses of the world outside the process, and of ways to run code."""
-    found = set() if module in DISK else _os_names(module)
+    disk = layer(module) in DISK
+    found = set() if disk else _os_names(module)
     for one in imports(module):
         top = one.module.partition(".")[0]
         if one.typing_only:
             continue
-        if top in RUNS_CODE | PROCESS_MODULES or (top in DISK_MODULES and module not in DISK):
+        if top in RUNS_CODE | PROCESS_MODULES or (top in DISK_MODULES and not disk):
             found.add(top)
-        if one.module == "pathlib" and "Path" in one.names and module not in DISK:
+        if one.module == "pathlib" and "Path" in one.names and not disk:
             found.add("pathlib.Path")
-        if one.module in ("io", "tokenize", "codecs") and "open" in one.names and module not in DISK:
+        if one.module in ("io", "tokenize", "codecs") and "open" in one.names and not disk:
             found.add(f"{one.module}.open")
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Name) and node.id in RUNS_CODE - {"importlib"}:
             found.add(node.id)
-        elif isinstance(node, ast.Call) and module not in DISK:
+        elif isinstance(node, ast.Call) and not disk:
             called = ast.unparse(node.func)
             if called in ("open", "io.open", "tokenize.open", "codecs.open"):
                 found.add(called)
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "pathlib.Path" and module not in DISK:
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "pathlib.Path" and not disk:
             found.add("pathlib.Path")
     return found
 
