@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.config.schema import json_schema
+
 from sqlalchemy_guard import config
 from sqlalchemy_guard.rules import registry
 from sqlalchemy_guard.rules.api import SECTIONS, Applicability, Rule
@@ -115,39 +117,18 @@ def settings_page() -> str:
 
 
 def settings_schema(rules: Iterable[Rule]) -> dict[str, Any]:
-    """The JSON schema (draft 7) of a `sqlalchemy-guard.toml`, or of the table in `pyproject.toml`."""
+    """The JSON schema of the settings, in which an editor also completes the codes and names of rules."""
     every = list(rules)
     words = ["ALL", *sorted({rule.code[:length] for rule in every for length in range(3, 7)})]
     words += [rule.name for rule in every]
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Settings of sqlalchemy-guard",
-        "type": "object",
-        "additionalProperties": False,
-        "definitions": {"selector": {"anyOf": [{"enum": words}, {"type": "string"}]}},
-        "properties": {
-            name: {"description": option.metadata["help"], **option_schema(option)}
-            for name, option in config.options().items()
-        },
-    }
-
-
-def option_schema(option: Field[Any]) -> dict[str, Any]:
-    """The JSON schema of one setting, without its description."""
-    metadata = option.metadata
+    schema = json_schema()
+    schema["definitions"] = {"selector": {"anyOf": [{"enum": words}, {"type": "string"}]}}
     selectors = {"type": "array", "items": {"$ref": "#/definitions/selector"}}
-    schemas: Mapping[str, dict[str, Any]] = {
-        "strings": {"type": "array", "items": {"type": "string"}},
-        "selectors": selectors,
-        "selectors-by-pattern": {"type": "object", "additionalProperties": selectors},
-        "severities": {"type": "object", "additionalProperties": {"enum": list(metadata["choices"])}},
-        "integer": {"type": "integer", "minimum": metadata["minimum"], "maximum": metadata["maximum"]},
-        "choice": {"enum": list(metadata["choices"])},
-    }
-    schema = dict(schemas[metadata["kind"]])
-    default = _default(option)
-    if default is not None:
-        schema["default"] = default
+    for name, option in config.options().items():
+        if option.metadata["kind"] == "selectors":
+            schema["properties"][name] |= selectors
+        elif option.metadata["kind"] == "selectors-by-pattern":
+            schema["properties"][name]["additionalProperties"] = selectors
     return schema
 
 
