@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.rules.api import Rule
     from tests.support.fixture import Project
 
-REMEDIES = (
-    "always avoid ban banned check disallow ensure forbid must never no prefer require should use".split()
-)  # noqa: SIM905
+REMEDIES = {"avoid", "ban", "disallow", "forbid", "must", "never", "no", "prefer", "require", "should", "use"}
 """A name states the bad pattern: after "allow" none of these words reads well."""
 
 pytestmark = pytest.mark.parametrize(

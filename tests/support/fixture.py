@@ -1,4 +1,4 @@
-"""A small project on disk, analysed by the real thing: what documentation, specifications and corpus are tested with."""
+"""A small project on disk, analysed by the real thing: what documentation, specifications and corpus run on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.config import SettingsStore
 from sqlalchemy_guard.fix import fix_all
 from sqlalchemy_guard.project.workspace import Workspace
+from sqlalchemy_guard.vfs import Vfs, canonical
+
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.edit import apply_edits
-from sqlalchemy_guard.vfs import Vfs, canonical
 from tests.support.mdtest import Finding
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy_guard.check import FileReport
+
     from sqlalchemy_guard.rules.api import Fix, Violation
 
 CURSOR = "$0"
