@@ -227,7 +227,7 @@ class Evaluator:
         changed = [name for name, value in start.items() if self.env.get(name) is not value]
         if changed and self.loop_depth <= MAX_LOOP_DEPTH:
             self._rewind(mark)
-            self.env = _joined([start, {name: self.env[name] for name in changed}])
+            self.env = _joined([start, {name: self.env[name] for name in changed if name in self.env}])
             self.frame = Frame(kind, node, self.chunk, outer_frame)
             bind()
             self.block(node.body)
