@@ -20,6 +20,10 @@ PACKAGE = ROOT / "server" / "sqlalchemy_guard"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 LONGEST_MODULE = 550
+LONGER = {
+    "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
+    "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
+}
 LONGEST_RULE = 120
 
 PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs"}

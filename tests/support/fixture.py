@@ -48,7 +48,8 @@ class Project:
     """
 
     def __init__(self, folder: Path, files: Mapping[str, str], extend_select: Collection[str] = ()) -> None:
-        self.texts = dict(files)
+        # A byte order mark is written, and is no part of the text that is analysed.
+        self.texts = {path: text.removeprefix("\ufeff") for path, text in files.items()}
         self._ids: dict[str, str] = {}
         for path, text in files.items():
             target = folder / path
