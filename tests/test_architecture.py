@@ -240,9 +240,13 @@ def test_no_exception_is_swallowed(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_stay_readable(module: str) -> None:
     lines = len((PACKAGE / module).read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST_MODULE, (
-        f"{module} has {lines} lines; find the second purpose in it and move that out"
-    )
+    longest = LONGER.get(module, LONGEST_MODULE)
+    assert lines <= longest, f"{module} has {lines} lines; find the second purpose in it and move that out"
+
+
+@pytest.mark.parametrize("module", LONGER)
+def test_a_module_that_became_shorter_is_no_exception(module: str) -> None:
+    assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.check import Checker
-from sqlalchemy_guard.config import SettingsStore
 from sqlalchemy_guard.fix import fix_all
 from sqlalchemy_guard.project.workspace import Workspace
-from sqlalchemy_guard.vfs import Vfs, canonical
 
+from sqlalchemy_guard.config import SettingsStore
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.edit import apply_edits
+from sqlalchemy_guard.vfs import Vfs, canonical
 from tests.support.mdtest import Finding
 
 if TYPE_CHECKING:
