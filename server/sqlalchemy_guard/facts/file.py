@@ -104,6 +104,7 @@ class FileFacts:
         self.attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
         self.outlines: dict[str, object] = {}
         self._top: dict[Chunk, Contribution] = {}
+        self._imported: frozenset[str] | None = None
         self.update(chunks)
 
     def units(self) -> Iterator[Unit]:
@@ -134,6 +135,19 @@ class FileFacts:
             (binding.annotation for binding in bindings if binding.annotation is not None), None
         )
         return either(options), annotation
+
+    def imported_modules(self) -> frozenset[str]:
+        """The modules that the file imports, functions included, as written."""
+        if self._imported is None:
+            found = {
+                binding.value.module
+                for bindings in self.names.values()
+                for binding in bindings
+                if type(binding.value) is Ref and binding.value.module
+            }
+            found.update(star.module for star in self.stars)
+            self._imported = frozenset(found)
+        return self._imported
 
     def update(self, chunks: list[Chunk]) -> set[str]:
         """Bring the facts in step with the chunks of the file.
@@ -321,6 +335,12 @@ class FileFacts:
         if _differs(self.outlines.get("*"), tuple(stars) or None):
             changed.add("*")
             self.outlines["*"] = tuple(stars) or None
+        if changed:
+            before = self.outlines.get("*imports")
+            self._imported = None
+            if self.imported_modules() != before:
+                changed.add("*imports")
+                self.outlines["*imports"] = self._imported
         return changed
 
     def _outline(self, name: str) -> object:

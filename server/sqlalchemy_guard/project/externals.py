@@ -108,6 +108,11 @@ REGISTRIES = frozenset({"sqlalchemy.orm.scoped_session", "sqlalchemy.ext.asyncio
 FACTORIES = frozenset({"sqlalchemy.orm.sessionmaker", "sqlalchemy.ext.asyncio.async_sessionmaker"})
 
 
+def is_public(module: str, name: str) -> bool:
+    """Whether a name is one of a library module's documented names."""
+    return name in _HOME_OF.get(module, {})
+
+
 def canonical(module: str, name: str) -> str:
     """The canonical dotted name of a name imported from a module outside the workspace; `name` may be empty."""
     if not name:
