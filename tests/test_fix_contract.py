@@ -98,7 +98,8 @@ def test_every_single_fix_keeps_its_promises(
         left = names(make_project(after, case.selected))
         problems += contract.new_violations(before, left)
         if left.count(violation.rule.name) >= before.count(violation.rule.name):
-            problems.append(f"the violation is still there after its own fix:\n{after[path]}")
+            change = contract.difference(project.texts[path], after[path])
+            problems.append(f"the violation is still there after its own fix:\n{change}")
         broken += [f"{where}: {problem}" for problem in problems]
     if broken:
         pytest.fail("\n".join(broken), pytrace=False)

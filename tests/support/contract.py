@@ -9,6 +9,7 @@ import ast
 import io
 import tokenize
 from collections import Counter
+from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.text.edit import OverlapError, sort_edits
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlalchemy_guard.text.edit import Edit
+
+
+def difference(before: str, after: str) -> str:
+    """What changed, for a reader."""
+    return "\n".join(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))
 
 
 def parses(text: str) -> bool:
@@ -52,14 +58,16 @@ def broken_texts(before: Mapping[str, str], after: Mapping[str, str], *, keeps_c
         if new == old or not path.endswith(".py") or not parses(old):
             continue
         if not parses(new):
-            found.append(f"{path} no longer parses:\n{new}")
+            found.append(f"{path} no longer parses:\n{difference(old, new)}")
             continue
         if newlines(old) and not newlines(new) <= newlines(old):
             found.append(f"{path} had line ends {newlines(old)}, now also {newlines(new) - newlines(old)}")
         if left := unused_imports(new) - unused_imports(old):
-            found.append(f"{path} imports what is no longer used: {', '.join(sorted(left))}\n{new}")
+            found.append(
+                f"{path} imports what is no longer used: {', '.join(sorted(left))}\n{difference(old, new)}"
+            )
         if keeps_comments and (lost := comments(old) - comments(new)):
-            found.append(f"{path} lost comments: {', '.join(lost)}\n{new}")
+            found.append(f"{path} lost comments: {', '.join(lost)}\n{difference(old, new)}")
     return found
 
 

@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.rules.api import Fix, Violation
 
-CURSOR = "$0"
-
-
-def place(text: str) -> tuple[str, tuple[int, int]]:
-    """A text without its `$0`, and where that stood: 0-based line, column in code points.
-
-    Raises:
-        ValueError: there is not exactly one `$0`.
-    """
-    if text.count(CURSOR) != 1:
-        raise ValueError(f"one {CURSOR} is needed, there are {text.count(CURSOR)}")
-    before, _, after = text.partition(CURSOR)
-    line = before.count("\n")
-    return before + after, (line, len(before) - before.rfind("\n") - 1)
-
 
 class Project:
     """A project made of these files, with all default rules on and the rules of its own configuration.
