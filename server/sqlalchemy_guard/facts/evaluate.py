@@ -331,7 +331,9 @@ class Evaluator:
         added = self.value(node.value)
         if isinstance(node.target, ast.Name):
             before = self.name(node.target.id)
-            if isinstance(node.op, ast.Add) and (type(before) is Joined or _is_text(before) or _is_text(added)):
+            if isinstance(node.op, ast.Add) and (
+                type(before) is Joined or _is_text(before) or _is_text(added)
+            ):
                 self.bind(node.target.id, Joined("+", (before, added)), node)
             elif self.scope.kind == "function":
                 self.bind(node.target.id, either((before, added)), node)
@@ -480,7 +482,13 @@ class Evaluator:
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def bind(
-        self, name: str, value: Value, node: ast.AST, annotation: Value | None = None, *, has_value: bool = True
+        self,
+        name: str,
+        value: Value,
+        node: ast.AST,
+        annotation: Value | None = None,
+        *,
+        has_value: bool = True,
     ) -> None:
         """Bind a name in the scope that is evaluated."""
         kind = self.scope.kind
@@ -660,7 +668,11 @@ class Evaluator:
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         operand = self.value(node.operand)
-        if isinstance(node.op, ast.USub) and type(operand) is Const and isinstance(operand.value, (int, float)):
+        if (
+            isinstance(node.op, ast.USub)
+            and type(operand) is Const
+            and isinstance(operand.value, (int, float))
+        ):
             return Const(-operand.value)
         return Operation(type(node.op).__name__, (operand,))
 

@@ -133,7 +133,9 @@ class FileFacts:
             return bindings[0].value, bindings[0].annotation
         last = max((i for i, binding in enumerate(bindings) if not binding.conditional), default=0)
         options = [binding.value for binding in bindings[last:] if binding.value is not UNKNOWN]
-        annotation = next((binding.annotation for binding in bindings if binding.annotation is not None), None)
+        annotation = next(
+            (binding.annotation for binding in bindings if binding.annotation is not None), None
+        )
         return either(options), annotation
 
     def imported_modules(self) -> frozenset[str]:
@@ -183,9 +185,7 @@ class FileFacts:
         chunk.stale = False
         return contribution
 
-    def _evaluate(
-        self, chunk: Chunk, scope: Scope, env: Env, into: Contribution
-    ) -> list[BlockResult]:
+    def _evaluate(self, chunk: Chunk, scope: Scope, env: Env, into: Contribution) -> list[BlockResult]:
         """Evaluate one chunk of the module or of a cut class; returns the blocks that its class is made of."""
         if chunk.children is None:
             return [self._leaf(chunk, scope, env, into)]
