@@ -31,13 +31,27 @@ class Chunk:
         parent: The cut definition this chunk belongs to, None at module level.
         broken: Absolute-at-parse lines (relative like nodes: add `shift`) that were replaced by `pass` to
             parse the rest.
+        indent: The white space in front of each statement of `children`.
+        problem: Why lines are broken: relative line, column in code points, the parser's words.
         memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
             None.
         stale: Set on a chunk and all its parents when something inside was re-parsed; the facts layer clears
             it.
     """
 
-    __slots__ = ("body", "broken", "children", "end", "memo", "parent", "shift", "stale", "start")
+    __slots__ = (
+        "body",
+        "broken",
+        "children",
+        "end",
+        "indent",
+        "memo",
+        "parent",
+        "problem",
+        "shift",
+        "stale",
+        "start",
+    )
 
     def __init__(self, start: int, end: int, shift: int, body: list[ast.stmt]) -> None:
         self.start = start
@@ -47,6 +61,8 @@ class Chunk:
         self.children: list[Chunk] | None = None
         self.parent: Chunk | None = None
         self.broken: tuple[int, ...] = ()
+        self.indent = ""
+        self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None
         self.stale = True
 

@@ -87,17 +87,29 @@ def cut(body: list[ast.stmt], start: int, end: int, shift: int, lines: Sequence[
     return chunks
 
 
+def body_lines(node: Definition, start: int, shift: int, lines: Sequence[str]) -> int | None:
+    """The line on which the body of a definition starts with what stands above its first statement, None where
+    the first statement shares a line with the header; `start` is the first line of the definition's chunk."""
+    first = node.body[0]
+    line = first_line(first) - 1 + shift
+    if lines[line][: first.col_offset].strip(" \t\f"):
+        return None
+    decorated = isinstance(first, DEFINITIONS) and first.decorator_list
+    if decorated and not lines[line].lstrip(" \t\f").startswith("@"):
+        return None
+    while line > start and is_filler(lines[line - 1]):
+        line -= 1
+    return None if line <= start or continues(lines[line - 1]) else line
+
+
 def _cut_definition(node: Definition, start: int, end: int, shift: int, lines: Sequence[str]) -> Chunk | None:
     """The cut chunk of a definition, or None where its body does not start on a line of its own."""
+    body_start = body_lines(node, start, shift, lines)
+    if body_start is None:
+        return None
     first = node.body[0]
-    body_start = first_line(first) - 1 + shift
-    if lines[body_start][: first.col_offset].strip(" \t\f"):
-        return None
-    while body_start > start and is_filler(lines[body_start - 1]):
-        body_start -= 1
-    if body_start <= start or continues(lines[body_start - 1]):
-        return None
     chunk = Chunk(start, end, shift, [node])
+    chunk.indent = lines[first.lineno - 1 + shift][: first.col_offset]
     chunk.children = cut(node.body, body_start, end, shift, lines)
     for child in chunk.children:
         child.parent = chunk
