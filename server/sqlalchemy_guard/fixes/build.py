@@ -224,7 +224,7 @@ class Builder:
             if token.kind == "comment"
         ]
         breaks = fluent and (parenthesised or isinstance(value, ast.Call | ast.Subscript))
-        if comments and not breaks:
+        if comments and (not breaks or self._crowded(comments)):
             raise Unknown("a comment inside a name")
         own = [token for token in comments if self._own_line(token)]
         parts += [Trailing("  " + self._comment(token)) for token in comments if token not in own]
@@ -301,6 +301,8 @@ class Builder:
                 lists[at].append(token)
             elif at == len(items) and token.kind == "comma":
                 comma = True
+        if any(self._crowded(comments) for comments in lists):
+            raise Unknown("several comments behind one item")
         body: list[Doc] = []
         head: list[Doc] = []
         left = opening + 1
@@ -343,6 +345,10 @@ class Builder:
             return (open_text, body[0], close_text)
         content: Doc = Group(tuple(body), expand) if inner else tuple(body)
         return Group((open_text, *head, Indent((SOFT, content)), SOFT, close_text), expand or bool(head))
+
+    def _crowded(self, comments: Sequence[Token]) -> bool:
+        """Whether more than the first comment stands at the end of a line."""
+        return any(not self._own_line(token) for token in comments[1:])
 
     def _is_long_string(self, item: Located) -> bool:
         text = self.source.segment(item)

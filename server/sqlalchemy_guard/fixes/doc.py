@@ -126,7 +126,7 @@ def render(doc: Doc, columns: int, margin: str, unit: str, newline: str, column:
                 lead = margin + unit * level
                 out += [*pending, newline, lead]
                 pending.clear()
-                column = width(lead.expandtabs(len(unit) if unit.strip("\t") else 4))
+                column = width(lead.expandtabs(4))
     return "".join(out + pending)
 
 

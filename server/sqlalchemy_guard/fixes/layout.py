@@ -8,6 +8,7 @@ invent anything but white space, trailing commas and the parentheses around a br
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.build import Builder, Unknown
@@ -19,6 +20,7 @@ from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_LINE = re.compile(r"\r\n|\n|\r")
 _PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", "# nosec", "# pragma:")
 
 
@@ -36,12 +38,17 @@ def expression(text: str, source: Source, at: int, *, margin: str | None = None,
     Returns the text as it was when it has a form that is not known.
     """
     lead = source.margin(at) if margin is None else margin
-    column = width(source.text[source.line_start(at) : at])
+    column = _columns(source.text[source.line_start(at) : at])
     try:
         doc = _whole(text, len(text) - len(text.lstrip()), len(text.rstrip()))
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return text
     return _render((doc, Text(" " * after)), source, lead, column).rstrip(" ")
+
+
+def _columns(text: str) -> int:
+    """The columns of a line's beginning; a tab counts as four, as formatters have it."""
+    return width(text.expandtabs(4))
 
 
 def _whole(text: str, start: int, end: int) -> Doc:
@@ -154,7 +161,7 @@ def _laid_out(source: Source, statement: ast.stmt, start: int, end: int, text: s
         doc = _whole(text, 0, len(text))
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return None
-    column = width(source.text[source.line_start(start) : start])
+    column = _columns(source.text[source.line_start(start) : start])
     rest = _after(source, end)
     laid = _render(
         (Group(doc) if isinstance(statement, ast.Expr) else doc, Text(rest)),
@@ -169,7 +176,7 @@ def _overflows(source: Source, start: int, end: int, before: str, after: str) ->
     """Whether a line of the new text is too long that was not there before."""
     head = source.text[source.line_start(start) : start]
     rest = _after(source, end)
-    old = set((head + before + rest).splitlines())
+    old = set(_LINE.split(head + before + rest))
     return any(
-        width(line) > source.line_length for line in (head + after + rest).splitlines() if line not in old
+        width(line) > source.line_length for line in _LINE.split(head + after + rest) if line not in old
     )
