@@ -65,9 +65,9 @@ class Builder:
             if token.kind == "comment" or self.text[token.start : token.end] not in "()":
                 raise Unknown("something stands between the expression and its parentheses")
         body = self.doc(node, start)
-        if isinstance(
-            node, ast.Tuple | ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred
-        ):
+        if isinstance(node, ast.Tuple) and not self._bracketed(node):
+            raise Unknown("a tuple without parentheses")
+        if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
             raise Unknown(type(node).__name__)
         if self._wraps(node):
             return Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
@@ -83,7 +83,11 @@ class Builder:
             if self._operators(node) == 1 and self.text[self.source.end(node) - 1] in ")]}":
                 raise Unknown("an operation that may break in its last operand")
             return True
-        if isinstance(node, ast.IfExp | ast.UnaryOp):
+        if isinstance(node, ast.UnaryOp):
+            return not self._parenthesised(node.operand, self.source.start(node)) and self._wraps(
+                node.operand
+            )
+        if isinstance(node, ast.IfExp):
             raise Unknown(type(node).__name__)
         return False
 
@@ -126,7 +130,7 @@ class Builder:
                 return self._chain(node)
             case ast.List(elts=items) | ast.Set(elts=items):
                 return self._collection(node, items)
-            case ast.Tuple(elts=items) if items and self.text[self.source.start(node)] == "(":
+            case ast.Tuple(elts=items) if items and self._bracketed(node):
                 return self._collection(node, items)
             case ast.Dict() if node.keys:
                 return self._dictionary(node)
@@ -139,15 +143,8 @@ class Builder:
                 return (Text(sign), self.doc(operand, self.source.start(node)))
             case ast.BoolOp() | ast.BinOp() | ast.Compare():
                 return Group(self._operation(node))
-            case (
-                ast.ListComp()
-                | ast.SetComp()
-                | ast.GeneratorExp()
-                | ast.DictComp()
-                | ast.IfExp()
-                | ast.Lambda()
-            ):
-                return self._verbatim(node)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                return self._comprehension(node)
         return self._verbatim(node)
 
     def _verbatim(self, node: ast.expr) -> Doc:
@@ -167,6 +164,43 @@ class Builder:
                     parts += [HARD, Text(string)]
                 return Group(tuple(parts))
         raise Unknown(f"{type(node).__name__} over several lines")
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Doc:
+        """A bracket with the element and each clause on a line of its own."""
+        start, end = self.source.start(node), self.source.end(node)
+        parts: list[Doc]
+        if isinstance(node, ast.DictComp):
+            value = self.doc(node.value, self.source.end(node.key))
+            parts = [self.doc(node.key, start + 1), Text(": "), value]
+            left = self.source.end(node.value)
+        else:
+            parts = [self.doc(node.elt, start + 1)]
+            left = self.source.end(node.elt)
+        for clause in node.generators:
+            target = self.doc(clause.target, left)
+            iterated = self.doc(clause.iter, self.source.end(clause.target))
+            parts += [
+                SPACE,
+                Text("async for " if clause.is_async else "for "),
+                target,
+                Text(" in "),
+                iterated,
+            ]
+            left = self.source.end(clause.iter)
+            for condition in clause.ifs:
+                parts += [SPACE, Text("if "), self.doc(condition, left)]
+                left = self.source.end(condition)
+        return Group((Text(self.text[start]), Indent((SOFT, *parts)), SOFT, Text(self.text[end - 1])))
+
+    def _bracketed(self, node: ast.expr) -> bool:
+        """Whether a tuple's own parentheses are around it; `(a), (b)` has none."""
+        depth = 0
+        end = self.source.end(node)
+        for token in self.between(self.source.start(node), end):
+            depth += (token.kind == "open") - (token.kind == "close")
+            if depth == 0:
+                return token.end == end and token.kind == "close"
+        return False
 
     def _operation(self, node: ast.expr) -> Doc:
         """Operands with a possible break before each operator, operands of equal rank in one group."""
@@ -259,11 +293,10 @@ class Builder:
         end = self.source.end(node)
         arguments: list[Located] = [*node.args, *node.keywords]
         arguments.sort(key=self.source.start)
-        if len(arguments) == 1 and isinstance(node.args[0] if node.args else None, ast.GeneratorExp):
-            raise_if = self.text[opening:end]
-            if "\n" in raise_if or "\r" in raise_if:
-                raise Unknown("a generator over several lines")
-            return Text(raise_if)
+        if len(arguments) == 1 and node.args and isinstance(node.args[0], ast.GeneratorExp):
+            # A lone generator may borrow the call's parentheses.
+            if self.source.start(node.args[0]) == opening:
+                return self._comprehension(node.args[0])
         items = [(argument, None) for argument in arguments]
         return self._bracket(opening, end, items, inner=True)
 
