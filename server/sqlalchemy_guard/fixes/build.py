@@ -22,6 +22,9 @@ class Unknown(Exception):
     """The expression has a form or a comment that the layout does not know."""
 
 
+# Comments that are directives may stand beyond the line's end: formatters do not break a line for them.
+PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", "# nosec", "# pragma:")
+
 SOFT, SPACE, HARD = Line(), Line(" "), Line(hard=True)
 
 _BOOLEAN = (ast.BoolOp, ast.BinOp, ast.Compare)
@@ -57,6 +60,10 @@ class Builder:
     def _comment(self, token: Token) -> str:
         self.used.add(token.start)
         return self.text[token.start : token.end].rstrip()
+
+    def _trailing(self, token: Token) -> Trailing:
+        text = self._comment(token)
+        return Trailing("  " + text, free=text.startswith(PRAGMAS))
 
     def standing(self, node: ast.expr, left: int, right: int) -> Doc:
         """An expression that stands by itself: parentheses around it are dropped, and set where it needs them."""
@@ -190,7 +197,9 @@ class Builder:
             for condition in clause.ifs:
                 parts += [SPACE, Text("if "), self.doc(condition, left)]
                 left = self.source.end(condition)
-        return Group((Text(self.text[start]), Indent((SOFT, *parts)), SOFT, Text(self.text[end - 1])))
+        return Group(
+            (Text(self.text[start]), Indent((SOFT, Group(tuple(parts)))), SOFT, Text(self.text[end - 1]))
+        )
 
     def _bracketed(self, node: ast.expr) -> bool:
         """Whether a tuple's own parentheses are around it; `(a), (b)` has none."""
@@ -261,7 +270,7 @@ class Builder:
         if comments and (not breaks or self._crowded(comments)):
             raise Unknown("a comment inside a name")
         own = [token for token in comments if self._own_line(token)]
-        parts += [Trailing("  " + self._comment(token)) for token in comments if token not in own]
+        parts += [self._trailing(token) for token in comments if token not in own]
         if breaks:
             parts.append(SOFT)
         for token in own:
@@ -293,10 +302,10 @@ class Builder:
         end = self.source.end(node)
         arguments: list[Located] = [*node.args, *node.keywords]
         arguments.sort(key=self.source.start)
-        if len(arguments) == 1 and node.args and isinstance(node.args[0], ast.GeneratorExp):
-            # A lone generator may borrow the call's parentheses.
-            if self.source.start(node.args[0]) == opening:
-                return self._comprehension(node.args[0])
+        lone = node.args[0] if node.args and len(arguments) == 1 else None
+        if isinstance(lone, ast.GeneratorExp) and self.source.start(lone) == opening:
+            # It borrows the call's parentheses.
+            return self._comprehension(lone)
         items = [(argument, None) for argument in arguments]
         return self._bracket(opening, end, items, inner=True)
 
@@ -345,10 +354,10 @@ class Builder:
                 if self._own_line(token):
                     leading += [Text(self._comment(token)), HARD]
                 elif index == 0:
-                    head.append(Trailing("  " + self._comment(token)))
+                    head.append(self._trailing(token))
                 else:
                     # It stands behind the item before, whose comma is already there.
-                    body.insert(len(body) - 1, Trailing("  " + self._comment(token)))
+                    body.insert(len(body) - 1, self._trailing(token))
             body += [*leading, self._item(item, value, left)]
             left = edges[index][1]
             if index + 1 < len(items):
@@ -360,7 +369,7 @@ class Builder:
             if self._own_line(token) or not items:
                 body += [HARD, Text(self._comment(token))]
             else:
-                body.append(Trailing("  " + self._comment(token)))
+                body.append(self._trailing(token))
         if not items:
             if not body:
                 return (open_text, close_text)

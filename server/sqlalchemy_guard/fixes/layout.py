@@ -11,7 +11,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.build import Builder, Unknown
+from sqlalchemy_guard.fixes.build import PRAGMAS, Builder, Unknown
 from sqlalchemy_guard.fixes.doc import Doc, Group, Text, render, width
 from sqlalchemy_guard.fixes.scan import tokens
 from sqlalchemy_guard.fixes.source import Source
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LINE = re.compile(r"\r\n|\n|\r")
-_PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", "# nosec", "# pragma:")
 
 
 def expression(text: str, source: Source, at: int, *, margin: str | None = None, after: int = 0) -> str:
@@ -150,7 +149,7 @@ def _after(source: Source, end: int) -> str:
     """What stands behind a value on its last line and counts there: a colon, a comment that is no directive."""
     rest = source.text[end : source.line_end(end)]
     comment = next((token for token in tokens(rest) if token.kind == "comment"), None)
-    if comment is not None and rest[comment.start :].startswith(_PRAGMAS):
+    if comment is not None and rest[comment.start :].startswith(PRAGMAS):
         rest = rest[: comment.start].rstrip()
     return rest
 
