@@ -26,11 +26,17 @@ _STDIN = "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `check`."""
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: here); - is standard input")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and folders (default: here); - is standard input"
+    )
     fixing = parser.add_argument_group("fixes")
     fixing.add_argument("--fix", action="store_true", help="apply fixes that keep SQL and values the same")
-    fixing.add_argument("--unsafe-fixes", action="store_true", help="also fixes that may change behaviour or schema")
-    fixing.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
+    fixing.add_argument(
+        "--unsafe-fixes", action="store_true", help="also fixes that may change behaviour or schema"
+    )
+    fixing.add_argument(
+        "--diff", action="store_true", help="show what --fix would change, and change nothing"
+    )
     selection = parser.add_argument_group("rules")
     for flag, words in (
         ("--select", "check these rules: codes, prefixes, names or ALL, separated by commas"),
@@ -40,16 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         selection.add_argument(flag, action="append", type=_words, metavar="RULES", help=words)
     settings = parser.add_argument_group("settings")
     settings.add_argument(
-        "--config", action="append", default=[], metavar="FILE|KEY=VALUE", help="a TOML file, or one setting in TOML"
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE|KEY=VALUE",
+        help="a TOML file, or one setting in TOML",
     )
     settings.add_argument("--isolated", action="store_true", help="ignore all configuration files")
-    settings.add_argument("--force-exclude", action="store_true", help="apply excludes to files that are named, too")
+    settings.add_argument(
+        "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
+    )
     settings.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
     settings.add_argument("--stdin-filename", metavar="FILE", help="the file whose text is on standard input")
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=FORMATS, default="full", help="default: %(default)s")
     output.add_argument("--statistics", action="store_true", help="count violations by rule instead")
-    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s")
+    output.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s"
+    )
     output.add_argument("-q", "--quiet", action="store_true", help="no warnings, no summary, no progress bar")
     output.add_argument("-e", "--exit-zero", action="store_true", help="exit 0 although there are violations")
 
@@ -135,10 +149,12 @@ class _Run:
     def _config(self) -> tuple[str | None, dict[str, Any]]:
         import tomllib
 
+        from sqlalchemy_guard.vfs import Vfs
+
         file: str | None = None
         overrides: dict[str, Any] = {}
         for given in self.options.config:
-            if os.path.isfile(given):
+            if Vfs().stamp(given) is not None:
                 if file is not None:
                     raise UsageError("--config: only one configuration file can be used")
                 file = given
@@ -158,7 +174,9 @@ class _Run:
 
         for word in words:
             if not names_a_rule(word, self.rules.values()):
-                raise UsageError(f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}")
+                raise UsageError(
+                    f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}"
+                )
 
     def _read_stdin(self) -> None:
         from sqlalchemy_guard.text.document import Document
@@ -195,7 +213,9 @@ class _Run:
             sys.stdout.write(diff)
             changed += bool(diff)
         if not self.options.quiet:
-            would = f"Would fix {count(sum(outcome.counts.values()), 'violation')} in {count(changed, 'file')}."
+            would = (
+                f"Would fix {count(sum(outcome.counts.values()), 'violation')} in {count(changed, 'file')}."
+            )
             print(would if changed else "Nothing to fix.", file=sys.stderr)
         failed = changed or self.incomplete
         return EXIT_VIOLATIONS if failed and not self.options.exit_zero else EXIT_OK

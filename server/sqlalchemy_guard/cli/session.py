@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.project.workspace import Workspace
 
-_ROOT_MARKS = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml", "setup.cfg", "setup.py", ".git")
+_ROOT_MARKS = (
+    "sqlalchemy-guard.toml",
+    ".sqlalchemy-guard.toml",
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    ".git",
+)
 
 
 class Opened(NamedTuple):
@@ -60,17 +67,17 @@ def open_workspace(
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
-    folders = project_roots(canonical(path) for path in paths)
+    folders = project_roots(vfs, (canonical(path) for path in paths))
     return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped)
 
 
-def project_roots(paths: Iterable[str]) -> list[str]:
+def project_roots(vfs: Vfs, paths: Iterable[str]) -> list[str]:
     """The folders of the projects that paths lie in, none inside another.
 
-    A project's folder is the nearest above that has a project file or a repository; else the working folder when
-    the path lies in it; else the path's own folder. A hook that names one file thus sees what the file imports.
+    A project's folder is the nearest above that has a project file or a repository; else the working folder
+    if the path lies in it; else the path's own folder. So a hook that names one file sees what that imports.
     """
-    roots = sorted({_project_root(path) for path in paths}, key=len)
+    roots = sorted({_project_root(vfs, path) for path in paths}, key=len)
     outer: list[str] = []
     for root in roots:
         if not any(root == other or root.startswith(os.path.join(other, "")) for other in outer):
@@ -78,11 +85,11 @@ def project_roots(paths: Iterable[str]) -> list[str]:
     return outer
 
 
-def _project_root(path: str) -> str:
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
+def _project_root(vfs: Vfs, path: str) -> str:
+    folder = path if vfs.is_folder(path) else os.path.dirname(path)
     at = folder
     while True:
-        if any(os.path.lexists(os.path.join(at, mark)) for mark in _ROOT_MARKS):
+        if any(vfs.exists(os.path.join(at, mark)) for mark in _ROOT_MARKS):
             return at
         parent = os.path.dirname(at)
         if parent == at:

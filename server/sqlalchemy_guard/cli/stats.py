@@ -28,9 +28,15 @@ _COUNTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `stats`."""
-    parser.add_argument("paths", nargs="*", default=["."], metavar="PATH", help="files and folders (default: here)")
-    parser.add_argument("--unresolved", action="store_true", help="list the calls whose receiver is unknown, and why")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument(
+        "paths", nargs="*", default=["."], metavar="PATH", help="files and folders (default: here)"
+    )
+    parser.add_argument(
+        "--unresolved", action="store_true", help="list the calls whose receiver is unknown, and why"
+    )
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

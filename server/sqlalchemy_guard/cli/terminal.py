@@ -53,14 +53,16 @@ class Style:
 
 
 def visible(text: str) -> str:
-    """Source text as it may be shown on a terminal: tabs as spaces, control characters by their names."""
+    """Source text as it may be shown on a terminal: tabs and newlines as spaces, control characters by their names."""
     return "".join(_visible(character) for character in text)
 
 
 def _visible(character: str) -> str:
     if character == "\t":
         return " " * _TAB
-    # Also characters that turn the direction of text, with which source can be made to look like other source.
+    if character == "\n":
+        return " "
+    # Also characters that turn the direction of text: they can make source look like other source.
     if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and character not in "\u200d\ufe0f":
         return f"\\u{{{ord(character):x}}}"
     return character
@@ -84,7 +86,7 @@ def warn(message: str, color: str = "auto") -> None:
 
 
 def progress(items: Sequence[str], label: str, enabled: bool) -> Iterator[str]:
-    """The items, with a bar on standard error while they are worked on; on terminals only."""
+    """The items, with a bar on standard error meanwhile; on terminals only."""
     if not enabled or not sys.stderr.isatty() or len(items) < 2 * _TAB:
         yield from items
         return
