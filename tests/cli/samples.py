@@ -51,16 +51,20 @@ def findings() -> list[Finding]:
         LEGACY_QUERY,
         "`session.query()` is legacy: 100% of it, really\nbuild a `select()`",
         Span(5, 11, 7, 11),
+        (5, 8),
+        Severity.ERROR,
         Applicability.SAFE,
         related,
-        severity=Severity.ERROR,
     )
     name = Violation(
-        MISSING_NAME, 'no `__tablename__` in "<Ключ>" & co', Span(0, 6, 0, 10), Applicability.UNSAFE
+        MISSING_NAME,
+        'no `__tablename__` in "<Ключ>" & co',
+        Span(0, 6, 0, 10),
+        (0, 1),
+        Severity.WARNING,
+        Applicability.UNSAFE,
     )
-    wide = Violation(
-        HINT, "control \x1b[31m character, a::b", Span(4, 9, 4, 11), None, severity=Severity.HINT
-    )
+    wide = Violation(HINT, "control \x1b[31m character, a::b", Span(4, 9, 4, 11), (4, 5), Severity.HINT)
     return [
         Finding(wide, crud, documents[crud], lambda: None, documents.get),
         Finding(query, crud, documents[crud], lambda: safe, documents.get),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
+from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
     import argparse
@@ -149,8 +150,6 @@ class _Run:
     def _config(self) -> tuple[str | None, dict[str, Any]]:
         import tomllib
 
-        from sqlalchemy_guard.vfs import Vfs
-
         file: str | None = None
         overrides: dict[str, Any] = {}
         for given in self.options.config:
@@ -180,7 +179,6 @@ class _Run:
 
     def _read_stdin(self) -> None:
         from sqlalchemy_guard.text.document import Document
-        from sqlalchemy_guard.vfs import Source, decode
 
         [file_id] = self.opened.files
         found = decode(file_id, sys.stdin.buffer.read())
@@ -243,8 +241,6 @@ class _Run:
         return outcome.counts if written else {}
 
     def _write(self, file_id: str, old: Mapping[str, str], text: str) -> bool:
-        from sqlalchemy_guard.vfs import Skipped
-
         source = self.opened.vfs.read(file_id)
         if not isinstance(source, Skipped) and source.text != old.get(file_id, source.text):
             source = Skipped(file_id, "changed", "was changed by somebody else meanwhile")
@@ -267,7 +263,7 @@ class _Run:
         name = self.options.output_format
         report = Report(
             [finding for report in reports for finding in self._findings(report)],
-            os.getcwd(),
+            canonical("."),
             self.applicability,
             wants_color(self.options.color, stream),
             fixed,
@@ -302,7 +298,7 @@ class _Run:
 
     def _name(self, file_id: str) -> str:
         path = self._path(file_id)
-        base = os.path.join(os.getcwd(), "")
+        base = os.path.join(canonical("."), "")
         return path.removeprefix(base)
 
     def _cannot(self, path: str, reason: str) -> None:

@@ -95,5 +95,5 @@ def _project_root(vfs: Vfs, path: str) -> str:
         if parent == at:
             break
         at = parent
-    working = canonical(os.getcwd())
+    working = canonical(".")
     return working if folder.startswith(os.path.join(working, "")) else folder

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, UsageError
 from sqlalchemy_guard.cli.terminal import progress, visible
+from sqlalchemy_guard.vfs import canonical
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output_format == "json":
         print(json.dumps(to_object(stats, options.unresolved), indent=2, ensure_ascii=False))
     else:
-        sys.stdout.write(to_text(stats, options.unresolved, os.getcwd()))
+        sys.stdout.write(to_text(stats, options.unresolved, canonical(".")))
     return EXIT_OK
 
 
