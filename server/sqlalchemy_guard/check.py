@@ -24,6 +24,7 @@ from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.columns import from_utf8
 
 if TYPE_CHECKING:
@@ -39,23 +40,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Problem
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class UnusedSuppression:
-    """A fact about a finished check: a suppression comment, and which of its codes silenced nothing (None: all)."""
-
-    suppression: Suppression
-    unused: tuple[str, ...] | None
-    unknown: tuple[str, ...]
-
-
-@dataclass(slots=True, eq=False)
-class ConfigFact:
-    """A fact about a configuration file: something in it that was skipped."""
-
-    problem: ConfigProblem
-    text: str
 
 
 @dataclass(slots=True, eq=False)

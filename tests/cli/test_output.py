@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,10 @@ def test_junit_is_xml() -> None:
 def moved(finding: Finding, lines: int) -> Finding:
     line, column, end_line, end_column = finding.span
     document = Document.from_text("x", "\n" * lines + finding.document.text)
-    finding.violation.span = Span(line + lines, column, end_line + lines, end_column)
-    return Finding(finding.violation, finding.path, document, lambda: None, lambda _: None)
+    span = Span(line + lines, column, end_line + lines, end_column)
+    return Finding(
+        replace(finding.violation, span=span), finding.path, document, lambda: None, lambda _: None
+    )
 
 
 def test_gitlab_fingerprints_are_stable_and_distinct() -> None:
@@ -349,7 +352,7 @@ def test_a_long_violation_is_cut() -> None:
     text = "".join(f"line {number}\n" for number in range(100))
     finding = findings()[0]
     finding.document = Document.from_text("x", text)
-    finding.violation.span = Span(10, 0, 90, 4)
+    finding.violation = replace(finding.violation, span=Span(10, 0, 90, 4))
     made.findings = [finding]
     excerpt = render("full", made)
     assert len(excerpt.splitlines()) < 30

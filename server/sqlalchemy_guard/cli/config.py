@@ -39,14 +39,14 @@ def run(options: argparse.Namespace) -> int:
     if options.schema:
         print(json.dumps(json_schema(), indent=2))
         return EXIT_OK
-    store = SettingsStore(Vfs())
+    vfs = Vfs()
+    store = SettingsStore(vfs)
     path = canonical(options.path)
-    inside = os.path.join(path, "x.py") if os.path.isdir(path) else path
+    inside = os.path.join(path, "x.py") if vfs.is_folder(path) else path
     settings, file = store.for_file(inside), store.config_file(inside)
     problems = list(file.problems) if file else []
     if file is not None and file.settings is not None:
-        prefix = ("tool", "sqlalchemy-guard") if file.path.endswith("pyproject.toml") else ()
-        problems += selector_problems(file.settings, rules().values(), prefix)
+        problems += selector_problems(file.settings, rules().values())
     if options.output_format == "json":
         print(json.dumps(to_object(settings, file), indent=2, ensure_ascii=False))
     else:
