@@ -136,7 +136,16 @@ class Context:
                 last_line = max(last_line, (statement.end_lineno or statement.lineno) + chunk.shift)
         severity = self._checker.severity(self.settings, rule)
         return Violation(
-            rule, message, span, (first, last_line), severity, applicability, related, subject, chunk, chunk.shift
+            rule,
+            message,
+            span,
+            (first, last_line),
+            severity,
+            applicability,
+            related,
+            subject,
+            chunk,
+            chunk.shift,
         )
 
     def at_call(
@@ -185,7 +194,11 @@ def is_test_file(file_id: str) -> bool:
     """Whether a file belongs to tests."""
     parts = file_id.replace("\\", "/").split("/")
     name = parts[-1]
-    if name.startswith("test_") or name.endswith(("_test.py", "_tests.py")) or name in ("conftest.py", "tests.py"):
+    if (
+        name.startswith("test_")
+        or name.endswith(("_test.py", "_tests.py"))
+        or name in ("conftest.py", "tests.py")
+    ):
         return True
     return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
@@ -254,7 +267,9 @@ class Checker:
         violations = self._suppressed(found, context, subscriptions)
         violations.sort(key=lambda violation: (violation.span, violation.rule.code))
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
-        return FileReport(file_id, file.document.version, violations, list(file.syntax.problems), None, internal)
+        return FileReport(
+            file_id, file.document.version, violations, list(file.syntax.problems), None, internal
+        )
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
@@ -409,7 +424,9 @@ class Checker:
             return report
         settings, problems = parsed
         for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(settings, rule, file_id):
+            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(
+                settings, rule, file_id
+            ):
                 continue
             for problem in self._config_problems(settings, problems):
                 for fact, check in rule.checks:

@@ -134,7 +134,11 @@ class Workspace:
             before = old.facts.outlines if old is not None else {}
             fresh = self.file(file_id) if old is not None else None
             after = fresh.facts.outlines if fresh is not None else {}
-            keys.update((file_id, name) for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+            keys.update(
+                (file_id, name)
+                for name in before.keys() | after.keys()
+                if before.get(name) != after.get(name)
+            )
         self.resolver.changed(keys)
 
     def _replace(self, file_id: str, document: Document) -> None:

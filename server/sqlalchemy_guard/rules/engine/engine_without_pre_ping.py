@@ -1,4 +1,4 @@
-"""Engine without `pool_pre_ping`: a connection that the database closed meanwhile fails the next request.
+"""Engine without `pool_pre_ping`: connections that the database has closed fail requests.
 
 ## What it does
 Reports engines that are created without `pool_pre_ping=True`.
@@ -55,8 +55,12 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if engine.has_no_pool or (given is not None and not (type(given) is Const and given.value is False)):
         return
-    message = "Engine without `pool_pre_ping=True`: a connection that the database has closed will fail a request"
-    yield context.at_call(rule, call.fact, message, node=call.fact.node.func, applicability=_applicability(call))
+    message = (
+        "Engine without `pool_pre_ping=True`: a connection that the database has closed will fail a request"
+    )
+    yield context.at_call(
+        rule, call.fact, message, node=call.fact.node.func, applicability=_applicability(call)
+    )
 
 
 def _applicability(call: LibraryCall) -> Applicability | None:

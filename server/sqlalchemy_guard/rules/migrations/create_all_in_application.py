@@ -1,4 +1,4 @@
-"""`create_all()` in the application: the schema is made beside the migrations, and neither knows of the other.
+"""`create_all()` in the application makes a schema that the migrations know nothing of.
 
 ## What it does
 Reports `metadata.create_all()`, `metadata.drop_all()`, `db.create_all()` and `db.drop_all()` outside tests.
@@ -63,7 +63,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     method = call.name.rpartition(".")[2]
     verb = "creates tables" if method == "create_all" else "drops every table"
-    message = f"`{method}()` {verb} behind the back of the migrations; use Alembic (`alembic upgrade head`) instead"
+    message = (
+        f"`{method}()` {verb} behind the back of the migrations; use Alembic (`alembic upgrade head`) instead"
+    )
     yield context.at_call(rule, call.fact, message, node=call.fact.node.func)
 
 
