@@ -26,6 +26,7 @@ from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.columns import from_utf8
+from sqlalchemy_guard.text.document import Document
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
@@ -411,10 +412,13 @@ class Checker:
 
     def _check_configuration(self, file_id: str) -> FileReport:
         document = self.workspace.documents.get(file_id)
-        text = document.text if document is not None else self.workspace.vfs.read_text(file_id)
-        if text is None:
-            return FileReport(file_id, None, skipped="cannot be read")
-        report = FileReport(file_id, document.version if document is not None else None)
+        if document is None:
+            read = self.workspace.vfs.read_text(file_id)
+            if read is None:
+                return FileReport(file_id, None, skipped="cannot be read")
+            document = self.workspace.documents[file_id] = Document.from_text(file_id, read)
+        text = document.text
+        report = FileReport(file_id, document.version)
         try:
             parsed = parse_document(tomllib.loads(text), file_id, root=os.path.dirname(file_id))
         except (tomllib.TOMLDecodeError, RecursionError):
@@ -432,6 +436,7 @@ class Checker:
                 for fact, check in rule.checks:
                     if fact is ConfigFact:
                         report.violations.extend(check(self, ConfigFact(problem, text)))  # type: ignore[arg-type]
+        report.violations.sort(key=lambda violation: violation.span)
         return report
 
     def _config_problems(self, settings: Settings, problems: list[ConfigProblem]) -> list[ConfigProblem]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
-from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
+from sqlalchemy_guard.cli.terminal import drain, progress, wants_color, warn
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.cli.session import Opened
+    from sqlalchemy_guard.config import ConfigFile
     from sqlalchemy_guard.fix import FixOutcome
     from sqlalchemy_guard.rules.api import Rule
 
@@ -106,6 +107,7 @@ class _Run:
             self._warn("no Python files found under the paths given")
         if self.stdin:
             self._read_stdin()
+        self._read_project()
         reports = self._check("checking")
         for report in reports:
             self._tell_trouble(report)
@@ -187,8 +189,25 @@ class _Run:
         self.stdin_source = found
         self.opened.workspace.open(file_id, Document.from_text(file_id, found.text))
 
+    def _read_project(self) -> None:
+        """Read what the files may rely on, so that the order of checking changes nothing."""
+        self.files = self.opened.files
+        if not self.stdin:
+            self.files = [file.path for file in self._config_files()] + self.files
+        if self.opened.is_project:
+            steps = self.opened.workspace.index_steps()
+            drain(steps, "reading", not self.options.quiet)
+
+    def _config_files(self) -> list[ConfigFile]:
+        files = self.opened.config_files()
+        for file in files:
+            for problem in file.problems:
+                if not problem.key:
+                    raise UsageError(f"{self._name(file.path)}: {problem.message}")
+        return files
+
     def _check(self, label: str) -> list[FileReport]:
-        files = progress(self.opened.files, label, not self.options.quiet)
+        files = progress(self.files, label, not self.options.quiet)
         return [self.checker.check(file_id) for file_id in files]
 
     def _tell_trouble(self, report: FileReport) -> None:
@@ -255,7 +274,7 @@ class _Run:
     def _outcome(self) -> FixOutcome:
         from sqlalchemy_guard.fix import fix_all
 
-        return fix_all(self.checker, self.opened.files, self.applicability)
+        return fix_all(self.checker, self.files, self.applicability)
 
     def _show(self, reports: Iterable[FileReport], fixed: Mapping[str, int]) -> None:
         """Print the report; to standard error when standard output holds the fixed text."""
@@ -267,7 +286,7 @@ class _Run:
             self.applicability,
             wants_color(self.options.color, stream),
             fixed,
-            [self._path(file_id) for file_id in self.opened.files],
+            [self._path(file_id) for file_id in self.files],
             self.rules,
         )
         if self.options.statistics:

@@ -11,6 +11,7 @@ from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sqlalchemy_guard.config import ConfigFile
     from sqlalchemy_guard.project.workspace import Workspace
 
 _ROOT_MARKS = (
@@ -29,6 +30,7 @@ class Opened(NamedTuple):
     Attributes:
         files: The files to work on, once each.
         skipped: Paths that were named and lead to nothing.
+        is_project: Whether the workspace's folders are projects, so that it makes sense to read all of them.
     """
 
     workspace: Workspace
@@ -36,6 +38,12 @@ class Opened(NamedTuple):
     settings: SettingsStore
     files: list[str]
     skipped: list[Skipped]
+    is_project: bool
+
+    def config_files(self) -> list[ConfigFile]:
+        """The configuration files that hold for the files, once each."""
+        found = filter(None, map(self.settings.config_file, self.files))
+        return list({file.path: file for file in found}.values())
 
 
 def open_workspace(
@@ -68,7 +76,8 @@ def open_workspace(
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
     folders = project_roots(vfs, (canonical(path) for path in paths))
-    return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped)
+    is_project = all(_has_mark(vfs, folder) for folder in folders)
+    return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped, is_project)
 
 
 def project_roots(vfs: Vfs, paths: Iterable[str]) -> list[str]:
@@ -89,7 +98,7 @@ def _project_root(vfs: Vfs, path: str) -> str:
     folder = path if vfs.is_folder(path) else os.path.dirname(path)
     at = folder
     while True:
-        if any(vfs.exists(os.path.join(at, mark)) for mark in _ROOT_MARKS):
+        if _has_mark(vfs, at):
             return at
         parent = os.path.dirname(at)
         if parent == at:
@@ -97,3 +106,7 @@ def _project_root(vfs: Vfs, path: str) -> str:
         at = parent
     working = canonical(".")
     return working if folder.startswith(os.path.join(working, "")) else folder
+
+
+def _has_mark(vfs: Vfs, folder: str) -> bool:
+    return any(vfs.exists(os.path.join(folder, mark)) for mark in _ROOT_MARKS)

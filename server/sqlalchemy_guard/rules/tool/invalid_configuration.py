@@ -11,13 +11,13 @@ that was to be left out is checked. All other settings of the file hold.
 ## Example
 ```toml
 [tool.sqlalchemy-guard]
-extend-slect = ["SAG301"]
+ingore = ["SAG101"]
 ```
 
 ## Use instead
 ```toml
 [tool.sqlalchemy-guard]
-extend-select = ["SAG301"]
+ignore = ["SAG101"]
 ```
 
 ## Fix safety
@@ -55,7 +55,7 @@ def check(_context: Context, fact: ConfigFact) -> Iterator[Violation]:
     edit = _edit(fact)
     yield Violation(
         rule,
-        f"{problem.message}; it is skipped",
+        f"Skipped: {problem.message}",
         span,
         (span.line, span.end_line + 1),
         rule.severity,

@@ -1,4 +1,4 @@
-"""Suppression comment that silences nothing: it hides the next violation that somebody writes on this line.
+"""Suppression comment that silences nothing: it will hide the next violation on its line.
 
 ## What it does
 Reports `# noqa` comments that name rules of ours which find nothing in their statement, and codes that no rule has.
