@@ -24,7 +24,9 @@ from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.columns import from_utf8
+from sqlalchemy_guard.text.document import Document
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
@@ -39,23 +41,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Problem
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class UnusedSuppression:
-    """A fact about a finished check: a suppression comment, and which of its codes silenced nothing (None: all)."""
-
-    suppression: Suppression
-    unused: tuple[str, ...] | None
-    unknown: tuple[str, ...]
-
-
-@dataclass(slots=True, eq=False)
-class ConfigFact:
-    """A fact about a configuration file: something in it that was skipped."""
-
-    problem: ConfigProblem
-    text: str
 
 
 @dataclass(slots=True, eq=False)
@@ -434,10 +419,13 @@ class Checker:
 
     def _check_configuration(self, file_id: str) -> FileReport:
         document = self.workspace.documents.get(file_id)
-        text = document.text if document is not None else self.workspace.vfs.read_text(file_id)
-        if text is None:
-            return FileReport(file_id, None, skipped="cannot be read")
-        report = FileReport(file_id, document.version if document is not None else None)
+        if document is None:
+            read = self.workspace.vfs.read_text(file_id)
+            if read is None:
+                return FileReport(file_id, None, skipped="cannot be read")
+            document = self.workspace.documents[file_id] = Document.from_text(file_id, read)
+        text = document.text
+        report = FileReport(file_id, document.version)
         try:
             parsed = parse_document(tomllib.loads(text), file_id, root=os.path.dirname(file_id))
         except (tomllib.TOMLDecodeError, RecursionError):
@@ -455,6 +443,7 @@ class Checker:
                 for fact, check in rule.checks:
                     if fact is ConfigFact:
                         report.violations.extend(check(self, ConfigFact(problem, text)))  # type: ignore[arg-type]
+        report.violations.sort(key=lambda violation: violation.span)
         return report
 
     def _config_problems(self, settings: Settings, problems: list[ConfigProblem]) -> list[ConfigProblem]:
