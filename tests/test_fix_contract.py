@@ -78,7 +78,7 @@ def test_every_single_fix_keeps_its_promises(
     before = names(project)
     for path, report, violation in project.violations():
         where = f"{path}:{violation.span.line + 1}: {violation.rule.name}"
-        fix = project.checker.fix(report, violation)
+        fix = project.fix(report, violation)
         if violation.applicability is None or fix is None:
             if violation.applicability is not None or fix is not None:
                 broken.append(f"{where}: announced {violation.applicability!r}, got {fix!r}")
@@ -88,7 +88,7 @@ def test_every_single_fix_keeps_its_promises(
         if not fix.title or fix.title.endswith(".") or not any(fix.edits.values()):
             broken.append(f"{where}: a fix has a title without a full stop, and edits; this has {fix!r}")
         for file_id, edits in fix.edits.items():
-            text = "".join(project.workspace.documents[file_id].lines)
+            text = project.workspace.documents[file_id].text
             broken += [f"{where}: {problem}" for problem in contract.broken_edits(text, edits)]
         if fix.applicability is Applicability.DISPLAY or broken:
             continue
