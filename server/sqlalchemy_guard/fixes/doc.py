@@ -149,9 +149,9 @@ def _fits(room: int, rest: list[tuple[int, bool, Doc]], body: Doc) -> bool:
         broken, item = stack.pop()
         match item:
             case Text(text=text):
-                first = text.splitlines()[0] if "\n" in text or "\r" in text else text
+                first = text.partition("\n")[0].partition("\r")[0]
                 room -= width(first)
-                if first is not text:
+                if len(first) < len(text):
                     return room >= 0
             case tuple():
                 stack.extend((broken, part) for part in reversed(item))
