@@ -35,7 +35,7 @@ def _id(case: tuple[Path, mdtest.Section | mdtest.SpecError]) -> str:
     return f"{path.stem}: {section.title if isinstance(section, mdtest.Section) else 'malformed'}"
 
 
-@pytest.mark.parametrize("case", cases(), ids=_id)
+@pytest.mark.parametrize("case", list(cases()), ids=_id)
 def test_specification(
     case: tuple[Path, mdtest.Section | mdtest.SpecError],
     make_project: Callable[..., Project],
