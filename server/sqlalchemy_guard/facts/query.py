@@ -1,9 +1,11 @@
-"""What one expression of the legacy Query API says: source, entities, links, terminal and consumer, as plain data.
+"""What one expression of the legacy Query API says: source, entities, links, terminal and consumer, as plain
+data.
 
-`session.query(User).filter_by(id=1).first()` is a source (`session.query`), entities (`User`), links (`filter_by`), a
-terminal (`first`) and whatever consumes its value. This module takes such an expression apart by its syntax and defines
-the small vocabulary in which somebody who resolves names tells what the parts mean (`Knowledge` and the records that it
-returns). It must never resolve a name itself, and never decide how to rewrite anything: that is `fixes.select`.
+`session.query(User).filter_by(id=1).first()` is a source (`session.query`), entities (`User`), links
+(`filter_by`), a terminal (`first`) and whatever consumes its value. This module takes such an expression
+apart by its syntax and defines the small vocabulary in which somebody who resolves names tells what the
+parts mean (`Knowledge` and the records that it returns). It must never resolve a name itself, and never
+decide how to rewrite anything: that is `fixes.select`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Certainty(Enum):
-    """How well a receiver is known. PROVEN: its name was resolved to SQLAlchemy's object. LIKELY: the name and the
-    module's imports suggest it."""
+    """How well a receiver is known. PROVEN: its name was resolved to SQLAlchemy's object. LIKELY: the name
+    and the module's imports suggest it."""
 
     PROVEN = "proven"
     LIKELY = "likely"
@@ -42,10 +44,12 @@ class SessionInfo:
     Attributes:
         kind: Which session it is.
         certainty: How well that is known.
-        has_query_cls: Whether `session.query()` gives a subclass of Query (`sessionmaker(query_cls=)`, Flask's own is
-            not one in this sense); None when the session's factory was not seen.
-        text: For `Model.query` the expression that stands for the registry's session (`db.session`, `Session`); for
-            `session.query` None: the receiver keeps its own text.
+        has_query_cls: Whether `session.query()` gives a subclass of Query with behaviour of its own
+            (`sessionmaker(query_cls=)`; Flask-SQLAlchemy's default is none in this sense) or the workspace
+            listens to events that only Query fires (`before_compile`, `after_bulk_update`, …); None when
+            that is not known.
+        text: For `Model.query` the expression that stands for the registry's session (`db.session`,
+            `Session`); for `session.query` None: the receiver keeps its own text.
         database: For Flask-SQLAlchemy the expression of the extension object (`db`) that has `get_or_404`,
             `paginate` and the like; None when it is not visible.
     """
@@ -73,8 +77,8 @@ class ColumnInfo:
 
     Attributes:
         name: The attribute's name on the class.
-        hashable: Whether the Python values of its type can be hashed (JSON, ARRAY, HSTORE, PickleType cannot); None
-            when the type is not known.
+        hashable: Whether the Python values of its type can be hashed (JSON, ARRAY, HSTORE, PickleType
+            cannot); None when the type is not known.
     """
 
     name: str
@@ -88,14 +92,20 @@ class RelationshipInfo:
     Attributes:
         name: The attribute's name on the class.
         collection: Whether it holds many objects; None when that could not be found.
-        lazy: The loading strategy in the mapping (`"select"`, `"joined"`, `"selectin"`, `"subquery"`, `"dynamic"`,
-            `"write_only"`, `"noload"`, `"raise"`, …; `False` is `"joined"`, `True` is `"select"`), None when unknown.
+        to_one: Whether at most one row of the target belongs to each row of this side, by the database's own
+            keys: a many-to-one without `secondary` and without own `primaryjoin` whose foreign key refers to
+            the target's primary key. `uselist=False` alone is no proof.
+        lazy: The loading strategy in the mapping (`"select"`, `"joined"`, `"selectin"`, `"subquery"`,
+            `"dynamic"`, `"write_only"`, `"noload"`, `"raise"`, …; `False` is `"joined"`, `True` is
+            `"select"`), None when unknown.
         known: Whether everything that matters about it was understood.
-        resolve: Gives the target's `ModelInfo`, None when it is not known. A function, as mappings are circular.
+        resolve: Gives the target's `ModelInfo`, None when it is not known. A function, as mappings are
+            circular.
     """
 
     name: str
     collection: bool | None
+    to_one: bool = False
     lazy: str | None = "select"
     known: bool = True
     resolve: Callable[[], ModelInfo | None] = field(default=lambda: None, compare=False, repr=False)
@@ -116,11 +126,13 @@ class ModelInfo:
         primary_key: Names of the attributes of the primary key, in order; empty when unknown.
         columns: Column attributes by name, inherited ones included.
         relationships: Relationships by name, inherited and `backref`-made ones included.
-        others: Names that can be used in criteria but are neither: hybrids, `column_property`, synonyms, composites,
-            association proxies.
-        inheritance: How the class takes part in mapped inheritance, seen from itself (a base with children counts).
+        others: Names that can be used in criteria but are neither: hybrids, `column_property`, synonyms,
+            composites, association proxies.
+        inheritance: How the class takes part in mapped inheritance, seen from itself (a base with children
+            counts).
         parent: Identity of the mapped base class, None without one.
-        complete: Whether all bases and mixins were understood, so that an attribute not listed does not exist.
+        complete: Whether all bases and mixins were understood, so that an attribute not listed does not
+            exist.
     """
 
     name: str
@@ -154,8 +166,9 @@ class EntityKind(Enum):
     EXPRESSION = "SQL expression"
     BUNDLE = "bundle"
     TABLE = "table or subquery"  # Table, Subquery, CTE, select(...).alias()
-    VALUE = "plain value"  # a Python value that is no SQL construct: it can only become a bound parameter
-    UNKNOWN = "unknown"
+    VALUE = "plain value"  # no SQL construct: can only become a bound parameter. Parameters of functions,
+    attributes # of instances and results of the application's own calls are values unless something says
+    that they are SQL UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +177,11 @@ class EntityInfo:
 
     Attributes:
         kind: What it is.
-        model: Of a class or alias the mapping; of a column or relationship attribute the class that it was read from.
-        owner: Distinguishes FROM elements: the identity of the class, of the alias (the variable that holds it), or of
-            the table. Two expressions with the same owner refer to the same FROM element. None when unknown.
+        model: Of a class or alias the mapping; of a column or relationship attribute the class that it was
+            read from.
+        owner: Distinguishes FROM elements: the identity of the class, of the alias (the variable that holds
+            it), or of the table. Two expressions with the same owner refer to the same FROM element. None
+            when unknown.
         attribute: The name of the column or relationship attribute.
         label: The name given by `.label("…")`, if that is how the expression ends.
         hashable: Whether the values of the column or expression can be hashed; None when unknown.
@@ -184,20 +199,27 @@ UNKNOWN_ENTITY = EntityInfo(EntityKind.UNKNOWN)
 
 
 class Knowledge(Protocol):
-    """What the resolver knows; handed in by the caller, asked about nodes of the expression and nothing else."""
+    """What the resolver knows; handed in by the caller, asked about nodes of the expression and nothing
+    else."""
 
     def session(self, receiver: ast.expr) -> SessionInfo | None:
         """The session that `receiver.query(...)` is called on; None when it is none."""
 
     def registry(self, query: ast.Attribute) -> tuple[SessionInfo, EntityInfo] | None:
-        """For `Model.query` (Flask-SQLAlchemy, `query_property()`): session and entity; None when it is not that."""
+        """For `Model.query` (Flask-SQLAlchemy, `query_property()`): session and entity; None when it is not
+        that."""
 
     def entity(self, node: ast.expr) -> EntityInfo:
         """What an expression means; `UNKNOWN_ENTITY` when it cannot be told."""
 
     def qualified_name(self, node: ast.expr) -> str | None:
-        """The dotted name of what a name or attribute refers to through the file's imports, by the module where users
-        import it (`sqlalchemy.orm.joinedload`, `sqlalchemy.func.count`); None when it is nothing imported."""
+        """The dotted name of what a name or attribute refers to through the file's imports, by the module
+        where users import it (`sqlalchemy.orm.joinedload`, `sqlalchemy.func.count`); None when it is nothing
+        imported."""
+
+    def spelling(self, model: ModelInfo) -> str | None:
+        """How this file can name a mapped class at the place of the query; None when it is not in scope
+        there."""
 
 
 class Consumer(Enum):
@@ -213,6 +235,7 @@ class Consumer(Enum):
     PASSED = "passed on"
     ATTRIBUTE = "attribute read"
     AWAITED = "awaited"
+    UNPACKED = "iterated or unpacked, each row by position only"
     STATEMENT = "bare statement"
     LISTED = "list(), tuple(), set() or sorted()"
     NESTED = "argument of another query or statement"
@@ -283,8 +306,8 @@ class QueryExpression:
         source: Where the query comes from.
         entities: The expressions that are selected: arguments of `query(...)`, or the class of `Class.query`.
         links: The refining steps in order (`filter`, `join`, …).
-        terminal: The step that leaves the Query API (`all`, `first`, `subquery`, `[]`, …); None when the value of the
-            expression is still a Query.
+        terminal: The step that leaves the Query API (`all`, `first`, `subquery`, `[]`, …); None when the
+            value of the expression is still a Query.
         trailing: Steps after the terminal: they apply to its value and keep their text.
         consumer: What becomes of the value.
     """
@@ -299,9 +322,13 @@ class QueryExpression:
 
 
 TERMINALS = frozenset(
-    "all first one one_or_none scalar get count exists delete update subquery cte scalar_subquery as_scalar label "
-    "statement selectable whereclause column_descriptions value values [] get_or_404 first_or_404 one_or_404 paginate "
-    "merge_result instances is_single_entity __iter__ session".split()
+    (
+        *("all", "first", "one", "one_or_none", "scalar", "get", "count", "exists", "delete", "update", "[]"),
+        *("subquery", "cte", "scalar_subquery", "as_scalar", "label", "statement", "selectable"),
+        *("get_or_404", "first_or_404", "one_or_404", "paginate"),
+        *("value", "values", "instances", "merge_result", "session", "__iter__"),
+        *("whereclause", "column_descriptions", "is_single_entity", "get_execution_options"),
+    )
 )
 """Steps whose value is not a Query any more."""
 
@@ -386,38 +413,55 @@ def _below(node: ast.expr) -> ast.expr:
 
 
 def walk_references(node: ast.expr, knowledge: Knowledge) -> Iterator[EntityInfo]:
-    """Everything inside an expression that may bring a FROM element into the statement: the entities of its outermost
-    parts that are known, and `UNKNOWN_ENTITY` for each name that is not."""
-    info = knowledge.entity(node)
-    if info.kind is EntityKind.VALUE or (info.kind is not EntityKind.UNKNOWN and info.owner is not None):
+    """What inside an expression may bring a FROM element into the statement that holds it: the known
+    entities, and `UNKNOWN_ENTITY` for each part that is not understood. Subqueries keep their FROM elements
+    to themselves.""" info = knowledge.entity(node)
+    if info.kind is EntityKind.VALUE:
+        return
+    if info.kind is not EntityKind.UNKNOWN and info.owner is not None:
         yield info
+    elif isinstance(node, ast.Constant) or is_subquery(node, knowledge):
         return
-    if isinstance(node, ast.Constant):
-        return
-    if isinstance(node, ast.Call):
+    elif isinstance(node, ast.Call):
         yield from _walk_call(node, knowledge)
-        return
-    if isinstance(node, ast.Attribute | ast.Name):
+    elif isinstance(node, ast.Attribute | ast.Name | ast.Lambda | ast.Await | ast.Yield | ast.YieldFrom):
         yield info
-        return
-    if isinstance(node, ast.Lambda | ast.Await | ast.NamedExpr | ast.Yield | ast.YieldFrom):
-        yield UNKNOWN_ENTITY
-        return
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr):
-            yield from walk_references(child, knowledge)
+    else:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                yield from walk_references(child, knowledge)
 
 
 def _walk_call(node: ast.Call, knowledge: Knowledge) -> Iterator[EntityInfo]:
     name = knowledge.qualified_name(node.func)
-    if name is None:
-        if isinstance(node.func, ast.Attribute):  # a method of a column: User.name.in_(...)
-            yield from walk_references(node.func.value, knowledge)
-        else:
-            yield UNKNOWN_ENTITY
-    elif not name.startswith("sqlalchemy."):
+    if name is None and isinstance(node.func, ast.Attribute):  # a method of a column: User.name.in_(...)
+        left = knowledge.entity(node.func.value)
+        yield from walk_references(node.func.value, knowledge)
+        if left.kind is EntityKind.RELATIONSHIP and node.func.attr in ("any", "has", "contains"):
+            return  # its criteria stand in an EXISTS of their own
+    elif name is None or not name.startswith(("sqlalchemy.", "sqlmodel.")):
         yield UNKNOWN_ENTITY
+        return
     for argument in [*node.args, *(each.value for each in node.keywords)]:
         yield from walk_references(
             argument.value if isinstance(argument, ast.Starred) else argument, knowledge
         )
+
+
+def is_subquery(node: ast.expr, knowledge: Knowledge) -> bool:
+    """Whether a chain begins with `select(...)`, `exists(...)` or a query, so that it is a SELECT of its
+    own.""" here = node
+    while True:
+        if _source(here, knowledge) is not None:
+            return True
+        if isinstance(here, ast.Call) and knowledge.qualified_name(here.func) in SELECTS:
+            return True
+        if _step(here) is None:
+            return False
+        here = _below(here)
+
+
+SELECTS = frozenset(
+    ("sqlalchemy.select", "sqlalchemy.exists", "sqlalchemy.union", "sqlalchemy.union_all", "sqlmodel.select")
+)
+"""Functions whose value is a SELECT that keeps its FROM elements to itself."""
