@@ -166,9 +166,10 @@ class EntityKind(Enum):
     EXPRESSION = "SQL expression"
     BUNDLE = "bundle"
     TABLE = "table or subquery"  # Table, Subquery, CTE, select(...).alias()
-    VALUE = "plain value"  # no SQL construct: can only become a bound parameter. Parameters of functions,
-    attributes # of instances and results of the application's own calls are values unless something says
-    that they are SQL UNKNOWN = "unknown"
+    # No SQL construct: can only become a bound parameter. Parameters of functions, attributes of instances and
+    # results of the application's own calls are values unless something says that they are SQL.
+    VALUE = "plain value"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +416,8 @@ def _below(node: ast.expr) -> ast.expr:
 def walk_references(node: ast.expr, knowledge: Knowledge) -> Iterator[EntityInfo]:
     """What inside an expression may bring a FROM element into the statement that holds it: the known
     entities, and `UNKNOWN_ENTITY` for each part that is not understood. Subqueries keep their FROM elements
-    to themselves.""" info = knowledge.entity(node)
+    to themselves."""
+    info = knowledge.entity(node)
     if info.kind is EntityKind.VALUE:
         return
     if info.kind is not EntityKind.UNKNOWN and info.owner is not None:
@@ -450,7 +452,8 @@ def _walk_call(node: ast.Call, knowledge: Knowledge) -> Iterator[EntityInfo]:
 
 def is_subquery(node: ast.expr, knowledge: Knowledge) -> bool:
     """Whether a chain begins with `select(...)`, `exists(...)` or a query, so that it is a SELECT of its
-    own.""" here = node
+    own."""
+    here = node
     while True:
         if _source(here, knowledge) is not None:
             return True
