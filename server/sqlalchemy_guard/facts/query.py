@@ -95,6 +95,7 @@ class RelationshipInfo:
         to_one: Whether at most one row of the target belongs to each row of this side, by the database's own
             keys: a many-to-one without `secondary` and without own `primaryjoin` whose foreign key refers to
             the target's primary key. `uselist=False` alone is no proof.
+        secondary: Whether it goes, or may go, through an association table.
         lazy: The loading strategy in the mapping (`"select"`, `"joined"`, `"selectin"`, `"subquery"`,
             `"dynamic"`, `"write_only"`, `"noload"`, `"raise"`, …; `False` is `"joined"`, `True` is
             `"select"`), None when unknown.
@@ -106,6 +107,7 @@ class RelationshipInfo:
     name: str
     collection: bool | None
     to_one: bool = False
+    secondary: bool = True
     lazy: str | None = "select"
     known: bool = True
     resolve: Callable[[], ModelInfo | None] = field(default=lambda: None, compare=False, repr=False)
@@ -166,8 +168,8 @@ class EntityKind(Enum):
     EXPRESSION = "SQL expression"
     BUNDLE = "bundle"
     TABLE = "table or subquery"  # Table, Subquery, CTE, select(...).alias()
-    # No SQL construct: can only become a bound parameter. Parameters of functions, attributes of instances and
-    # results of the application's own calls are values unless something says that they are SQL.
+    # No SQL construct, so that it can only become a bound parameter. Parameters of functions, attributes of
+    # instances and results of the application's own calls are values unless something says that they are SQL.
     VALUE = "plain value"
     UNKNOWN = "unknown"
 
