@@ -1,8 +1,9 @@
 """A small LSP client over stdio: framed JSON, one subprocess, nothing but the standard library.
 
-It serves the benchmarks and the demonstration, so it does what an editor does and nothing cleverer: it answers the server's
-own requests, remembers the newest diagnostics of each document, and never waits without a deadline. Reading happens on the
-caller's thread (a thread hop would be measured as the server's time). It must never know which server it talks to.
+It serves the benchmarks and the demonstration, so it does what an editor does and nothing cleverer: it
+answers the server's own requests, remembers the newest diagnostics of each document, and never waits without
+a deadline. Reading happens on the caller's thread (a thread hop would be measured as the server's time). It
+must never know which server it talks to.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
 
 Json = dict[str, Any]
 
 
 class ServerError(Exception):
-    """The server died, answered with an error, or did not answer in time; the message ends with its standard error."""
+    """The server died, answered with an error, or did not answer in time; the message ends with its standard
+    error."""
 
 
 class Client:
@@ -87,14 +91,20 @@ class Client:
         """Shake hands and return the server's answer to `initialize`."""
         document: Json = {
             "synchronization": {"didSave": True},
-            "publishDiagnostics": {"relatedInformation": True, "versionSupport": True, "codeDescriptionSupport": True},
+            "publishDiagnostics": {
+                "relatedInformation": True,
+                "versionSupport": True,
+                "codeDescriptionSupport": True,
+            },
             "codeAction": {
                 "dataSupport": True,
                 "isPreferredSupport": True,
                 "disabledSupport": True,
                 "resolveSupport": {"properties": ["edit"]},
                 "codeActionLiteralSupport": {
-                    "codeActionKind": {"valueSet": ["quickfix", "source", "source.fixAll", "source.organizeImports"]}
+                    "codeActionKind": {
+                        "valueSet": ["quickfix", "source", "source.fixAll", "source.organizeImports"]
+                    }
                 },
             },
         }
@@ -145,13 +155,20 @@ class Client:
         """Send a notification."""
         self._write({"jsonrpc": "2.0", "method": method, "params": params})
 
-    def notify_all(self, notifications: Sequence[tuple[str, Any]]) -> threading.Thread:
-        """Send many notifications back to back from a thread of their own: a server that answers each of them while its
-        own output is not being read would otherwise block both sides for ever."""
-        data = b"".join(_frame({"jsonrpc": "2.0", "method": method, "params": params}) for method, params in notifications)
-        thread = threading.Thread(target=self._write_bytes, args=(data,), daemon=True)
-        thread.start()
-        return thread
+    def burst(self, notifications: Sequence[tuple[str, Any]], request: tuple[str, Any] | None = None) -> int:
+        """Send many notifications and perhaps a request back to back; the request's id is for `wait_answer`.
+        They are
+        written by a thread of their own: a server that answers while its output is not being read would block
+        both sides."""
+        messages: list[Json] = [
+            {"jsonrpc": "2.0", "method": method, "params": params} for method, params in notifications
+        ]
+        if request is not None:
+            self._ids += 1
+            messages.append({"jsonrpc": "2.0", "id": self._ids, "method": request[0], "params": request[1]})
+        data = b"".join(map(_frame, messages))
+        threading.Thread(target=self._write_bytes, args=(data,), daemon=True).start()
+        return self._ids
 
     def open(self, uri: str, text: str, version: int = 1, language: str = "python") -> None:
         """Open a document."""
@@ -198,7 +215,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _write(self, message: Json) -> None:
@@ -212,7 +231,9 @@ class Client:
             self._process.stdin.write(data)
             self._process.stdin.flush()
         except (OSError, ValueError) as error:
-            raise ServerError(f"{self.command[0]} does not listen any more: {error}{self._last_words()}") from error
+            raise ServerError(
+                f"{self.command[0]} does not listen any more: {error}{self._last_words()}"
+            ) from error
 
     def _read(self) -> None:
         """Take one message: keep an answer or diagnostics, reply to a request, pass over anything else."""
@@ -221,7 +242,9 @@ class Client:
         if method is None:
             self._answers[message["id"]] = message
         elif "id" in message:
-            self._write({"jsonrpc": "2.0", "id": message["id"], "result": self._reply(method, message.get("params"))})
+            self._write(
+                {"jsonrpc": "2.0", "id": message["id"], "result": self._reply(method, message.get("params"))}
+            )
         elif method == "textDocument/publishDiagnostics":
             self.publishes += 1
             self.diagnostics[message["params"]["uri"]] = message["params"]
@@ -252,7 +275,8 @@ class Client:
         return message
 
     def _watch(self) -> None:
-        """Kill a server that lets us wait past the deadline: the only portable way to end a blocking read or write."""
+        """Kill a server that lets us wait past the deadline: the only portable way to end a blocking read or
+        write."""
         while not self._closed.wait(0.25):
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline:
@@ -284,5 +308,7 @@ def resident_memory(pid: int) -> int | None:
         return None
     if sys.platform == "win32":
         return None
-    answer = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    answer = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return int(answer) * 1024 if answer.isdigit() else None

@@ -1,7 +1,7 @@
 """What is measured: the commands of our server and of ruff, and the settings that make the comparison fair.
 
-Ours runs with every rule on, ruff with its own defaults. The folder that is measured gets a configuration of each, so that
-nothing outside of it changes the numbers.
+Ours runs with every rule on, ruff with its own defaults. The folder that is measured gets a configuration of
+each, so that nothing outside of it changes the numbers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def guard() -> Contender:
     if importlib.util.find_spec("pygls") is None:
         raise MissingProgram(f"pygls is not installed for {sys.executable}; run: make setup")
     path = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
-    return Contender("guard", [sys.executable, "-m", "sqlalchemy_guard"], "SAG101", False, {"PYTHONPATH": path})
+    return Contender(
+        "guard", [sys.executable, "-m", "sqlalchemy_guard"], "SAG101", False, {"PYTHONPATH": path}
+    )
 
 
 def ruff() -> Contender:

@@ -1,8 +1,9 @@
-"""Builds files of a wanted length from real SQLAlchemy code, so that the numbers speak of code that people write.
+"""Builds files of a wanted length from real SQLAlchemy code, so that the numbers speak of code that people
+write.
 
-Whole top-level statements of real modules are concatenated, with the imports that they use hoisted to the top: nothing is
-invented, and the result is always valid Python. Nothing of it is kept in the repository; the same sources and seed give the
-same file.
+Whole top-level statements of real modules are concatenated, with the imports that they use hoisted to the
+top: nothing is invented, and the result is always valid Python. Nothing of it is kept in the repository; the
+same sources and seed give the same file.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import random
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 DEFAULT_PACKAGES = ("sqlalchemy.testing", "alembic", "flask_sqlalchemy", "sqlmodel", "sqlalchemy.orm")
 SEED = 20
@@ -54,7 +58,9 @@ def pieces(folders: Iterable[Path]) -> list[Piece]:
             if "sqlalchemy" in text or "sqlmodel" in text:
                 result.extend(_pieces_of(text))
     if not result:
-        raise NoSources(f"no file that uses SQLAlchemy below: {', '.join(map(str, looked)) or 'nothing given'}")
+        raise NoSources(
+            f"no file that uses SQLAlchemy below: {', '.join(map(str, looked)) or 'nothing given'}"
+        )
     return result
 
 
@@ -94,7 +100,9 @@ def _pieces_of(text: str) -> Iterator[Piece]:
         if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__":
             bound.update(_bindings(node))
     for node in tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign):
+        if not isinstance(
+            node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
+        ):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         last = node.end_lineno or node.lineno
