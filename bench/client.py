@@ -157,9 +157,10 @@ class Client:
 
     def burst(self, notifications: Sequence[tuple[str, Any]], request: tuple[str, Any] | None = None) -> int:
         """Send many notifications and perhaps a request back to back; the request's id is for `wait_answer`.
-        They are
-        written by a thread of their own: a server that answers while its output is not being read would block
-        both sides."""
+
+        They are written by a thread of their own: a server that answers while its output is not being read
+        would block both sides.
+        """
         messages: list[Json] = [
             {"jsonrpc": "2.0", "method": method, "params": params} for method, params in notifications
         ]

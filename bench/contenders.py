@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+ENTRY = "import sys; from sqlalchemy_guard.cli.main import entry; sys.exit(entry())"
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,7 @@ def guard() -> Contender:
     if importlib.util.find_spec("pygls") is None:
         raise MissingProgram(f"pygls is not installed for {sys.executable}; run: make setup")
     path = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
-    return Contender(
-        "guard", [sys.executable, "-m", "sqlalchemy_guard"], "SAG101", False, {"PYTHONPATH": path}
-    )
+    return Contender("guard", [sys.executable, "-c", ENTRY], "SAG101", False, {"PYTHONPATH": path})
 
 
 def ruff() -> Contender:

@@ -1,7 +1,6 @@
 """How long a keystroke takes to become diagnostics over stdio, beside ruff in the same run.
 
-    python -m bench.keystroke [--source DIR ...] [--sizes 200,1000,5000,20000] [--modes
-    type,toggle,fresh,flood,action]
+    python -m bench.keystroke [--source DIR ...] [--sizes 200,1000] [--modes type,toggle] [--transport push]
 
 Both servers are warm, have the same document open and take turns in short blocks, so that whatever else the
 machine does hits both. README.md says what the modes mean and how to read the table.
