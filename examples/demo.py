@@ -40,8 +40,8 @@ COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 EDITORS = """\
 Open the same application in your editor:
-  VS Code   code --install-extension dist/sqlalchemy-guard.vsix    (make vsix), then  code examples/shop
-  Neovim    docs/editors.md has the ten lines for 0.11 and older;        then  cd examples/shop && nvim shop/db.py
+  VS Code   code --install-extension dist/sqlalchemy-guard.vsix, then  code examples/shop
+  Neovim    docs/editors.md has the lines for 0.11 and older, then  cd examples/shop && nvim shop/db.py
   terminal  sqlalchemy-guard check examples/shop
 """
 
@@ -64,10 +64,8 @@ def run_tests(folder: Path, when: str) -> None:
     """Run the shop's own tests, if what they need is installed."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(
-            f"Tests {when}: not run, because this Python has no {', '.join(missing)}
-            (examples/shop/requirements.txt)"
-        )
+        absent = ", ".join(missing)
+        print(f"Tests {when}: not run, this Python has no {absent} (examples/shop/requirements.txt)")
         return
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--disable-warnings"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -189,10 +187,8 @@ def demonstrate(folder: Path) -> None:
         for path in sorted([*folder.rglob("*.py"), folder / "pyproject.toml"]):
             editor.open(path)
         editor.refresh()
-        heading(
-            f"{len(editor.buffers)} files opened; all diagnostics {time.perf_counter() - begin:.2f} s after
-            starting"
-        )
+        took = time.perf_counter() - begin
+        heading(f"{len(editor.buffers)} files opened; all diagnostics {took:.2f} s after starting")
         before = show(editor, folder)
         if absent := PRESENT - before.keys():
             raise Disappointment(
