@@ -400,6 +400,39 @@ class Resolver:
         index = value.index.value if type(value.index) is Const else None
         return union(_indexed(option, index) for option in options(base))
 
+    def definition_of(self, value: Value, file: SourceFile) -> tuple[Value, SourceFile]:
+        """Follow names, across files, to the expression that they were last bound to; the value itself where that ends."""
+        for _ in range(12):
+            if type(value) is Typed:
+                value = value.value
+                continue
+            if type(value) is Attr:
+                base = self.type_of(value.base, file)
+                if not isinstance(base, ModuleType) or base.file_id is None:
+                    return value, file
+                found = self._binding(base.file_id, value.name)
+            elif type(value) is Ref:
+                if value.module:
+                    target = self.sources.modules.find(value.module, file.file_id)
+                    self.keys.add((value.module, ""))
+                else:
+                    target = file.file_id
+                found = self._binding(target, value.name) if target is not None else None
+            else:
+                return value, file
+            if found is None:
+                return value, file
+            value, file = found
+        return value, file
+
+    def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+        source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
+        if source is None:
+            return None
+        self.keys.add((file_id, name))
+        bound = source.facts.value_of(name)
+        return (bound[0], source) if bound is not None else None
+
     # -- attributes ------------------------------------------------------------------------------------------------
 
     def _attr(self, value: Attr, file: SourceFile) -> Type:
