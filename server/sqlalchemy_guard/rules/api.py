@@ -15,6 +15,8 @@ from enum import Enum, IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the vocabulary at run time)
+
 if TYPE_CHECKING:
     from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.text.edit import Edit
@@ -36,15 +38,6 @@ class Applicability(IntEnum):
     DISPLAY = 1
     UNSAFE = 2
     SAFE = 3
-
-
-class Span(NamedTuple):
-    """A range of a file: absolute 0-based lines, columns in code points, end exclusive."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
 
 
 class Related(NamedTuple):

@@ -1,35 +1,57 @@
 """A chunk: a run of source lines with the statements parsed from exactly those lines.
 
-A file is a tree of chunks. A class or function longer than some thirty lines is cut: its own chunk holds the header
-(`body` is the one definition node, whose `.body` is empty) and its statements live in `children`. Node line numbers are
-relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above moves `start`, `end` and `shift`;
-nodes are never touched again after parsing. Columns of nodes are UTF-8 bytes, as `ast` gives them.
+A file is a tree of chunks. A class or function longer than some thirty lines is cut: its own chunk holds the
+header (`body` is the one definition node, whose `.body` is empty) and its statements live in `children`. Node
+line numbers are relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above moves
+`start`, `end` and `shift`; nodes are never touched again after parsing, and a cut definition's node keeps the
+`end_lineno` of its parse (take `chunk.end` instead). Columns of nodes are UTF-8 bytes, as `ast` gives them.
 
 This module must never know what the statements mean.
 """
 
 from __future__ import annotations
 
-import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ast
 
 
 class Chunk:
     """A run of lines `[start, end)` (absolute, 0-based) and what was parsed from it.
 
     Attributes:
-        start: First line. Decorators, comments and blank lines directly above a definition belong to its chunk.
-        end: One past the last line. The chunks of a file (or of a cut definition's body) tile it without gaps.
+        start: First line. Decorators, comments and blank lines directly above a definition belong to its
+            chunk.
+        end: One past the last line. The chunks of a file (or of a cut definition's body) tile it without
+            gaps.
         shift: Add to `node.lineno - 1` to get the absolute 0-based line.
         body: The statements; for a cut definition the definition alone, with an empty `.body`.
         children: Chunks of a cut definition's body in order, or None for a leaf.
         parent: The cut definition this chunk belongs to, None at module level.
-        broken: Absolute-at-parse lines (relative like nodes: add `shift`) that were replaced by `pass` to parse the rest.
-        memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo` None.
-        stale: Set on a chunk and all its parents when something inside was re-parsed; the facts layer clears it.
+        broken: Absolute-at-parse lines (relative like nodes: add `shift`) that were replaced by `pass` to
+            parse the rest.
+        indent: The white space in front of each statement of `children`.
+        problem: Why lines are broken: relative line, column in code points, the parser's words.
+        memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
+            None.
+        stale: Set on a chunk and all its parents when something inside was re-parsed; the facts layer clears
+            it.
     """
 
-    __slots__ = ("body", "broken", "children", "end", "memo", "parent", "shift", "stale", "start")
+    __slots__ = (
+        "body",
+        "broken",
+        "children",
+        "end",
+        "indent",
+        "memo",
+        "parent",
+        "problem",
+        "shift",
+        "stale",
+        "start",
+    )
 
     def __init__(self, start: int, end: int, shift: int, body: list[ast.stmt]) -> None:
         self.start = start
@@ -39,6 +61,8 @@ class Chunk:
         self.children: list[Chunk] | None = None
         self.parent: Chunk | None = None
         self.broken: tuple[int, ...] = ()
+        self.indent = ""
+        self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None
         self.stale = True
 

@@ -1,1 +1,2 @@
-"""Text: documents, line arithmetic, edits. Knows nothing of Python, of SQLAlchemy or of any protocol's objects."""
+"""Text: documents, line arithmetic, edits. Knows nothing of Python, of SQLAlchemy or of any protocol's
+objects."""

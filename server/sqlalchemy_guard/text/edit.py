@@ -5,6 +5,7 @@ Offsets count code points. This module must never know what the text means.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def sort_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """The edits in order, equal ones once.
 
     Raises:
-        OverlapError: two different edits overlap. Two insertions at one place keep the order in which they came.
+        OverlapError: two different edits overlap. Two insertions at one place keep the order in which they
+            came.
     """
     ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if after.start < before.end:
             raise OverlapError(f"edits overlap at {after.start}: {before!r} and {after!r}")
     return tuple(ordered)

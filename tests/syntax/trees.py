@@ -1,0 +1,74 @@
+"""What the tests of `syntax` compare: a tree of chunks as one dump with absolute positions, and its invariants."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from sqlalchemy_guard.syntax.chunk import Chunk
+from sqlalchemy_guard.syntax.syntax import Syntax, walk
+
+
+def statements(chunks: list[Chunk]) -> list[ast.stmt]:
+    """The statements at their absolute lines, cut definitions put together again."""
+    result: list[ast.stmt] = []
+    for chunk in chunks:
+        for node in chunk.body:
+            node = copy.deepcopy(node)
+            ast.increment_lineno(node, chunk.shift)
+            if chunk.children is not None:
+                assert isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                node.body = statements(chunk.children)
+                node.end_lineno, node.end_col_offset = node.body[-1].end_lineno, node.body[-1].end_col_offset
+            result.append(node)
+    return result
+
+
+def dump(body: list[ast.stmt]) -> str:
+    return ast.dump(ast.Module(body, []), include_attributes=True)
+
+
+def names(syntax: Syntax) -> set[str]:
+    """The names of all definitions in the tree, and the targets of simple assignments."""
+    found: set[str] = set()
+    for chunk in walk(syntax.chunks):
+        for statement in chunk.body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    found.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+    return found
+
+
+def check(syntax: Syntax) -> bool:
+    """Assert what must always hold; True where the document is valid for the running Python."""
+    lines = syntax.document.lines
+    _tiles(syntax.chunks, 0, len(lines), None)
+    for chunk in walk(syntax.chunks):
+        for node in chunk.body:
+            assert chunk.start <= node.lineno - 1 + chunk.shift < chunk.end
+        assert (chunk.problem is not None) == bool(chunk.broken)
+        for line in chunk.broken:
+            assert chunk.start <= line + chunk.shift < chunk.end
+    try:
+        whole = ast.parse(syntax.document.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    assert syntax.problems == []
+    assert dump(statements(syntax.chunks)) == dump(whole.body)
+    return True
+
+
+def _tiles(chunks: list[Chunk], start: int, end: int, parent: Chunk | None) -> None:
+    assert chunks
+    for chunk in chunks:
+        assert chunk.start == start
+        assert chunk.end > start
+        assert chunk.parent is parent
+        start = chunk.end
+        if chunk.children is not None:
+            assert len(chunk.body) == 1
+            assert chunk.children[0].start > chunk.start
+            _tiles(chunk.children, chunk.children[0].start, chunk.end, chunk)
+    assert start == end
