@@ -10,7 +10,6 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   RevealOutputChannelOn,
-  TransportKind,
 } from "vscode-languageclient/node";
 import type { Launch } from "./launch";
 import { initializationOptions, SECTION, serverSettings } from "./settings";
@@ -36,7 +35,6 @@ export class GuardClient extends LanguageClient {
       command: launch.command,
       args: [...launch.args],
       options: { cwd: launch.cwd },
-      transport: TransportKind.stdio,
     };
     super(SECTION, "SQLAlchemy Guard", server, clientOptions(output, trace));
     this.clientOptions.middleware = { workspace: { configuration, didChangeConfiguration: () => this.sendSettings() } };

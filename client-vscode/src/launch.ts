@@ -51,7 +51,7 @@ export async function resolveLaunch(extensionPath: string, log: vscode.LogOutput
 async function isInstalled(python: Interpreter, cwd: string, log: vscode.LogOutputChannel): Promise<boolean> {
   const [command = "", ...args] = python.command;
   try {
-    await run(command, [...args, "-P", "-c", "import sqlalchemy_guard.lsp, pygls"], { cwd, timeout: IMPORT_TIMEOUT_MS });
+    await run(command, [...args, "-P", "-c", "import sqlalchemy_guard.lsp.main"], { cwd, timeout: IMPORT_TIMEOUT_MS });
     return true;
   } catch (error) {
     log.warn(String(error));
