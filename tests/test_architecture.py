@@ -19,9 +19,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "server" / "sqlalchemy_guard"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
-LONGEST_MODULE = 550
+LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
+    "project/resolve.py": 950,  # one resolver: a method for each kind of symbolic value
     "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 120
@@ -47,6 +48,21 @@ RUNS_CODE = {"eval", "exec", "__import__", "pickle", "marshal", "shelve", "runpy
 DISK = {"vfs", "cache"}
 
 ALLOWANCES: dict[str, dict[str, str]] = {
+    "cli/main.py": {
+        "importlib": "imports the module of the command that runs, and no other",
+        "os.O_WRONLY": "see os.dup2",
+        "os.devnull": "see os.dup2",
+        "os.dup2": "what is still buffered when a pipe broke must go somewhere",
+        "os.open": "see os.dup2",
+    },
+    "cli/output/__init__.py": {"importlib": "imports the module of the format asked for, and no other"},
+    "cli/terminal.py": {
+        "os.environ": "NO_COLOR, FORCE_COLOR and TERM are how users speak to all terminal programs",
+        "shutil": "the terminal's width",
+    },
+    "project/modules.py": {
+        "os.path.relpath": "both paths are absolute, so the current folder is not asked for"
+    },
     "rules/registry.py": {"importlib": "imports our own rule modules"},
 }
 """For each file the names it may use beyond the rules above, with the reason."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
-from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
+from sqlalchemy_guard.cli.terminal import drain, progress, wants_color, warn
+from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.cli.session import Opened
+    from sqlalchemy_guard.config import ConfigFile
     from sqlalchemy_guard.fix import FixOutcome
     from sqlalchemy_guard.rules.api import Rule
 
@@ -26,11 +28,17 @@ _STDIN = "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `check`."""
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: here); - is standard input")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and folders (default: here); - is standard input"
+    )
     fixing = parser.add_argument_group("fixes")
     fixing.add_argument("--fix", action="store_true", help="apply fixes that keep SQL and values the same")
-    fixing.add_argument("--unsafe-fixes", action="store_true", help="also fixes that may change behaviour or schema")
-    fixing.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
+    fixing.add_argument(
+        "--unsafe-fixes", action="store_true", help="also fixes that may change behaviour or schema"
+    )
+    fixing.add_argument(
+        "--diff", action="store_true", help="show what --fix would change, and change nothing"
+    )
     selection = parser.add_argument_group("rules")
     for flag, words in (
         ("--select", "check these rules: codes, prefixes, names or ALL, separated by commas"),
@@ -40,16 +48,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         selection.add_argument(flag, action="append", type=_words, metavar="RULES", help=words)
     settings = parser.add_argument_group("settings")
     settings.add_argument(
-        "--config", action="append", default=[], metavar="FILE|KEY=VALUE", help="a TOML file, or one setting in TOML"
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE|KEY=VALUE",
+        help="a TOML file, or one setting in TOML",
     )
     settings.add_argument("--isolated", action="store_true", help="ignore all configuration files")
-    settings.add_argument("--force-exclude", action="store_true", help="apply excludes to files that are named, too")
+    settings.add_argument(
+        "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
+    )
     settings.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
     settings.add_argument("--stdin-filename", metavar="FILE", help="the file whose text is on standard input")
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=FORMATS, default="full", help="default: %(default)s")
     output.add_argument("--statistics", action="store_true", help="count violations by rule instead")
-    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s")
+    output.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s"
+    )
     output.add_argument("-q", "--quiet", action="store_true", help="no warnings, no summary, no progress bar")
     output.add_argument("-e", "--exit-zero", action="store_true", help="exit 0 although there are violations")
 
@@ -91,6 +107,7 @@ class _Run:
             self._warn("no Python files found under the paths given")
         if self.stdin:
             self._read_stdin()
+        self._read_project()
         reports = self._check("checking")
         for report in reports:
             self._tell_trouble(report)
@@ -138,7 +155,7 @@ class _Run:
         file: str | None = None
         overrides: dict[str, Any] = {}
         for given in self.options.config:
-            if os.path.isfile(given):
+            if Vfs().stamp(given) is not None:
                 if file is not None:
                     raise UsageError("--config: only one configuration file can be used")
                 file = given
@@ -158,11 +175,12 @@ class _Run:
 
         for word in words:
             if not names_a_rule(word, self.rules.values()):
-                raise UsageError(f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}")
+                raise UsageError(
+                    f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}"
+                )
 
     def _read_stdin(self) -> None:
         from sqlalchemy_guard.text.document import Document
-        from sqlalchemy_guard.vfs import Source, decode
 
         [file_id] = self.opened.files
         found = decode(file_id, sys.stdin.buffer.read())
@@ -171,8 +189,25 @@ class _Run:
         self.stdin_source = found
         self.opened.workspace.open(file_id, Document.from_text(file_id, found.text))
 
+    def _read_project(self) -> None:
+        """Read what the files may rely on, so that the order of checking changes nothing."""
+        self.files = self.opened.files
+        if not self.stdin:
+            self.files = [file.path for file in self._config_files()] + self.files
+        if self.opened.is_project:
+            steps = self.opened.workspace.index_steps()
+            drain(steps, "reading", not self.options.quiet)
+
+    def _config_files(self) -> list[ConfigFile]:
+        files = self.opened.config_files()
+        for file in files:
+            for problem in file.problems:
+                if not problem.key:
+                    raise UsageError(f"{self._name(file.path)}: {problem.message}")
+        return files
+
     def _check(self, label: str) -> list[FileReport]:
-        files = progress(self.opened.files, label, not self.options.quiet)
+        files = progress(self.files, label, not self.options.quiet)
         return [self.checker.check(file_id) for file_id in files]
 
     def _tell_trouble(self, report: FileReport) -> None:
@@ -195,7 +230,9 @@ class _Run:
             sys.stdout.write(diff)
             changed += bool(diff)
         if not self.options.quiet:
-            would = f"Would fix {count(sum(outcome.counts.values()), 'violation')} in {count(changed, 'file')}."
+            would = (
+                f"Would fix {count(sum(outcome.counts.values()), 'violation')} in {count(changed, 'file')}."
+            )
             print(would if changed else "Nothing to fix.", file=sys.stderr)
         failed = changed or self.incomplete
         return EXIT_VIOLATIONS if failed and not self.options.exit_zero else EXIT_OK
@@ -223,8 +260,6 @@ class _Run:
         return outcome.counts if written else {}
 
     def _write(self, file_id: str, old: Mapping[str, str], text: str) -> bool:
-        from sqlalchemy_guard.vfs import Skipped
-
         source = self.opened.vfs.read(file_id)
         if not isinstance(source, Skipped) and source.text != old.get(file_id, source.text):
             source = Skipped(file_id, "changed", "was changed by somebody else meanwhile")
@@ -239,7 +274,7 @@ class _Run:
     def _outcome(self) -> FixOutcome:
         from sqlalchemy_guard.fix import fix_all
 
-        return fix_all(self.checker, self.opened.files, self.applicability)
+        return fix_all(self.checker, self.files, self.applicability)
 
     def _show(self, reports: Iterable[FileReport], fixed: Mapping[str, int]) -> None:
         """Print the report; to standard error when standard output holds the fixed text."""
@@ -247,11 +282,11 @@ class _Run:
         name = self.options.output_format
         report = Report(
             [finding for report in reports for finding in self._findings(report)],
-            os.getcwd(),
+            canonical("."),
             self.applicability,
             wants_color(self.options.color, stream),
             fixed,
-            [self._path(file_id) for file_id in self.opened.files],
+            [self._path(file_id) for file_id in self.files],
             self.rules,
         )
         if self.options.statistics:
@@ -282,7 +317,7 @@ class _Run:
 
     def _name(self, file_id: str) -> str:
         path = self._path(file_id)
-        base = os.path.join(os.getcwd(), "")
+        base = os.path.join(canonical("."), "")
         return path.removeprefix(base)
 
     def _cannot(self, path: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""`sqlalchemy-guard config`: the settings in force for a path, and where each came from. Must never change any."""
+"""`sqlalchemy-guard config`: the settings in force for a path, and their origin. Must never change any."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `config`."""
-    parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="a file or folder (default: here)")
+    parser.add_argument(
+        "path", nargs="?", default=".", metavar="PATH", help="a file or folder (default: here)"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the settings instead")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,14 +39,14 @@ def run(options: argparse.Namespace) -> int:
     if options.schema:
         print(json.dumps(json_schema(), indent=2))
         return EXIT_OK
-    store = SettingsStore(Vfs())
+    vfs = Vfs()
+    store = SettingsStore(vfs)
     path = canonical(options.path)
-    inside = os.path.join(path, "x.py") if os.path.isdir(path) else path
+    inside = os.path.join(path, "x.py") if vfs.is_folder(path) else path
     settings, file = store.for_file(inside), store.config_file(inside)
     problems = list(file.problems) if file else []
     if file is not None and file.settings is not None:
-        prefix = ("tool", "sqlalchemy-guard") if file.path.endswith("pyproject.toml") else ()
-        problems += selector_problems(file.settings, rules().values(), prefix)
+        problems += selector_problems(file.settings, rules().values())
     if options.output_format == "json":
         print(json.dumps(to_object(settings, file), indent=2, ensure_ascii=False))
     else:
@@ -63,7 +67,10 @@ def to_object(settings: Settings, file: ConfigFile | None) -> dict[str, Any]:
     return {
         "file": file.path if file else None,
         "settings": {
-            name: {"value": _plain(getattr(settings, option.name)), "origin": settings.origins.get(name, "default")}
+            name: {
+                "value": _plain(getattr(settings, option.name)),
+                "origin": settings.origins.get(name, "default"),
+            }
             for name, option in options().items()
         },
     }

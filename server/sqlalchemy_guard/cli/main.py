@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Returns:
-        0 when there is nothing to complain of, 1 for violations, 2 when it could not be followed.
+        0 when there is nothing to complain of, 1 for violations, 2 when it failed.
     """
     parser = build_parser(arguments)
     try:
@@ -77,7 +77,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that the arguments name has its options."""
     parser = argparse.ArgumentParser(
         prog="sqlalchemy-guard",
-        description="Finds and fixes violations of SQLAlchemy guidelines. Your code is never imported or run.",
+        description="Finds and fixes violations of SQLAlchemy guidelines. Never imports or runs your code.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"sqlalchemy-guard {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")

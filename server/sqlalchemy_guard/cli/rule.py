@@ -1,4 +1,4 @@
-"""`sqlalchemy-guard rule`: explains rules. Must say nothing of its own: a rule's page is its module's docstring."""
+"""`sqlalchemy-guard rule`: explains rules by their modules' docstrings. Must say nothing of its own."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `rule`."""
     parser.add_argument("rule", nargs="?", metavar="CODE|NAME", help="the rule to explain")
     parser.add_argument("--all", action="store_true", help="all rules (the default without a rule: a list)")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: %(default)s")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

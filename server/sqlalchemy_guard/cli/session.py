@@ -11,9 +11,17 @@ from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sqlalchemy_guard.config import ConfigFile
     from sqlalchemy_guard.project.workspace import Workspace
 
-_ROOT_MARKS = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml", "setup.cfg", "setup.py", ".git")
+_ROOT_MARKS = (
+    "sqlalchemy-guard.toml",
+    ".sqlalchemy-guard.toml",
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    ".git",
+)
 
 
 class Opened(NamedTuple):
@@ -22,6 +30,7 @@ class Opened(NamedTuple):
     Attributes:
         files: The files to work on, once each.
         skipped: Paths that were named and lead to nothing.
+        is_project: Whether the workspace's folders are projects, so that it makes sense to read all of them.
     """
 
     workspace: Workspace
@@ -29,6 +38,12 @@ class Opened(NamedTuple):
     settings: SettingsStore
     files: list[str]
     skipped: list[Skipped]
+    is_project: bool
+
+    def config_files(self) -> list[ConfigFile]:
+        """The configuration files that hold for the files, once each."""
+        found = filter(None, map(self.settings.config_file, self.files))
+        return list({file.path: file for file in found}.values())
 
 
 def open_workspace(
@@ -60,17 +75,18 @@ def open_workspace(
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
-    folders = project_roots(canonical(path) for path in paths)
-    return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped)
+    folders = project_roots(vfs, (canonical(path) for path in paths))
+    is_project = all(_has_mark(vfs, folder) for folder in folders)
+    return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped, is_project)
 
 
-def project_roots(paths: Iterable[str]) -> list[str]:
+def project_roots(vfs: Vfs, paths: Iterable[str]) -> list[str]:
     """The folders of the projects that paths lie in, none inside another.
 
-    A project's folder is the nearest above that has a project file or a repository; else the working folder when
-    the path lies in it; else the path's own folder. A hook that names one file thus sees what the file imports.
+    A project's folder is the nearest above that has a project file or a repository; else the working folder
+    if the path lies in it; else the path's own folder. So a hook that names one file sees what that imports.
     """
-    roots = sorted({_project_root(path) for path in paths}, key=len)
+    roots = sorted({_project_root(vfs, path) for path in paths}, key=len)
     outer: list[str] = []
     for root in roots:
         if not any(root == other or root.startswith(os.path.join(other, "")) for other in outer):
@@ -78,15 +94,19 @@ def project_roots(paths: Iterable[str]) -> list[str]:
     return outer
 
 
-def _project_root(path: str) -> str:
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
+def _project_root(vfs: Vfs, path: str) -> str:
+    folder = path if vfs.is_folder(path) else os.path.dirname(path)
     at = folder
     while True:
-        if any(os.path.lexists(os.path.join(at, mark)) for mark in _ROOT_MARKS):
+        if _has_mark(vfs, at):
             return at
         parent = os.path.dirname(at)
         if parent == at:
             break
         at = parent
-    working = canonical(os.getcwd())
+    working = canonical(".")
     return working if folder.startswith(os.path.join(working, "")) else folder
+
+
+def _has_mark(vfs: Vfs, folder: str) -> bool:
+    return any(vfs.exists(os.path.join(folder, mark)) for mark in _ROOT_MARKS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, UsageError
 from sqlalchemy_guard.cli.terminal import progress, visible
+from sqlalchemy_guard.vfs import canonical
 
 if TYPE_CHECKING:
     import argparse
@@ -28,9 +29,15 @@ _COUNTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `stats`."""
-    parser.add_argument("paths", nargs="*", default=["."], metavar="PATH", help="files and folders (default: here)")
-    parser.add_argument("--unresolved", action="store_true", help="list the calls whose receiver is unknown, and why")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument(
+        "paths", nargs="*", default=["."], metavar="PATH", help="files and folders (default: here)"
+    )
+    parser.add_argument(
+        "--unresolved", action="store_true", help="list the calls whose receiver is unknown, and why"
+    )
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output_format == "json":
         print(json.dumps(to_object(stats, options.unresolved), indent=2, ensure_ascii=False))
     else:
-        sys.stdout.write(to_text(stats, options.unresolved, os.getcwd()))
+        sys.stdout.write(to_text(stats, options.unresolved, canonical(".")))
     return EXIT_OK
 
 

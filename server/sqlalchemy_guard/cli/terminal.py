@@ -9,10 +9,10 @@ import os
 import shutil
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _STYLES = {
     "bold": "1",
@@ -25,6 +25,7 @@ _STYLES = {
 }
 _TAB = 4
 _BAR = 30
+_FEW = 8
 
 
 def wants_color(choice: str, stream: TextIO) -> bool:
@@ -53,14 +54,16 @@ class Style:
 
 
 def visible(text: str) -> str:
-    """Source text as it may be shown on a terminal: tabs as spaces, control characters by their names."""
+    """Source text as it may be shown on a terminal: tabs and newlines as spaces, control characters by their names."""
     return "".join(_visible(character) for character in text)
 
 
 def _visible(character: str) -> str:
     if character == "\t":
         return " " * _TAB
-    # Also characters that turn the direction of text, with which source can be made to look like other source.
+    if character == "\n":
+        return " "
+    # Also characters that turn the direction of text: they can make source look like other source.
     if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and character not in "\u200d\ufe0f":
         return f"\\u{{{ord(character):x}}}"
     return character
@@ -84,19 +87,40 @@ def warn(message: str, color: str = "auto") -> None:
 
 
 def progress(items: Sequence[str], label: str, enabled: bool) -> Iterator[str]:
-    """The items, with a bar on standard error while they are worked on; on terminals only."""
-    if not enabled or not sys.stderr.isatty() or len(items) < 2 * _TAB:
-        yield from items
-        return
-    columns = shutil.get_terminal_size().columns
-    shown = -1
-    try:
-        for number, item in enumerate(items):
-            filled = number * _BAR // len(items)
-            if filled != shown:
-                shown = filled
-                line = f"{label} [{'#' * filled}{'.' * (_BAR - filled)}] {number}/{len(items)}"
-                print(f"\r{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+    """The items, with a bar on standard error meanwhile; on terminals only."""
+    with _Bar(label, enabled and len(items) > _FEW) as bar:
+        for done, item in enumerate(items):
+            bar.show(done, len(items))
             yield item
-    finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def drain(steps: Iterable[tuple[int, int]], label: str, enabled: bool) -> None:
+    """Take all steps, pairs of how many are done of how many, with a bar as in `progress`."""
+    with _Bar(label, enabled) as bar:
+        for done, total in steps:
+            bar.show(done, total)
+
+
+class _Bar:
+    """A line on standard error that is gone at the end."""
+
+    def __init__(self, label: str, enabled: bool) -> None:
+        self._label = label
+        self._enabled = enabled and sys.stderr.isatty()
+        self._filled = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def show(self, done: int, total: int) -> None:
+        """Draw, when it looks different from before."""
+        filled = done * _BAR // max(total, 1)
+        if self._enabled and filled != self._filled:
+            self._filled = filled
+            line = f"{self._label} [{'#' * filled}{'.' * (_BAR - filled)}] {done}/{total}"
+            columns = shutil.get_terminal_size().columns
+            print(f"\r{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._filled >= 0:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -123,6 +123,10 @@ class Vfs:
         """Whether a folder is there."""
         return os.path.isdir(path)
 
+    def exists(self, path: str) -> bool:
+        """Whether anything is there, also a link that leads nowhere."""
+        return os.path.lexists(path)
+
     def names(self, folder: str) -> tuple[str, ...]:
         """The sorted names in a folder; empty when it cannot be listed."""
         try:

@@ -1,4 +1,4 @@
-"""`full`: each violation with its source, marked, and what to do. Must never show more than a screen of one."""
+"""`full`: each violation with its source and what to do. Must never show more than a screen of one."""
 
 from __future__ import annotations
 
