@@ -6,6 +6,7 @@ Edits carry the version that they are made for. This module must never compute a
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.capabilities import FIX_ALL_KIND, SHOW_DOCUMENTATION
@@ -101,12 +102,11 @@ class _Offer:
         return {"title": title, "kind": QUICK_FIX, "diagnostics": [violation_]}
 
     def _local(self, violation: Violation) -> Violation:
-        from dataclasses import replace
-
         return replace(violation, span=moved_span(violation.span, -self._part.start))
 
     def _fix(self, violation: Violation) -> Iterator[Action]:
-        fix = self._session.analysis.checker.fix(self._report, violation)
+        analysis = self._session.analysis
+        fix = analysis.fix(analysis.checker, self._report, violation)
         if fix is None or fix.applicability is Applicability.DISPLAY:
             return
         edit = client_edit(self._session, fix.edits)

@@ -27,7 +27,7 @@ def watch_process(process_id: int, gone: Callable[[], None]) -> bool:
         Whether it is watched. A process that is not there to begin with is not: the client may run on another machine
         or in another container.
     """
-    wait = _windows_waiter(process_id) if sys.platform == "win32" else _posix_waiter(process_id)
+    wait = _waiter(process_id)
     if wait is None:
         log.info("the client's process %d cannot be seen from here", process_id)
         return False
@@ -41,64 +41,63 @@ def watch_process(process_id: int, gone: Callable[[], None]) -> bool:
     return True
 
 
-def _posix_waiter(process_id: int) -> Callable[[], None] | None:
-    """What blocks until the process has ended, None when there is none."""
-    if process_id <= 0 or not is_alive(process_id):
-        return None
-    if hasattr(os, "pidfd_open"):
-        try:
-            descriptor = os.pidfd_open(process_id)
-        except OSError as error:
-            log.debug("no descriptor of process %d: %s", process_id, error)
-        else:
-            return lambda: _wait_readable(descriptor)
-    pause = threading.Event()
+if sys.platform == "win32":
 
-    def poll() -> None:
-        while is_alive(process_id):
+    def _waiter(process_id: int) -> Callable[[], None] | None:
+        """What blocks until the process has ended, None when there is none. (`os.kill` would end it.)"""
+        import ctypes
+
+        synchronize, infinite = 0x00100000, 0xFFFFFFFF
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+        kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
+        handle = kernel.OpenProcess(synchronize, False, process_id)
+        if not handle:
+            return None
+
+        def wait() -> None:
+            kernel.WaitForSingleObject(handle, infinite)
+            kernel.CloseHandle(handle)
+
+        return wait
+
+else:
+
+    def _waiter(process_id: int) -> Callable[[], None] | None:
+        """What blocks until the process has ended, None when there is none."""
+        if process_id <= 0 or not _is_alive(process_id):
+            return None
+        if hasattr(os, "pidfd_open"):
+            try:
+                descriptor = os.pidfd_open(process_id)
+            except OSError as error:
+                log.debug("no descriptor of process %d: %s", process_id, error)
+            else:
+                return lambda: _wait_readable(descriptor)
+        return lambda: _poll(process_id)
+
+    def _wait_readable(descriptor: int) -> None:
+        import select
+
+        try:
+            # Not `select`, which cannot wait for descriptors above 1023.
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll()
+        finally:
+            os.close(descriptor)
+
+    def _poll(process_id: int) -> None:
+        pause = threading.Event()
+        while _is_alive(process_id):
             pause.wait(POLL)
 
-    return poll
-
-
-def _wait_readable(descriptor: int) -> None:
-    import select
-
-    try:
-        select.select([descriptor], [], [])
-    finally:
-        os.close(descriptor)
-
-
-def is_alive(process_id: int) -> bool:
-    """Whether a process of a POSIX system lives. (On Windows the same call would end it.)"""
-    if sys.platform == "win32":
-        raise NotImplementedError("os.kill ends processes on Windows")
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+    def _is_alive(process_id: int) -> bool:
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
         return True
-    return True
-
-
-def _windows_waiter(process_id: int) -> Callable[[], None] | None:
-    if sys.platform != "win32":
-        return None
-    import ctypes
-
-    synchronize, infinite = 0x00100000, 0xFFFFFFFF
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
-    kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
-    handle = kernel.OpenProcess(synchronize, False, process_id)
-    if not handle:
-        return None
-
-    def wait() -> None:
-        kernel.WaitForSingleObject(handle, infinite)
-        kernel.CloseHandle(handle)
-
-    return wait

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.lsp.front import attach, serve, watch_client
-from sqlalchemy_guard.lsp.transport import Inbox
+from sqlalchemy_guard.lsp.front import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from websockets.sync.server import ServerConnection
+
     from sqlalchemy_guard.lsp.analysis import Analysis
 
-log = logging.getLogger(__name__)
-
 CANNOT_LISTEN = 2
+TRY_AGAIN_LATER = 1013
 
 
 def serve_tcp(host: str, port: int, build: Callable[[list[str]], Analysis]) -> int:
@@ -26,10 +25,9 @@ def serve_tcp(host: str, port: int, build: Callable[[list[str]], Analysis]) -> i
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
-        print(f"error: cannot listen on {host}:{port}: {error}", file=sys.stderr)
-        return CANNOT_LISTEN
+        return _cannot_listen(host, port, error)
     with listener:
-        print(f"Listening on {host}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+        _tell(host, listener)
         connection, _ = listener.accept()
     with connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -37,56 +35,78 @@ def serve_tcp(host: str, port: int, build: Callable[[list[str]], Analysis]) -> i
         return serve(stream, stream, build)
 
 
+class WebSocketStream:
+    """A WebSocket connection as a stream of bytes: each of its messages gets, or loses, a header."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+
+    def read(self, size: int, /) -> bytes:
+        """The next message with its header, whatever its size; nothing at the end."""
+        from websockets.exceptions import ConnectionClosed
+
+        del size
+        try:
+            body = self._connection.recv()
+        except ConnectionClosed:
+            return b""
+        data = body.encode() if isinstance(body, str) else body
+        return b"Content-Length: %d\r\n\r\n%s" % (len(data), data)
+
+    def write(self, data: memoryview, /) -> int:
+        """Send a message without its header.
+
+        Raises:
+            OSError: the connection is closed.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        _, _, body = bytes(data).partition(b"\r\n\r\n")
+        try:
+            self._connection.send(body.decode())
+        except ConnectionClosed as error:
+            raise OSError(str(error)) from error
+        return len(data)
+
+
 def serve_websocket(host: str, port: int, build: Callable[[list[str]], Analysis]) -> int:
-    """Serve one client on a WebSocket port, with pygls' transport."""
+    """Wait for one client on a WebSocket port and serve it; others are turned away."""
     try:
-        import websockets  # noqa: F401 (asked for by pygls later, where its absence could not be told)
+        from websockets.sync.server import serve as listen
     except ImportError:
         print(
             "error: --ws needs the package websockets: pip install 'sqlalchemy-guard[websocket]'",
             file=sys.stderr,
         )
         return CANNOT_LISTEN
-    from sqlalchemy_guard.lsp.server import make_server
-    from sqlalchemy_guard.lsp.session import Session
+    codes: list[int] = []
+    taken = threading.Lock()
 
-    inbox = Inbox()
-    waiting: list[str] = []
-    session = Session(inbox, waiting.append, build)
-    server = make_server(session)
+    def one(connection: ServerConnection) -> None:
+        if not taken.acquire(blocking=False):
+            connection.close(TRY_AGAIN_LATER, "this server serves one client")
+            return
+        try:
+            stream = WebSocketStream(connection)
+            codes.append(serve(stream, stream, build))
+        finally:
+            connection.close()
+            server.shutdown()
 
-    class Opening:
-        """Attaches the session to the loop of the first connection, before its first message."""
-
-        def __call__(self, writer: Any, include_headers: bool = True) -> None:
-            del include_headers
-            loop = asyncio.get_running_loop()
-            tail: asyncio.Task[Any] | None = None
-
-            def send(body: str) -> None:
-                nonlocal tail
-                before = tail
-
-                async def write() -> None:
-                    if before is not None:
-                        await asyncio.wait([before])
-                    await writer.write(body)
-
-                tail = loop.create_task(write())
-
-            def over() -> None:
-                server.shutdown()
-
-            session.send = session.diagnostics._send = send
-            session.when_over = over
-            session.when_initialized = lambda: (server.adopt(), watch_client(session))
-            session.connect(server.protocol.feed)
-            attach(session, loop)
-
-    server.protocol.set_writer = Opening()  # type: ignore[method-assign]
     try:
-        server.start_ws(host, port)
+        server = listen(one, host, port, max_size=None)
     except OSError as error:
-        print(f"error: cannot listen on {host}:{port}: {error}", file=sys.stderr)
-        return CANNOT_LISTEN
-    return session.exit_code if session.exit_code is not None else 1
+        return _cannot_listen(host, port, error)
+    with server:
+        _tell(host, server.socket)
+        server.serve_forever()
+    return codes[0] if codes else 1
+
+
+def _tell(host: str, listener: socket.socket) -> None:
+    print(f"Listening on {host}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> int:
+    print(f"error: cannot listen on {host}:{port}: {error}", file=sys.stderr)
+    return CANNOT_LISTEN

@@ -28,17 +28,9 @@ log = logging.getLogger(__name__)
 
 
 class GuardProtocol(LanguageServerProtocol):
-    """pygls' protocol between our reader and our writer."""
+    """pygls' protocol between our reader and our writer, which know neither its streams nor its loop."""
 
     _server: GuardServer
-
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """pygls' transports hand over what they read: leave it raw, the session decides."""
-        return data
-
-    def handle_message(self, message: Any) -> None:
-        """A message that one of pygls' transports read."""
-        self._server.session.inbox.put(message)
 
     def feed(self, message: Message) -> None:
         """Handle a raw message with the handlers below."""
@@ -47,11 +39,11 @@ class GuardProtocol(LanguageServerProtocol):
             self._refuse(message, ErrorCode.METHOD_NOT_FOUND, f"{method} is not supported")
             return
         try:
-            structured = super().structure_message(message)
+            structured = self.structure_message(message)
         except JsonRpcException as error:
             self._refuse(message, ErrorCode.INVALID_PARAMS, f"the parameters of {method} are wrong: {error}")
             return
-        super().handle_message(structured)
+        self.handle_message(structured)
 
     def _refuse(self, message: Message, code: ErrorCode, why: str) -> None:
         if "id" in message:

@@ -109,16 +109,19 @@ class Client:
     def answer(self, message_id: int | str | None) -> dict[str, Any]:
         """The answer to a request."""
         return self.wait(
-            f"the answer to {message_id}", lambda message: "method" not in message and message.get("id") == message_id
+            f"the answer to {message_id}",
+            lambda message: "method" not in message and message.get("id") == message_id,
         )
 
     def published(self, uri: str, version: int | None = None) -> list[dict[str, Any]]:
         """The diagnostics pushed for a version of a document."""
         message = self.wait(
             f"diagnostics of {uri} version {version}",
-            lambda message: message.get("method") == "textDocument/publishDiagnostics"
-            and message["params"]["uri"] == uri
-            and message["params"].get("version") == version,
+            lambda message: (
+                message.get("method") == "textDocument/publishDiagnostics"
+                and message["params"]["uri"] == uri
+                and message["params"].get("version") == version
+            ),
         )
         found: list[dict[str, Any]] = message["params"]["diagnostics"]
         return found
@@ -129,7 +132,8 @@ class Client:
             return [
                 message["params"]
                 for message in self.received
-                if message.get("method") == "textDocument/publishDiagnostics" and message["params"]["uri"] == uri
+                if message.get("method") == "textDocument/publishDiagnostics"
+                and message["params"]["uri"] == uri
             ]
 
     # -- the usual -------------------------------------------------------------------------------------------------
@@ -160,7 +164,9 @@ class Client:
         """Change a document."""
         self.send(change_message(uri, version, *changes))
 
-    def actions(self, uri: str, at: tuple[int, int, int, int], only: list[str] | None = None) -> list[dict[str, Any]]:
+    def actions(
+        self, uri: str, at: tuple[int, int, int, int], only: list[str] | None = None
+    ) -> list[dict[str, Any]]:
         """The code actions of a range."""
         context: dict[str, Any] = {"diagnostics": []}
         if only is not None:
@@ -260,4 +266,7 @@ def edit(line: int, character: int, end_line: int, end_character: int, text: str
 
 def span(line: int, character: int, end_line: int, end_character: int) -> dict[str, Any]:
     """A range."""
-    return {"start": {"line": line, "character": character}, "end": {"line": end_line, "character": end_character}}
+    return {
+        "start": {"line": line, "character": character},
+        "end": {"line": end_line, "character": end_character},
+    }

@@ -7,6 +7,7 @@ columns in code points, as the real one does.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,14 +18,13 @@ from sqlalchemy_guard.check import FileReport
 from sqlalchemy_guard.config import SettingsStore
 from sqlalchemy_guard.lsp.analysis import Analysis
 from sqlalchemy_guard.rules.api import Applicability, Fix, Severity, Span, Violation
-from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 from sqlalchemy_guard.vfs import Vfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy_guard.text.document import LineEdit
+    from sqlalchemy_guard.text.document import Document, LineEdit
 
 _WORD = re.compile(r"\b(BAD|WORSE)\b")
 
@@ -48,7 +48,9 @@ class FakeWorkspace:
 
     def open(self, file_id: str, document: Document) -> None:
         self.documents[file_id] = document
-        self.found[file_id] = {n: look(line, n) for n, line in enumerate(document.lines) if _WORD.search(line)}
+        self.found[file_id] = {
+            n: look(line, n) for n, line in enumerate(document.lines) if _WORD.search(line)
+        }
 
     def change(self, file_id: str, document: Document, line_edits: Sequence[LineEdit]) -> set[str]:
         exported = "EXPORT" in self.documents[file_id].text
@@ -118,11 +120,15 @@ class FakeChecker:
         document = self.workspace.documents[file_id]
         if any("CRASH" in line for line in document.lines[:1]):
             raise RuntimeError("an error of the analysis")
-        print("a rule prints to standard output") if "PRINT" in document.lines[0] else None
+        if "PRINT" in document.lines[0]:
+            print("a rule prints to standard output")
+            os.write(1, b"and so does a library below it\n")
         ignored = self.workspace.settings_for(file_id).ignore
         found = self.workspace.found[file_id]
         violations = [one for n in sorted(found) for one in found[n] if one.rule.code not in ignored]
-        if "# uses" in document.lines[0] and any("EXPORT" in d.text for d in self.workspace.documents.values()):
+        if "# uses" in document.lines[0] and any(
+            "EXPORT" in d.text for d in self.workspace.documents.values()
+        ):
             violations.append(
                 Violation(RULES["BAD"], "somebody exports", Span(0, 0, 0, 1), (0, 1), Severity.HINT)
             )
@@ -165,7 +171,7 @@ def build(folders: list[str]) -> Analysis:
     settings = SettingsStore(vfs)
     workspace: Any = FakeWorkspace(folders, vfs, settings)
     checker: Any = FakeChecker(workspace)
-    return Analysis(vfs, settings, workspace, checker, fix_all)
+    return Analysis(vfs, settings, workspace, checker, FakeChecker.fix, fix_all)
 
 
 def main() -> int:
