@@ -68,6 +68,10 @@ def open_workspace(
 
     vfs = Vfs()
     settings = SettingsStore(vfs, overrides or {}, config=config and canonical(config), isolated=isolated)
+    folders = project_roots(vfs, (canonical(path) for path in paths))
+    for folder in folders:
+        # Without a configuration file, excludes and other patterns start from the project's folder.
+        settings.set_folder_overrides(folder, {})
     files: list[str] = []
     skipped: list[Skipped] = []
     for found in vfs.discover(paths, settings) if walk else map(canonical, paths):
@@ -75,7 +79,6 @@ def open_workspace(
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
-    folders = project_roots(vfs, (canonical(path) for path in paths))
     is_project = all(_has_mark(vfs, folder) for folder in folders)
     return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped, is_project)
 
