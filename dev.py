@@ -39,7 +39,9 @@ def docs(_: argparse.Namespace) -> int:
     for path in surplus(ROOT):
         path.unlink()
         print(f"removed {path.relative_to(ROOT).as_posix()}")
-    return 0
+    # The extension's settings live in its package.json, which it knows how to write.
+    script = ROOT / "client-vscode" / "scripts" / "generate_settings.py"
+    return subprocess.run([sys.executable, script], check=False).returncode if script.is_file() else 0
 
 
 def bless(arguments: argparse.Namespace) -> int:

@@ -36,9 +36,24 @@ When the fix is safe, when it is unsafe, when none is offered.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy_guard.rules.api import Rule, Severity
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.project.calls import LibraryCall
+    from sqlalchemy_guard.rules.api import Violation
+
 rule = Rule("{code}", Severity.WARNING, fix_applicability=None)
+
+
+@rule.on_call("sqlalchemy.the_function_or_class_or_method")
+def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Say what a violation is."""
+    yield context.at_call(rule, call.fact, "What is wrong, why, and what to do")
 '''
 
 SPEC = """# {name}

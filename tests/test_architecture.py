@@ -19,9 +19,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "server" / "sqlalchemy_guard"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
-LONGEST_MODULE = 550
+LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
+    "project/resolve.py": 950,  # one resolver: a method for each kind of symbolic value
     "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 120
@@ -58,6 +59,9 @@ ALLOWANCES: dict[str, dict[str, str]] = {
     "cli/terminal.py": {
         "os.environ": "NO_COLOR, FORCE_COLOR and TERM are how users speak to all terminal programs",
         "shutil": "the terminal's width",
+    },
+    "project/modules.py": {
+        "os.path.relpath": "both paths are absolute, so the current folder is not asked for"
     },
     "rules/registry.py": {"importlib": "imports our own rule modules"},
 }

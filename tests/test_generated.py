@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +25,16 @@ def test_generated_files_are_fresh(path: Path) -> None:
 
 def test_no_page_outlives_its_rule() -> None:
     assert generate.surplus(ROOT) == [], STALE
+
+
+def test_the_settings_of_the_extension_are_fresh() -> None:
+    script = ROOT / "client-vscode" / "scripts" / "generate_settings.py"
+    if not script.is_file():
+        pytest.skip("the extension is not in this checkout")
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
 def test_the_table_of_the_readme_names_every_rule_once() -> None:

@@ -24,10 +24,10 @@ SERVER = Path(registry.__file__).parents[2]
 DOCUMENTED = "Short.\n\n" + "".join(f"## {heading}\ntext\n" for heading in registry.HEADINGS)
 
 
-def module(code: str, doc: str = DOCUMENTED) -> str:
+def module(code: str, doc: str = DOCUMENTED, fix: str = "None") -> str:
     return (
-        f'"""{doc}"""\nfrom sqlalchemy_guard.rules.api import Rule, Severity\n'
-        f"rule = Rule({code!r}, Severity.WARNING, None)\n"
+        f'"""{doc}"""\nfrom sqlalchemy_guard.rules.api import Applicability, Rule, Severity\n'
+        f"rule = Rule({code!r}, Severity.WARNING, {fix})\n"
     )
 
 
@@ -98,6 +98,11 @@ def test_rules_are_found_in_a_zip_archive(found: Callable[..., Mapping[str, Rule
         ({"models/a.py": module("SAG201"), "models/b.py": "from .a import rule"}, "b.py", "no `rule = Rule"),
         ({"models/a.py": module("SAG101")}, "a.py", "codes of the section models start with SAG2"),
         ({"other/a.py": module("SAG101")}, "other", "not a section"),
+        (
+            {"models/a.py": module("SAG201", fix="Applicability.SAFE")},
+            "a.py",
+            "declares a fix but registers none",
+        ),
         ({"models/a.py": module("SAG201", "Short.")}, "a.py", "it has none"),
         ({"models/a.py": module("SAG201", DOCUMENTED + "## More\n")}, "a.py", "headings must be"),
         (

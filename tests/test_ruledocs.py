@@ -43,6 +43,11 @@ def test_a_tag_says_that_there_is_no_fix(tagged: str) -> None:
     assert read(bad, good).fixed is False
 
 
+def test_a_command_to_use_instead_is_no_code_and_no_fix() -> None:
+    found = read(fence("x = 1\n"), fence("alembic upgrade head\n", "sh"))
+    assert found == Examples({"example.py": "x = 1\n"}, {}, (), False)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

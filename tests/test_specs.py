@@ -12,23 +12,38 @@ from sqlalchemy_guard.rules import registry
 from tests.support import mdtest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.fixture import Project
 
 SPECS = Path(__file__).parent / "specs"
-CASES = [(path, section) for path in sorted(SPECS.rglob("*.md")) for section in mdtest.parse(path)]
 
 
-def _id(case: tuple[Path, mdtest.Section]) -> str:
-    return f"{case[0].stem}: {case[1].title}"
+def cases() -> Iterator[tuple[Path, mdtest.Section | mdtest.SpecError]]:
+    """The tests of every specification; for a malformed one its error, so that the others run."""
+    for path in sorted(SPECS.rglob("*.md")):
+        try:
+            sections = mdtest.parse(path)
+        except mdtest.SpecError as error:
+            yield path, error
+        else:
+            yield from ((path, section) for section in sections)
 
 
-@pytest.mark.parametrize("case", CASES, ids=_id)
+def _id(case: tuple[Path, mdtest.Section | mdtest.SpecError]) -> str:
+    path, section = case
+    return f"{path.stem}: {section.title if isinstance(section, mdtest.Section) else 'malformed'}"
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=_id)
 def test_specification(
-    case: tuple[Path, mdtest.Section], make_project: Callable[..., Project], request: pytest.FixtureRequest
+    case: tuple[Path, mdtest.Section | mdtest.SpecError],
+    make_project: Callable[..., Project],
+    request: pytest.FixtureRequest,
 ) -> None:
     path, section = case
+    if isinstance(section, mdtest.SpecError):
+        pytest.fail(str(section), pytrace=False)
     rule = registry.by_name().get(path.stem)
     analyse = partial(make_project, extend_select=[rule.code] if rule and not rule.default else [])
     if request.config.getoption("--bless"):

@@ -190,6 +190,13 @@ class Context:
         """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
         return is_test_file(self.file.file_id)
 
+    def is_migration(self) -> bool:
+        """Whether the file is an Alembic environment or a revision."""
+        names = self.file.facts.names
+        if os.path.basename(self.file.file_id) == "env.py":
+            return "target_metadata" in names or "config" in names or "context" in names
+        return "down_revision" in names and "revision" in names
+
 
 def is_test_file(file_id: str) -> bool:
     """Whether a file belongs to tests."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.fix import fix_all
-from sqlalchemy_guard.project.workspace import Workspace
 
+from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.config import SettingsStore
+from sqlalchemy_guard.project.workspace import Workspace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.edit import apply_edits
 from sqlalchemy_guard.vfs import Vfs, canonical
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy_guard.check import FileReport
-
     from sqlalchemy_guard.rules.api import Fix, Violation
 
 
@@ -43,12 +43,33 @@ class Project:
             self._ids[path] = canonical(str(target))
         vfs = Vfs()
         overrides = {"extend-select": sorted(extend_select)} if extend_select else {}
-        self.workspace = Workspace([canonical(str(folder))], vfs, SettingsStore(vfs, overrides))
+        # Without a configuration of its own the project must not find one in a folder above it.
+        isolated = not any(path.endswith(".toml") for path in files)
+        settings = SettingsStore(vfs, overrides, isolated=isolated)
+        self.workspace = Workspace([canonical(str(folder))], vfs, settings)
+        deque(self.workspace.index_steps(), maxlen=0)
         self.checker = Checker(self.workspace)
 
     def report(self, path: str) -> FileReport:
-        """The report of one file."""
-        return self.checker.check(self._ids[path])
+        """The report of one file.
+
+        Raises:
+            AssertionError: a rule failed on it, or it was not analysed.
+        """
+        report = self.checker.check(self._ids[path])
+        assert not report.internal, "\n".join(report.internal)
+        assert report.skipped is None, f"{path} {report.skipped}"
+        return report
+
+    def fix(self, report: FileReport, violation: Violation) -> Fix | None:
+        """The fix of a violation.
+
+        Raises:
+            AssertionError: computing it failed.
+        """
+        fix = self.checker.fix(report, violation)
+        assert not (failed := self.checker.check(report.file_id).internal), "\n".join(failed)
+        return fix
 
     def violations(self) -> Iterator[tuple[str, FileReport, Violation]]:
         """All violations of all files, with the path and the report of each."""

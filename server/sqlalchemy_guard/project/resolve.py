@@ -690,7 +690,10 @@ class Resolver:
                     bases.append(option.name)
         for decorator in class_.decorators:
             name = self.external_name(decorator.func if type(decorator) is Call else decorator, file)
-            if name in ("sqlalchemy.orm.as_declarative", "sqlalchemy.orm.registry.as_declarative_base") or name in ("sqlalchemy.orm.registry.mapped", "sqlalchemy.orm.registry.mapped_as_dataclass"):
+            if name in (
+                "sqlalchemy.orm.as_declarative",
+                "sqlalchemy.orm.registry.as_declarative_base",
+            ) or name in ("sqlalchemy.orm.registry.mapped", "sqlalchemy.orm.registry.mapped_as_dataclass"):
                 bases.append("sqlalchemy.orm.declarative_base()")
         return bases
 

@@ -103,6 +103,10 @@ class Workspace:
             self.resolver.changed({(self._module_key(file_id), "")})
         self._replace(file_id, document)
 
+    def is_open(self, file_id: str) -> bool:
+        """Whether an editor's text overrides the disk."""
+        return file_id in self._open
+
     def change(self, file_id: str, document: Document, line_edits: Sequence[LineEdit]) -> set[str]:
         """The next version of an open document; returns the names whose meaning to others changed."""
         file = self._files.get(file_id)

@@ -100,6 +100,8 @@ def _rule_of(module: ModuleType) -> Rule:
     digit = str(list(SECTIONS).index(rule.section))
     if rule.code[3] != digit:
         raise RuleError(f"{_file(module)}: codes of the section {rule.section} start with SAG{digit}")
+    if rule.fix_applicability is not None and not rule.has_fix:
+        raise RuleError(f"{_file(module)}: declares a fix but registers none with @rule.fix")
     # `python -OO` strips the documentation; there is nothing to hold it against then.
     if module.__doc__ is not None or sys.flags.optimize < 2:
         headings = tuple(_HEADING_LINE.findall(module.__doc__ or ""))

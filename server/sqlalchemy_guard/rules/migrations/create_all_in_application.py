@@ -59,7 +59,7 @@ rule = Rule("SAG501", Severity.WARNING, None)
 )
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report schema creation outside tests and migration environments."""
-    if context.is_test() or _is_migration(context) or _binds_memory(context, call):
+    if context.is_test() or context.is_migration() or _binds_memory(context, call):
         return
     method = call.name.rpartition(".")[2]
     verb = "creates tables" if method == "create_all" else "drops every table"
@@ -67,11 +67,6 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         f"`{method}()` {verb} behind the back of the migrations; use Alembic (`alembic upgrade head`) instead"
     )
     yield context.at_call(rule, call.fact, message, node=call.fact.node.func)
-
-
-def _is_migration(context: Context) -> bool:
-    parts = context.file.file_id.replace("\\", "/").split("/")
-    return parts[-1] == "env.py" or "versions" in parts[:-1]
 
 
 def _binds_memory(context: Context, call: LibraryCall) -> bool:
