@@ -211,6 +211,8 @@ class _Run:
         return [self.checker.check(file_id) for file_id in files]
 
     def _tell_trouble(self, report: FileReport) -> None:
+        for failure in report.internal:
+            self._cannot(report.file_id, f"was not checked whole: {failure}; please report this")
         if report.skipped is not None:
             self._cannot(report.file_id, report.skipped)
         elif report.problems:
@@ -274,7 +276,12 @@ class _Run:
     def _outcome(self) -> FixOutcome:
         from sqlalchemy_guard.fix import fix_all
 
-        return fix_all(self.checker, self.files, self.applicability)
+        outcome = fix_all(self.checker, self.files, self.applicability)
+        for note in outcome.notes:
+            self._warn(note)
+        for file_id in outcome.unconverged:
+            self._warn(f"{self._name(file_id)} still has violations with a fix; run again")
+        return outcome
 
     def _show(self, reports: Iterable[FileReport], fixed: Mapping[str, int]) -> None:
         """Print the report; to standard error when standard output holds the fixed text."""
