@@ -56,7 +56,7 @@ def _excerpt(source: Sequence[str], span: Span, gutter: int, style: Style, color
     shown = []
     above, below = max(0, span.line - _CONTEXT), min(len(source), last + _CONTEXT + 1)
     # Blank lines at the edges of the excerpt tell nothing.
-    while above < span.line and not source[above].strip():
+    while above < min(span.line, below) and not source[above].strip():
         above += 1
     while below > last + 1 and not source[below - 1].strip():
         below -= 1
