@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
-from sqlalchemy_guard.cli.terminal import drain, progress, wants_color, warn
+from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -190,13 +190,10 @@ class _Run:
         self.opened.workspace.open(file_id, Document.from_text(file_id, found.text))
 
     def _read_project(self) -> None:
-        """Read what the files may rely on, so that the order of checking changes nothing."""
         self.files = self.opened.files
         if not self.stdin:
             self.files = [file.path for file in self._config_files()] + self.files
-        if self.opened.is_project:
-            steps = self.opened.workspace.index_steps()
-            drain(steps, "reading", not self.options.quiet)
+        self.opened.read_project(show_progress=not self.options.quiet)
 
     def _config_files(self) -> list[ConfigFile]:
         files = self.opened.config_files()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy_guard.cli.terminal import drain
 from sqlalchemy_guard.config import SettingsStore, is_excluded
 from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 
@@ -39,6 +40,11 @@ class Opened(NamedTuple):
     files: list[str]
     skipped: list[Skipped]
     is_project: bool
+
+    def read_project(self, show_progress: bool) -> None:
+        """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
+        if self.is_project:
+            drain(self.workspace.index_steps(), "reading", show_progress)
 
     def config_files(self) -> list[ConfigFile]:
         """The configuration files that hold for the files, once each."""
