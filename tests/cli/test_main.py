@@ -94,6 +94,7 @@ def test_every_command_has_help(run: Callable[..., Result], command: str) -> Non
         (["--ignore", "engine-without-preping"], "did you mean `engine-without-pre-ping`?"),
         (["--config", "nothing.toml"], "nothing.toml does not exist"),
         (["--config", "line-length = = 3"], "not valid TOML"),
+        (["--config", "ignore = ['SAG999']"], "--ignore: `SAG999` names no rule"),
         (["--config", "line-lenght = 3"], "did you mean `line-length`?"),
         (["--stdin-filename", "a.py", "b.py"], "--stdin-filename needs -"),
         (["-", "b.py"], "cannot be checked together"),

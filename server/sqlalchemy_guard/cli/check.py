@@ -144,9 +144,8 @@ class _Run:
         for name in ("select", "extend_select", "ignore"):
             given = getattr(self.options, name)
             if given is not None:
-                words = [word for words in given for word in words]
-                self._require_rules(words, f"--{name.replace('_', '-')}")
-                overrides[name.replace("_", "-")] = words
+                overrides[name.replace("_", "-")] = [word for words in given for word in words]
+            self._require_rules(overrides.get(name.replace("_", "-")), f"--{name.replace('_', '-')}")
         return file, overrides
 
     def _config(self) -> tuple[str | None, dict[str, Any]]:
@@ -170,11 +169,11 @@ class _Run:
             raise UsageError("--config with a file and --isolated exclude each other")
         return file, overrides
 
-    def _require_rules(self, words: Iterable[str], flag: str) -> None:
+    def _require_rules(self, words: object, flag: str) -> None:
         from sqlalchemy_guard.config import names_a_rule, unknown_selector
 
-        for word in words:
-            if not names_a_rule(word, self.rules.values()):
+        for word in words if isinstance(words, list) else ():
+            if isinstance(word, str) and not names_a_rule(word, self.rules.values()):
                 raise UsageError(
                     f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}"
                 )
