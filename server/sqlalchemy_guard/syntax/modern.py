@@ -31,6 +31,7 @@ _TYPE = re.compile(r"(?:^|[:;])[^\S\r\n]*(type)[^\S\r\n]+\w+[^\S\r\n]*(\[|=(?!=)
 _PARAMETERS = re.compile(r"\b(?:def|class)\s+\w+[^\S\r\n]*(\[)")
 _EXCEPT = re.compile(r"^[^\S\r\n]*except\b[^\S\r\n]*\*?", re.MULTILINE)
 _LAZY = re.compile(r"^[^\S\r\n]*(lazy)[^\S\r\n]+(?:import|from)\b", re.MULTILINE)
+_NESTED = re.compile(r"""(?<!\w)(?:[ft]r?|r[ft])["']""", re.IGNORECASE)
 _BRACKETS = re.compile(r"[()\[\]{}:,]")
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -182,7 +183,9 @@ def _fits(field: str, quote: str) -> bool:
 def _swap(field: str, quote: str) -> str:
     """The field whose inner strings use the other quote, where that is all they need."""
     other = "'" if quote == '"' else '"'
-    return field.replace(quote, other) if other not in field else field
+    if other in field or _NESTED.search(field):
+        return field
+    return field.replace(quote, other)
 
 
 def _placeholder(field: str, quote: str) -> str:

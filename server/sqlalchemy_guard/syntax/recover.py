@@ -86,6 +86,10 @@ def _neutralise(
                 _keep_patches(chunks, replacements)
             return chunks
         culprit = _culprit(lines, start, outcome)
+        if culprit in replacements:
+            above = _code_above(lines, start, culprit)
+            if lines[above].lstrip(" \t\f").startswith("@") and above not in replacements:
+                culprit = above
         if tries.get(culprit, 0) > 2:
             return None
         given_up = [culprit]
@@ -99,9 +103,15 @@ def _culprit(lines: Sequence[str], start: int, failure: Failure) -> int:
         for above in range(line - 1, start - 1, -1):
             if lines[above].lstrip().startswith("try"):
                 return above
+    return _code_above(lines, start, line + 1)
+
+
+def _code_above(lines: Sequence[str], start: int, line: int) -> int:
+    """The nearest line with code above a line, not above `start`."""
+    line -= 1
     while line > start and is_filler(lines[line]):
         line -= 1
-    return line
+    return max(line, start)
 
 
 def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
@@ -114,14 +124,15 @@ def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
     opens = len(indentation(following).expandtabs()) > len(indent.expandtabs())
     if attempt > 2:
         return ending
-    if not opens:
-        return f"{indent}pass{ending}"
     if attempt == 1:
         if definition := _DEFINITION.match(code):
             arguments = "" if definition["kind"] == "class" else "(*_, **__)"
-            return f"{indent}{definition['kind']} {definition['name']}{arguments}:{ending}"
-        if clause := _CLAUSE.match(code):
+            body = "" if opens else " pass"
+            return f"{indent}{definition['kind']} {definition['name']}{arguments}:{body}{ending}"
+        if opens and (clause := _CLAUSE.match(code)):
             return f"{indent}{_KEPT_CLAUSES[clause.group()]}{ending}"
+    if not opens:
+        return f"{indent}pass{ending}"
     return f"{indent}if 1:{ending}"
 
 
