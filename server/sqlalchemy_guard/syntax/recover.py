@@ -1,8 +1,9 @@
 """Parse what can be parsed of lines that do not parse as a whole: everything but the offending lines stays.
 
-First the lines that are known to be under somebody's hands are neutralised, then those that the parser names, and at last
-the block is taken apart by its indentation. Every line given up is recorded in `Chunk.broken`. This module must never
-look outside of the lines it is given, and always ends: each step gives up at least one more line.
+First the lines that are known to be under somebody's hands are neutralised, then those that the parser names,
+and at last the block is taken apart by its indentation. Every line given up is recorded in `Chunk.broken`.
+This module must never look outside of the lines it is given, and always ends: each step gives up at least one
+more line.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def _code_above(lines: Sequence[str], start: int, line: int) -> int:
 
 
 def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
-    """A line that parses in place of a broken one: it opens a block where a block follows, and keeps a name."""
+    """A line that parses in place of a broken one: it opens a block where a block follows, and keeps a
+    name."""
     text = lines[line]
     indent = indentation(text)
     code = text[len(indent) :].rstrip("\r\n")
@@ -137,8 +139,8 @@ def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
 
 
 def still_patched(lines: Sequence[str], chunk: Chunk, dirty: Collection[int]) -> bool:
-    """Whether a broken leaf whose dirty lines changed would be patched into the very text it was parsed from, so
-    that its statements hold. The number of its lines must not have changed."""
+    """Whether a broken leaf whose dirty lines changed would be patched into the very text it was parsed from,
+    so that its statements hold. The number of its lines must not have changed."""
     if not chunk.patches or chunk.children is not None:
         return False
     broken = [line + chunk.shift for line in chunk.broken]
@@ -184,7 +186,8 @@ def _give_up(lines: Sequence[str], start: int, end: int, failure: Failure) -> Ch
 def _take_apart(
     lines: Sequence[str], start: int, end: int, indents: Sequence[str], failure: Failure, depth: int
 ) -> list[Chunk]:
-    """Parse the statements that begin at the block's own indentation, in windows, and recover each that fails."""
+    """Parse the statements that begin at the block's own indentation, in windows, and recover each that
+    fails."""
     starts = _statement_starts(lines, start, end, indents[-1] if indents else "")
     starts.append(end)
     chunks: list[Chunk] = []
@@ -228,7 +231,8 @@ def _take_apart(
 def _recover_statement(
     lines: Sequence[str], start: int, end: int, indents: Sequence[str], failure: Failure, depth: int
 ) -> list[Chunk]:
-    """One statement that does not parse: a long definition by its header and body, everything else line by line."""
+    """One statement that does not parse: a long definition by its header and body, everything else line by
+    line."""
     if end - start <= _WINDOW:
         neutral = _neutralise(lines, start, end, indents, failure, ())
         if neutral is not None:
