@@ -213,7 +213,8 @@ class Syntax:
         for chunk in headers:
             if self._is_alive(chunk):
                 leaves += self._reparse_header(chunk)
-        for chunk in leaves:
+        # Those that lost all their lines go first: what a chunk follows decides how it is to be read.
+        for chunk in sorted(leaves, key=lambda leaf: leaf.end > leaf.start):
             if self._is_alive(chunk):
                 self._reparse_leaf(chunk, dirty)
 
