@@ -24,7 +24,9 @@ from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.columns import from_utf8
+from sqlalchemy_guard.text.document import Document
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
@@ -39,23 +41,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Problem
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class UnusedSuppression:
-    """A fact about a finished check: a suppression comment, and which of its codes silenced nothing (None: all)."""
-
-    suppression: Suppression
-    unused: tuple[str, ...] | None
-    unknown: tuple[str, ...]
-
-
-@dataclass(slots=True, eq=False)
-class ConfigFact:
-    """A fact about a configuration file: something in it that was skipped."""
-
-    problem: ConfigProblem
-    text: str
 
 
 @dataclass(slots=True, eq=False)
@@ -152,7 +137,16 @@ class Context:
                 last_line = max(last_line, (statement.end_lineno or statement.lineno) + chunk.shift)
         severity = self._checker.severity(self.settings, rule)
         return Violation(
-            rule, message, span, (first, last_line), severity, applicability, related, subject, chunk, chunk.shift
+            rule,
+            message,
+            span,
+            (first, last_line),
+            severity,
+            applicability,
+            related,
+            subject,
+            chunk,
+            chunk.shift,
         )
 
     def at_call(
@@ -196,12 +190,23 @@ class Context:
         """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
         return is_test_file(self.file.file_id)
 
+    def is_migration(self) -> bool:
+        """Whether the file is an Alembic environment or a revision."""
+        names = self.file.facts.names
+        if os.path.basename(self.file.file_id) == "env.py":
+            return "target_metadata" in names or "config" in names or "context" in names
+        return "down_revision" in names and "revision" in names
+
 
 def is_test_file(file_id: str) -> bool:
     """Whether a file belongs to tests."""
     parts = file_id.replace("\\", "/").split("/")
     name = parts[-1]
-    if name.startswith("test_") or name.endswith(("_test.py", "_tests.py")) or name in ("conftest.py", "tests.py"):
+    if (
+        name.startswith("test_")
+        or name.endswith(("_test.py", "_tests.py"))
+        or name in ("conftest.py", "tests.py")
+    ):
         return True
     return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
@@ -270,7 +275,9 @@ class Checker:
         violations = self._suppressed(found, context, subscriptions)
         violations.sort(key=lambda violation: (violation.span, violation.rule.code))
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
-        return FileReport(file_id, file.document.version, violations, list(file.syntax.problems), None, internal)
+        return FileReport(
+            file_id, file.document.version, violations, list(file.syntax.problems), None, internal
+        )
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
@@ -412,10 +419,13 @@ class Checker:
 
     def _check_configuration(self, file_id: str) -> FileReport:
         document = self.workspace.documents.get(file_id)
-        text = document.text if document is not None else self.workspace.vfs.read_text(file_id)
-        if text is None:
-            return FileReport(file_id, None, skipped="cannot be read")
-        report = FileReport(file_id, document.version if document is not None else None)
+        if document is None:
+            read = self.workspace.vfs.read_text(file_id)
+            if read is None:
+                return FileReport(file_id, None, skipped="cannot be read")
+            document = self.workspace.documents[file_id] = Document.from_text(file_id, read)
+        text = document.text
+        report = FileReport(file_id, document.version)
         try:
             parsed = parse_document(tomllib.loads(text), file_id, root=os.path.dirname(file_id))
         except (tomllib.TOMLDecodeError, RecursionError):
@@ -425,12 +435,15 @@ class Checker:
             return report
         settings, problems = parsed
         for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(settings, rule, file_id):
+            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(
+                settings, rule, file_id
+            ):
                 continue
             for problem in self._config_problems(settings, problems):
                 for fact, check in rule.checks:
                     if fact is ConfigFact:
                         report.violations.extend(check(self, ConfigFact(problem, text)))  # type: ignore[arg-type]
+        report.violations.sort(key=lambda violation: violation.span)
         return report
 
     def _config_problems(self, settings: Settings, problems: list[ConfigProblem]) -> list[ConfigProblem]:

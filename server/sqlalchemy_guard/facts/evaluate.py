@@ -909,7 +909,7 @@ _COMPREHENSIONS = {
     ast.DictComp: "dict",
 }
 
-_STATEMENTS: dict[type, Callable[[Evaluator, ast.stmt], bool]] = {
+_STATEMENTS: dict[type[ast.AST], Callable[..., bool]] = {
     ast.If: Evaluator._if,
     ast.For: Evaluator._for,
     ast.AsyncFor: Evaluator._for,
@@ -936,11 +936,11 @@ _STATEMENTS: dict[type, Callable[[Evaluator, ast.stmt], bool]] = {
     ast.FunctionDef: Evaluator._function,
     ast.AsyncFunctionDef: Evaluator._function,
     ast.ClassDef: Evaluator._class,
-}  # type: ignore[dict-item]
+}
 if hasattr(ast, "TypeAlias"):
     _STATEMENTS[ast.TypeAlias] = Evaluator._type_alias
 
-_EXPRESSIONS: dict[type, Callable[[Evaluator, ast.expr], Value]] = {
+_EXPRESSIONS: dict[type[ast.AST], Callable[..., Value]] = {
     ast.Name: Evaluator._name,
     ast.Constant: Evaluator._constant,
     ast.Attribute: Evaluator._attribute,
@@ -967,7 +967,7 @@ _EXPRESSIONS: dict[type, Callable[[Evaluator, ast.expr], Value]] = {
     ast.JoinedStr: Evaluator._formatted,
     ast.Yield: Evaluator._yield,
     ast.YieldFrom: Evaluator._yield_from,
-}  # type: ignore[dict-item]
+}
 
 __all__ = [
     "MODULE_SCOPE",

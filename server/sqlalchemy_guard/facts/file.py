@@ -311,7 +311,7 @@ class FileFacts:
             classes.update(class_.qualname for class_ in contribution.classes)
         for table, stale in ((self.names, names), (self.functions, functions), (self.classes, classes)):
             for name in stale:
-                table.pop(name, None)  # type: ignore[attr-defined]
+                table.pop(name, None)
         stars: list[Ref] = []
         attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
         for contribution in self._top.values():

@@ -116,7 +116,9 @@ def _insert(source: Source, call: ast.Call, index: int, text: str, shift: int) -
 
 
 def _is_bare_generator(source: Source, call: ast.Call, shift: int) -> bool:
-    return isinstance(call.args[0], ast.GeneratorExp) and source.start(call.args[0], shift) == source.opening(call, shift)
+    return isinstance(call.args[0], ast.GeneratorExp) and source.start(call.args[0], shift) == source.opening(
+        call, shift
+    )
 
 
 def _insert_alone(source: Source, found: _Arguments, text: str) -> Edit:
@@ -129,7 +131,9 @@ def _insert_alone(source: Source, found: _Arguments, text: str) -> Edit:
 def _append(source: Source, found: _Arguments, text: str) -> tuple[Edit, ...]:
     last = found.items[-1]
     end = last.end if last.comma is None else last.comma + 1
-    own_lines = all(not source.text[source.line_start(item.start) : item.start].strip() for item in found.items)
+    own_lines = all(
+        not source.text[source.line_start(item.start) : item.start].strip() for item in found.items
+    )
     if not own_lines or source.position(found.closing)[0] == source.position(last.end)[0]:
         return (Edit(last.end, last.end, f", {text}"),)
     # One argument a line: a comment behind the last one stays with it.

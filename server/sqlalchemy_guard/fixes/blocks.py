@@ -106,7 +106,10 @@ def move_behind(
     """
     lines = _lines(source, statement, shift)
     around = source.margin(source.start(loop, shift))
-    if lines is None or source.text[source.line_start(source.start(loop, shift)) : source.start(loop, shift)].strip():
+    if (
+        lines is None
+        or source.text[source.line_start(source.start(loop, shift)) : source.start(loop, shift)].strip()
+    ):
         return None
     first, last = _comments_above(source, lines[0]), lines[1]
     margin = source.margin(source.offset(lines[0]))
@@ -148,7 +151,9 @@ def _run(source: Source, statements: Sequence[ast.stmt], shift: int) -> tuple[in
     return _comments_above(source, begin[0]), end[1]
 
 
-def wrap(source: Source, statements: Sequence[ast.stmt], header: str, shift: int = 0) -> tuple[Edit, ...] | None:
+def wrap(
+    source: Source, statements: Sequence[ast.stmt], header: str, shift: int = 0
+) -> tuple[Edit, ...] | None:
     """Put statements that follow each other into a new block.
 
     Args:
@@ -164,9 +169,11 @@ def wrap(source: Source, statements: Sequence[ast.stmt], header: str, shift: int
     start = source.offset(run[0])
     strings = _inside_strings(source, start, source.offset(run[1] + 1))
     edits = [Edit(start, start, f"{margin}{header}{source.newline}{source.indentation}")]
-    for line in range(run[0] + 1, run[1] + 1):
-        if line not in strings and source.lines[line].strip():
-            edits.append(Edit(source.offset(line), source.offset(line), source.indentation))
+    edits += [
+        Edit(source.offset(line), source.offset(line), source.indentation)
+        for line in range(run[0] + 1, run[1] + 1)
+        if line not in strings and source.lines[line].strip()
+    ]
     return tuple(edits)
 
 
@@ -178,8 +185,8 @@ def dedent(source: Source, statements: Sequence[ast.stmt], shift: int = 0) -> tu
     unit = len(source.indentation)
     start = source.offset(run[0])
     strings = _inside_strings(source, start, source.offset(run[1] + 1))
-    edits: list[Edit] = []
-    for line in range(run[0], run[1] + 1):
-        if line not in strings and source.lines[line].startswith(source.indentation):
-            edits.append(Edit(source.offset(line), source.offset(line) + unit, ""))
-    return tuple(edits)
+    return tuple(
+        Edit(source.offset(line), source.offset(line) + unit, "")
+        for line in range(run[0], run[1] + 1)
+        if line not in strings and source.lines[line].startswith(source.indentation)
+    )

@@ -33,7 +33,9 @@ class Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.text = source.text
-        self.tokens: list[Token] = [token for token in source.tokens(0, len(self.text)) if token.kind != "newline"]
+        self.tokens: list[Token] = [
+            token for token in source.tokens(0, len(self.text)) if token.kind != "newline"
+        ]
         self.used: set[int] = set()
 
     def finish(self) -> None:
@@ -63,7 +65,9 @@ class Builder:
             if token.kind == "comment" or self.text[token.start : token.end] not in "()":
                 raise Unknown("something stands between the expression and its parentheses")
         body = self.doc(node, start)
-        if isinstance(node, ast.Tuple | ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
+        if isinstance(
+            node, ast.Tuple | ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred
+        ):
             raise Unknown(type(node).__name__)
         if self._wraps(node):
             return Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
@@ -135,7 +139,14 @@ class Builder:
                 return (Text(sign), self.doc(operand, self.source.start(node)))
             case ast.BoolOp() | ast.BinOp() | ast.Compare():
                 return Group(self._operation(node))
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp() | ast.IfExp() | ast.Lambda():
+            case (
+                ast.ListComp()
+                | ast.SetComp()
+                | ast.GeneratorExp()
+                | ast.DictComp()
+                | ast.IfExp()
+                | ast.Lambda()
+            ):
                 return self._verbatim(node)
         return self._verbatim(node)
 
@@ -173,11 +184,17 @@ class Builder:
         for operand in operands:
             if parts:
                 between = self.between(left, self.source.start(operand))
-                words = [self.text[token.start : token.end] for token in between if token.kind in ("word", "operator")]
+                words = [
+                    self.text[token.start : token.end]
+                    for token in between
+                    if token.kind in ("word", "operator")
+                ]
                 if not words:
                     raise Unknown("an operator that cannot be found")
                 parts += [SPACE, Text(" ".join(words) if words[0].isalpha() else "".join(words)), Text(" ")]
-            flat = operand is same and isinstance(operand, ast.BinOp) and not self._parenthesised(operand, left)
+            flat = (
+                operand is same and isinstance(operand, ast.BinOp) and not self._parenthesised(operand, left)
+            )
             parts.append(self._operation(operand) if flat else self.doc(operand, left))
             left = self.source.end(operand)
         return tuple(parts)
@@ -201,7 +218,11 @@ class Builder:
         if isinstance(node, ast.Subscript):
             return (before, self._subscript(node))
         parts: list[Doc] = [before]
-        comments = [token for token in self.between(self.source.end(value), self.source.end(node)) if token.kind == "comment"]
+        comments = [
+            token
+            for token in self.between(self.source.end(value), self.source.end(node))
+            if token.kind == "comment"
+        ]
         breaks = fluent and (parenthesised or isinstance(value, ast.Call | ast.Subscript))
         if comments and not breaks:
             raise Unknown("a comment inside a name")
@@ -216,13 +237,17 @@ class Builder:
 
     def _subscript(self, node: ast.Subscript) -> Doc:
         opening = next(
-            token for token in self.between(self.source.end(node.value), self.source.end(node)) if token.kind == "open"
+            token
+            for token in self.between(self.source.end(node.value), self.source.end(node))
+            if token.kind == "open"
         )
         end = self.source.end(node)
         if isinstance(node.slice, ast.Tuple) and self.source.start(node.slice) != self.source.end(node.slice):
             first = node.slice.elts[0] if node.slice.elts else None
             if first is not None and self.source.start(node.slice) == self.source.start(first):
-                return self._bracket(opening.start, end, [(item, None) for item in node.slice.elts], inner=False)
+                return self._bracket(
+                    opening.start, end, [(item, None) for item in node.slice.elts], inner=False
+                )
         body = self._slice(node.slice, opening.end)
         return Group((Text("["), Indent((SOFT, body)), SOFT, Text("]")))
 
@@ -249,7 +274,8 @@ class Builder:
 
     def _dictionary(self, node: ast.Dict) -> Doc:
         items: list[tuple[Located, ast.expr | None]] = [
-            (value, None) if key is None else (key, value) for key, value in zip(node.keys, node.values, strict=True)
+            (value, None) if key is None else (key, value)
+            for key, value in zip(node.keys, node.values, strict=True)
         ]
         return self._bracket(self.source.start(node), self.source.end(node), items, inner=False)
 
@@ -308,7 +334,12 @@ class Builder:
         if lone_tuple:
             body = [Text(",") if part == IfBreak(",") else part for part in body]
         expand = comma and not lone_tuple
-        if len(items) == 1 and isinstance(body[0], tuple | Text) and self._is_long_string(items[0][0]) and len(body) == 1:
+        if (
+            len(items) == 1
+            and isinstance(body[0], tuple | Text)
+            and self._is_long_string(items[0][0])
+            and len(body) == 1
+        ):
             return (open_text, body[0], close_text)
         content: Doc = Group(tuple(body), expand) if inner else tuple(body)
         return Group((open_text, *head, Indent((SOFT, content)), SOFT, close_text), expand or bool(head))

@@ -5,14 +5,15 @@ This module must never look at any other statement.
 
 from __future__ import annotations
 
-import ast
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.doc import width
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Callable, Sequence
 
     from sqlalchemy_guard.fixes.source import Source
@@ -31,14 +32,18 @@ def _by_kind(name: str) -> object:
     return kind, _natural(name), name
 
 
-_ORDERS: tuple[Callable[[str], object], ...] = (_by_kind, lambda name: (_natural(name), name), lambda name: name)
+_ORDERS: tuple[Callable[[str], object], ...] = (
+    _by_kind,
+    lambda name: (_natural(name), name),
+    lambda name: name,
+)
 
 
 def _place(names: Sequence[str], name: str) -> int:
     """Where a name belongs in a list: its sorted place, or the end of a list that is not sorted."""
     for order in _ORDERS:
         keys = [order(known) for known in names]
-        if all(first <= second for first, second in zip(keys, keys[1:], strict=False)):  # type: ignore[operator]
+        if all(first <= second for first, second in pairwise(keys)):  # type: ignore[operator]
             return sum(key <= order(name) for key in keys)  # type: ignore[operator]
     return len(names)
 
@@ -71,7 +76,12 @@ def extend(source: Source, node: ast.ImportFrom, alias: str, shift: int = 0) -> 
     own_line = not source.text[source.line_start(closing) : closing].strip()
     first = source.start(node.names[0], shift)
     apart = len({source.position(source.start(known, shift))[0] for known in node.names}) == len(node.names)
-    if source.text[closing] == ")" and own_line and apart and not source.text[source.line_start(first) : first].strip():
+    if (
+        source.text[closing] == ")"
+        and own_line
+        and apart
+        and not source.text[source.line_start(first) : first].strip()
+    ):
         if index < len(node.names):
             at = source.start(node.names[index], shift)
             lead = source.margin(at)
@@ -93,7 +103,9 @@ def _extend_line(
     names = [_written(known) for known in node.names]
     names.insert(index, alias)
     text = source.text[start:end]
-    head = text[: text.index("import", text.index(node.module or ".") + len(node.module or ".")) + len("import")]
+    head = text[
+        : text.index("import", text.index(node.module or ".") + len(node.module or ".")) + len("import")
+    ]
     margin = source.margin(start)
     parenthesised = text.endswith(")")
     line = f"{head} ({', '.join(names)})" if parenthesised else f"{head} {', '.join(names)}"
@@ -155,7 +167,9 @@ def _whole(source: Source, start: int, end: int) -> tuple[Edit, ...]:
     line = source.position(begin)[0]
     last = source.position(end)[0]
     blank_before = line == 0 or not source.lines[line - 1].strip()
-    blank_after = last + 1 < len(source.lines) and not source.lines[last + 1].strip() and last + 2 < len(source.lines)
+    blank_after = (
+        last + 1 < len(source.lines) and not source.lines[last + 1].strip() and last + 2 < len(source.lines)
+    )
     if blank_before and blank_after and (line > 0 or source.lines[last + 2].strip()):
         stop = source.offset(last + 2)
     return (Edit(begin, stop, ""),)

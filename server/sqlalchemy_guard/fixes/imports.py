@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten
 from sqlalchemy_guard.fixes.naming import fresh
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
+
+    from sqlalchemy_guard.fixes.source import Source
 
 
 class Placed(NamedTuple):
@@ -226,7 +227,11 @@ def _head(statements: Sequence[Placed]) -> tuple[int, list[Placed]]:
     first = 0
     if statements:
         node = statements[0].node
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
             first = 1
     imports: list[Placed] = []
     for statement in statements[first:]:
@@ -271,7 +276,11 @@ def _new_line(
             # The line begins an existing block: the blank line is above it already.
             at = _block_start(source, after)
             gap = ""
-        elif after is not None and after_section != rank[0] and at == source.offset(after.node.lineno - 1 + after.shift):
+        elif (
+            after is not None
+            and after_section != rank[0]
+            and at == source.offset(after.node.lineno - 1 + after.shift)
+        ):
             tail += newline
         return Edit(at, at, lead + gap + line + ("" if lead else tail))
     assert after is not None

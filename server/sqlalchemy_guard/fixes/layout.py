@@ -156,7 +156,12 @@ def _laid_out(source: Source, statement: ast.stmt, start: int, end: int, text: s
         return None
     column = width(source.text[source.line_start(start) : start])
     rest = _after(source, end)
-    laid = _render((Group(doc) if isinstance(statement, ast.Expr) else doc, Text(rest)), source, source.margin(start), column)
+    laid = _render(
+        (Group(doc) if isinstance(statement, ast.Expr) else doc, Text(rest)),
+        source,
+        source.margin(start),
+        column,
+    )
     return laid[: len(laid) - len(rest)]
 
 
@@ -165,4 +170,6 @@ def _overflows(source: Source, start: int, end: int, before: str, after: str) ->
     head = source.text[source.line_start(start) : start]
     rest = _after(source, end)
     old = set((head + before + rest).splitlines())
-    return any(width(line) > source.line_length for line in (head + after + rest).splitlines() if line not in old)
+    return any(
+        width(line) > source.line_length for line in (head + after + rest).splitlines() if line not in old
+    )

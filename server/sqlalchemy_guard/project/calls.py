@@ -104,4 +104,3 @@ def session_kind(resolver: Resolver, type_: Type) -> str | None:
         if any(ref in stubs.PROXIED for ref in refs) and option.args:
             return session_kind(resolver, option.args[0])
     return None
-

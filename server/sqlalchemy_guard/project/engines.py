@@ -119,21 +119,25 @@ def leading_text(resolver: Resolver, value: Value, file: SourceFile, depth: int 
         database = value.keyword("database")
         scheme = leading_text(resolver, driver, file, depth + 1) if driver is not None else None
         inside = leading_text(resolver, database, file, depth + 1) if database is not None else ""
-        return f"{scheme}:///{inside}" if scheme is not None and inside is not None else scheme and f"{scheme}://?"
+        return (
+            f"{scheme}:///{inside}"
+            if scheme is not None and inside is not None
+            else scheme and f"{scheme}://?"
+        )
     return None
 
 
 def entries_of(resolver: Resolver, value: Value, file: SourceFile, depth: int = 0) -> dict[str, Value] | None:
     """The entries of a mapping display or `dict(…)`, through names; None when they cannot all be read."""
     value, file = resolver.definition_of(value, file)
-    if depth > _MAX_DEPTH or (type(value) is not Mapping and type(value) is not Call):
+    if depth > _MAX_DEPTH:
         return None
-    if type(value) is Call:
+    if isinstance(value, Call):
         is_dict = resolver.external_name(value.func, file) == "builtins.dict"
         if not is_dict or value.args or value.has_mapping:
             return None
         return {name: item for name, item in value.keywords if name is not None}
-    if _is_filled_later(value, file):
+    if not isinstance(value, Mapping) or _is_filled_later(value, file):
         return None
     entries: dict[str, Value] = {}
     for key, item in value.entries:

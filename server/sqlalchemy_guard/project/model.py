@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Const
+from sqlalchemy_guard.facts.values import Call, Const, Value
 from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
-from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.project.types import ClassType, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,24 +57,19 @@ def model_of(resolver: Resolver, facts: ClassFacts, file: SourceFile) -> Model |
         table = next((value for name, value in facts.keywords if name == "table"), None)
         is_abstract = not (type(table) is Const and table.value is True)
     elif kind in ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta"):
-        direct = {ref for base in facts.bases for ref in _direct(resolver, base, file)}
-        is_base = kind in direct
+        is_base = any(
+            isinstance(option, ClassType) and option.ref == kind
+            for base in facts.bases
+            for option in options(resolver.type_of(base, file))
+        )
     elif any(_is_base_decorator(resolver, decorator, file) for decorator in facts.decorators):
         is_base = True
     return Model(facts, type_, kind, is_base, is_abstract)
 
 
-def _direct(resolver: Resolver, base: object, file: SourceFile) -> Iterator[object]:
-    from sqlalchemy_guard.project.types import options
-
-    for option in options(resolver.type_of(base, file)):  # type: ignore[arg-type]
-        if isinstance(option, ClassType):
-            yield option.ref
-
-
-def _is_base_decorator(resolver: Resolver, decorator: object, file: SourceFile) -> bool:
+def _is_base_decorator(resolver: Resolver, decorator: Value, file: SourceFile) -> bool:
     target = decorator.func if type(decorator) is Call else decorator
-    return resolver.external_name(target, file) in (  # type: ignore[arg-type]
+    return resolver.external_name(target, file) in (
         "sqlalchemy.orm.as_declarative",
         "sqlalchemy.orm.registry.as_declarative_base",
     )

@@ -1,7 +1,7 @@
-"""Engine without `pool_pre_ping`: a connection that the database closed meanwhile fails the next request.
+"""Engine without `pool_pre_ping`: connections that the database has closed fail requests.
 
 ## What it does
-Reports engines that are created without `pool_pre_ping=True`.
+Reports engines that are created without `pool_pre_ping=True`, outside tests and migrations.
 
 ## Why is this bad?
 Databases, proxies and firewalls close idle connections. Without the ping the pool hands out such a dead connection, and the
@@ -49,14 +49,20 @@ rule = Rule("SAG101", Severity.WARNING, Applicability.SAFE)
 @rule.on_call(*CREATORS)
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report an engine whose options are all known and do not have the ping."""
+    if context.is_test() or context.is_migration():
+        return
     engine = engine_of(context.resolver, call.fact.value, context.file)
     given = engine.options.get("pool_pre_ping")
     if given is None and engine.is_open:
         return
     if engine.has_no_pool or (given is not None and not (type(given) is Const and given.value is False)):
         return
-    message = "Engine without `pool_pre_ping=True`: a connection that the database has closed will fail a request"
-    yield context.at_call(rule, call.fact, message, node=call.fact.node.func, applicability=_applicability(call))
+    message = (
+        "Engine without `pool_pre_ping=True`: a connection that the database has closed will fail a request"
+    )
+    yield context.at_call(
+        rule, call.fact, message, node=call.fact.node.func, applicability=_applicability(call)
+    )
 
 
 def _applicability(call: LibraryCall) -> Applicability | None:

@@ -1,4 +1,4 @@
-"""`create_all()` in the application: the schema is made beside the migrations, and neither knows of the other.
+"""`create_all()` in the application makes a schema that the migrations know nothing of.
 
 ## What it does
 Reports `metadata.create_all()`, `metadata.drop_all()`, `db.create_all()` and `db.drop_all()` outside tests.
@@ -59,17 +59,14 @@ rule = Rule("SAG501", Severity.WARNING, None)
 )
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report schema creation outside tests and migration environments."""
-    if context.is_test() or _is_migration(context) or _binds_memory(context, call):
+    if context.is_test() or context.is_migration() or _binds_memory(context, call):
         return
     method = call.name.rpartition(".")[2]
     verb = "creates tables" if method == "create_all" else "drops every table"
-    message = f"`{method}()` {verb} behind the back of the migrations; use Alembic (`alembic upgrade head`) instead"
+    message = (
+        f"`{method}()` {verb} behind the back of the migrations; use Alembic (`alembic upgrade head`) instead"
+    )
     yield context.at_call(rule, call.fact, message, node=call.fact.node.func)
-
-
-def _is_migration(context: Context) -> bool:
-    parts = context.file.file_id.replace("\\", "/").split("/")
-    return parts[-1] == "env.py" or "versions" in parts[:-1]
 
 
 def _binds_memory(context: Context, call: LibraryCall) -> bool:
