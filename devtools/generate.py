@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.config.schema import json_schema
-
 from sqlalchemy_guard import config
+from sqlalchemy_guard.config.schema import json_schema
 from sqlalchemy_guard.rules import registry
 from sqlalchemy_guard.rules.api import SECTIONS, Applicability, Rule
 
