@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fix import fix_all, single
-
 from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.config import SettingsStore
+from sqlalchemy_guard.fix import fix_all, single
 from sqlalchemy_guard.project.workspace import Workspace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.edit import apply_edits
