@@ -112,15 +112,9 @@ def path_matches(pattern: str, root: str, path: str, *, ancestors: bool = True) 
     return False
 
 
-def selector_problems(
-    settings: Settings, rules: Iterable[RuleLike], prefix: KeyPath = ()
-) -> list[ConfigProblem]:
-    """The selectors of the settings' own file that name no rule, with the nearest that does.
-
-    Args:
-        prefix: Keys that lead to the table in its document.
-    """
-    known = list(rules)
+def selector_problems(settings: Settings, rules: Iterable[RuleLike]) -> list[ConfigProblem]:
+    """The selectors of the settings' own file that name no rule, with the nearest that does."""
+    known, prefix = list(rules), settings.prefix
     words: list[tuple[KeyPath, str, bool]] = []
     for option, listed in (
         ("select", settings.select or ()),

@@ -44,7 +44,14 @@ _HOMES: dict[str, str] = {
 }
 
 _DEEP: dict[str, tuple[str, ...]] = {
-    "sqlalchemy": ("sqlalchemy.sql", "sqlalchemy.future", "sqlalchemy.engine", "sqlalchemy.types", "sqlalchemy.schema", "sqlalchemy.util"),
+    "sqlalchemy": (
+        "sqlalchemy.sql",
+        "sqlalchemy.future",
+        "sqlalchemy.engine",
+        "sqlalchemy.types",
+        "sqlalchemy.schema",
+        "sqlalchemy.util",
+    ),
     "sqlalchemy.orm": ("sqlalchemy.orm", "sqlalchemy.ext.declarative"),
     "sqlalchemy.pool": ("sqlalchemy.pool",),
     "sqlalchemy.ext.asyncio": ("sqlalchemy.ext.asyncio",),
@@ -118,7 +125,16 @@ def canonical(module: str, name: str) -> str:
     if not name:
         return module
     if module.startswith("sqlalchemy"):
-        if module == "sqlalchemy" and name in ("orm", "ext", "pool", "sql", "types", "exc", "event", "engine"):
+        if module == "sqlalchemy" and name in (
+            "orm",
+            "ext",
+            "pool",
+            "sql",
+            "types",
+            "exc",
+            "event",
+            "engine",
+        ):
             return f"{module}.{name}"
         for home, prefixes in _DEEP.items():
             if module == home or module.startswith(tuple(prefix for prefix in prefixes)):

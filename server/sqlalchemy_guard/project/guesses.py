@@ -16,8 +16,24 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 _SESSION_NAMES = frozenset(
-    "session db_session dbsession sess db async_session sql_session database_session db_sess sa_session _session "
-    "session_ dbs _db DBSession sessao".split()
+    [
+        "session",
+        "db_session",
+        "dbsession",
+        "sess",
+        "db",
+        "async_session",
+        "sql_session",
+        "database_session",
+        "db_sess",
+        "sa_session",
+        "_session",
+        "session_",
+        "dbs",
+        "_db",
+        "DBSession",
+        "sessao",
+    ]
 )
 _QUERY_NAMES = frozenset({"query", "base_query", "db_query", "qry"})
 _MAX_IMPORTS = 60

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Param, Ref, Value
-from sqlalchemy_guard.project import annotations
+from sqlalchemy_guard.project import type_forms
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     ClassType,
@@ -49,7 +49,7 @@ def type_of_parameter(resolver: Resolver, value: Param, file: SourceFile) -> Typ
         return own
     if parameter.default is not None:
         default = resolver.type_of(parameter.default, file)
-        injected = annotations.injected_by(resolver, default)
+        injected = type_forms.injected_by(resolver, default)
         if injected is not None:
             return injected
     for source in (_overridden, _fixture, _injected_by_decorator, _passed_by_callers):
@@ -135,7 +135,7 @@ def _fixture(resolver: Resolver, function: FunctionFacts, parameter: Parameter, 
             if fixture is function:
                 continue
             result = resolver.result_of(fixture, source, None)
-            given = union(annotations._given(option) for option in options(result))
+            given = union(type_forms.given_by(option) for option in options(result))
             if next(known(given), None) is not None:
                 return given
     return UNKNOWN_TYPE
@@ -157,7 +157,11 @@ def _fixtures_named(resolver: Resolver, source: SourceFile, name: str) -> list[F
         for decorator in functions[-1].decorators:
             if type(decorator) is Call:
                 given = decorator.keyword("name")
-                if type(given) is Const and given.value == name and _is_fixture(resolver, functions[-1], source):
+                if (
+                    type(given) is Const
+                    and given.value == name
+                    and _is_fixture(resolver, functions[-1], source)
+                ):
                     found.append(functions[-1])
     return found
 

@@ -32,7 +32,7 @@ from sqlalchemy_guard.facts.values import (
     Unknown,
     Value,
 )
-from sqlalchemy_guard.project import annotations, guesses, parameters, stubs
+from sqlalchemy_guard.project import guesses, parameters, stubs, type_forms
 from sqlalchemy_guard.project.externals import (
     ASYNC_SESSIONS,
     BASES,
@@ -210,7 +210,7 @@ class Resolver:
 
     def instance_of(self, annotation: Value, file: SourceFile) -> Type:
         """The type of a value that an annotation describes."""
-        return annotations.instance_of(self, annotation, file)
+        return type_forms.instance_of(self, annotation, file)
 
     def _const(self, value: Const, _file: SourceFile) -> Type:
         return Literal(value.value, value.kind)
@@ -375,7 +375,8 @@ class Resolver:
 
     def _enter(self, value: Enter, file: SourceFile) -> Type:
         return union(
-            self.entered(option, is_async=value.is_async) for option in options(self.type_of(value.base, file))
+            self.entered(option, is_async=value.is_async)
+            for option in options(self.type_of(value.base, file))
         )
 
     def entered(self, type_: Type, *, is_async: bool) -> Type:
@@ -385,7 +386,11 @@ class Resolver:
         if isinstance(type_.ref, str):
             if type_.ref in (CONTEXT_MANAGER, "sqlalchemy.orm.SessionTransaction", "sqlalchemy.Transaction"):
                 return type_.args[0] if type_.args else UNKNOWN_TYPE
-            return type_ if type_.ref.startswith(("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy.")) else UNKNOWN_TYPE
+            return (
+                type_
+                if type_.ref.startswith(("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy."))
+                else UNKNOWN_TYPE
+            )
         for name in ("__aenter__", "__enter__") if is_async else ("__enter__", "__aenter__"):
             member = self.member(ClassType(type_.ref), name)
             if member is not None and member.function is not None:
@@ -394,11 +399,44 @@ class Resolver:
 
     def _item(self, value: Item, file: SourceFile) -> Type:
         base = self.type_of(value.base, file)
-        form = annotations.form_of(self, base, value.index, file)
+        form = type_forms.form_of(self, base, value.index, file)
         if form is not None:
             return form
         index = value.index.value if type(value.index) is Const else None
         return union(_indexed(option, index) for option in options(base))
+
+    def definition_of(self, value: Value, file: SourceFile) -> tuple[Value, SourceFile]:
+        """Follow names, across files, to the expression that they were last bound to; the value itself where that ends."""
+        for _ in range(12):
+            if type(value) is Typed:
+                value = value.value
+                continue
+            if type(value) is Attr:
+                base = self.type_of(value.base, file)
+                if not isinstance(base, ModuleType) or base.file_id is None:
+                    return value, file
+                found = self._binding(base.file_id, value.name)
+            elif type(value) is Ref:
+                if value.module:
+                    target = self.sources.modules.find(value.module, file.file_id)
+                    self.keys.add((value.module, ""))
+                else:
+                    target = file.file_id
+                found = self._binding(target, value.name) if target is not None else None
+            else:
+                return value, file
+            if found is None:
+                return value, file
+            value, file = found
+        return value, file
+
+    def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+        source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
+        if source is None:
+            return None
+        self.keys.add((file_id, name))
+        bound = source.facts.value_of(name)
+        return (bound[0], source) if bound is not None else None
 
     # -- attributes ------------------------------------------------------------------------------------------------
 
@@ -545,7 +583,9 @@ class Resolver:
             return UNKNOWN_TYPE
         type_ = self.type_of(attribute.value, member.file)
         if isinstance(type_, Instance) and type_.ref == "sqlalchemy.orm.query_property()":
-            return Instance("sqlalchemy.orm.Query", (ClassType((member.file.file_id, member.owner.qualname)),))
+            return Instance(
+                "sqlalchemy.orm.Query", (ClassType((member.file.file_id, member.owner.qualname)),)
+            )
         return type_
 
     def mapped_type(self, attribute: Attribute, file: SourceFile) -> Type | None:
@@ -650,9 +690,10 @@ class Resolver:
                     bases.append(option.name)
         for decorator in class_.decorators:
             name = self.external_name(decorator.func if type(decorator) is Call else decorator, file)
-            if name in ("sqlalchemy.orm.as_declarative", "sqlalchemy.orm.registry.as_declarative_base"):
-                bases.append("sqlalchemy.orm.declarative_base()")
-            elif name in ("sqlalchemy.orm.registry.mapped", "sqlalchemy.orm.registry.mapped_as_dataclass"):
+            if name in (
+                "sqlalchemy.orm.as_declarative",
+                "sqlalchemy.orm.registry.as_declarative_base",
+            ) or name in ("sqlalchemy.orm.registry.mapped", "sqlalchemy.orm.registry.mapped_as_dataclass"):
                 bases.append("sqlalchemy.orm.declarative_base()")
         return bases
 
@@ -770,7 +811,12 @@ class Resolver:
             target = decorator.func if type(decorator) is Call else decorator
             if self.external_name(target, file) in _TRANSPARENT_PROPERTIES:
                 return True
-            if type(target) is Ref and target.name in ("declared_attr", "reify", "classproperty", "cached_property"):
+            if type(target) is Ref and target.name in (
+                "declared_attr",
+                "reify",
+                "classproperty",
+                "cached_property",
+            ):
                 return True
         return False
 
@@ -839,10 +885,16 @@ def _unwrapped(type_: Type) -> Type:
 
 def _indexed(base: Type, index: object) -> Type:
     if isinstance(base, TupleType):
-        return base.items[index] if isinstance(index, int) and -len(base.items) <= index < len(base.items) else UNKNOWN_TYPE
+        return (
+            base.items[index]
+            if isinstance(index, int) and -len(base.items) <= index < len(base.items)
+            else UNKNOWN_TYPE
+        )
     if isinstance(base, Instance) and base.args:
         if base.ref == "sqlalchemy.Row":
-            return base.args[index] if isinstance(index, int) and 0 <= index < len(base.args) else UNKNOWN_TYPE
+            return (
+                base.args[index] if isinstance(index, int) and 0 <= index < len(base.args) else UNKNOWN_TYPE
+            )
         if base.ref == "builtins.dict":
             return base.args[-1]
         if base.ref == "sqlalchemy.orm.Query":
@@ -856,7 +908,10 @@ def _says_little(type_: Type) -> bool:
     """An annotation such as `Any`, `object` or a bare `list` that the body may say more about."""
     return isinstance(type_, Instance) and (
         type_.ref in ("typing.Any", "builtins.object")
-        or (type_.ref in ("builtins.list", "builtins.tuple", "builtins.dict", CONTEXT_MANAGER) and not type_.args)
+        or (
+            type_.ref in ("builtins.list", "builtins.tuple", "builtins.dict", CONTEXT_MANAGER)
+            and not type_.args
+        )
     )
 
 
@@ -868,7 +923,9 @@ def _refers_to_itself(value: Value, name: ClassName) -> bool:
     return type(value) is ClassName and value == name
 
 
-_MAPPED = frozenset({"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"})
+_MAPPED = frozenset(
+    {"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"}
+)
 _MADE_BY = {
     "sqlalchemy.orm.sessionmaker": stubs.SESSION,
     "sqlalchemy.ext.asyncio.async_sessionmaker": stubs.ASYNC_SESSION,
@@ -877,7 +934,7 @@ _MADE_BY = {
 }
 _CALLED_FOR_SESSION = frozenset(_MADE_BY)
 
-_REDUCERS: dict[type, Callable[[Resolver, Value, SourceFile], Type]] = {
+_REDUCERS: dict[type[Value], Callable[..., Type]] = {
     Const: Resolver._const,
     Ref: Resolver._ref,
     Def: Resolver._def,
@@ -896,6 +953,6 @@ _REDUCERS: dict[type, Callable[[Resolver, Value, SourceFile], Type]] = {
     Mapping: Resolver._mapping,
     Joined: Resolver._joined,
     Function: Resolver._function,
-}  # type: ignore[dict-item]
+}
 
 __all__ = ["CONTEXT_MANAGER", "Key", "Member", "Resolver", "SourceFile", "Sources", "Unknown", "name_of"]

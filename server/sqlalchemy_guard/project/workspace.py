@@ -103,6 +103,10 @@ class Workspace:
             self.resolver.changed({(self._module_key(file_id), "")})
         self._replace(file_id, document)
 
+    def is_open(self, file_id: str) -> bool:
+        """Whether an editor's text overrides the disk."""
+        return file_id in self._open
+
     def change(self, file_id: str, document: Document, line_edits: Sequence[LineEdit]) -> set[str]:
         """The next version of an open document; returns the names whose meaning to others changed."""
         file = self._files.get(file_id)
@@ -134,7 +138,11 @@ class Workspace:
             before = old.facts.outlines if old is not None else {}
             fresh = self.file(file_id) if old is not None else None
             after = fresh.facts.outlines if fresh is not None else {}
-            keys.update((file_id, name) for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+            keys.update(
+                (file_id, name)
+                for name in before.keys() | after.keys()
+                if before.get(name) != after.get(name)
+            )
         self.resolver.changed(keys)
 
     def _replace(self, file_id: str, document: Document) -> None:

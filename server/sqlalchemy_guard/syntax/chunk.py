@@ -31,6 +31,7 @@ class Chunk:
         parent: The cut definition this chunk belongs to, None at module level.
         broken: Absolute-at-parse lines (relative like nodes: add `shift`) that were replaced by `pass` to
             parse the rest.
+        patches: What was read in place of the lines `broken`, if that was all it took.
         indent: The white space in front of each statement of `children`.
         problem: Why lines are broken: relative line, column in code points, the parser's words.
         memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
@@ -47,6 +48,7 @@ class Chunk:
         "indent",
         "memo",
         "parent",
+        "patches",
         "problem",
         "shift",
         "stale",
@@ -61,6 +63,7 @@ class Chunk:
         self.children: list[Chunk] | None = None
         self.parent: Chunk | None = None
         self.broken: tuple[int, ...] = ()
+        self.patches: tuple[str, ...] = ()
         self.indent = ""
         self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None

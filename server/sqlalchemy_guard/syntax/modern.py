@@ -23,7 +23,7 @@ _TEMPLATES = sys.version_info < (3, 14)
 
 # Cheap: says no for nearly every text, so that half-typed lines do not pay for this module.
 _HINT = re.compile(
-    r"""^[^\S\n\r]*type\s+\w+\s*[\[=]|\b(?:def|class)\s+\w+\s*\[|\bexcept\b\s*\*?[^:(\r\n]*,|[fFtT][rR]?["']|^\s*lazy\s"""
+    r"""^[^\S\n\r]*type\s+\w+\s*[\[=]|\b(?:def|class)\s+\w+\s*\[|\bexcept\b\s*\*?[^:(\r\n]*,|(?<!\w)(?:[fFtT][rR]?|[rR][fFtT])["']|^\s*lazy\s"""
     r"""|:\s*type\s+\w+\s*[\[=]""",
     re.MULTILINE,
 )
@@ -42,9 +42,16 @@ class Rewritten(NamedTuple):
     excepts: dict[int, int]
 
 
-def rewrite(text: str) -> Rewritten | None:
-    """The text without constructs that this interpreter cannot know, None where there are none."""
-    if not _HINT.search(text):
+def rewrite(text: str, line: int | None) -> Rewritten | None:
+    """The text without constructs that this interpreter cannot know, None where there are none.
+
+    Args:
+        text: Text that the parser refused, beginning outside of strings.
+        line: The 1-based line at which it did, None where it read to the end. A new construct is refused where it
+            stands (format strings are a line or two off), so a half-typed line elsewhere costs one short search.
+    """
+    around = text if line is None else "\n".join(text.split("\n")[max(0, line - 3) : line + 2])
+    if not _HINT.search(around):
         return None
     edits: dict[int, tuple[int, str]] = {}
     code = mask(text)

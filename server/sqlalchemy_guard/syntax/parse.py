@@ -116,7 +116,7 @@ def _parse(text: str) -> list[ast.stmt] | _Refusal:
         outcome = _compile(text, _TREE | _INCOMPLETE)
         if not isinstance(outcome, _Refusal):
             return outcome
-    rewritten = modern.rewrite(text)
+    rewritten = modern.rewrite(text, None if outcome.incomplete else outcome.line)
     if rewritten is not None:
         text = rewritten.text
         outcome = _compile(text, _TREE | _INCOMPLETE)

@@ -82,6 +82,8 @@ def _neutralise(
                 return None
             chunks = cut(outcome.body, start, end, outcome.shift, lines)
             _mark(chunks, sorted(replacements), failure)
+            if all(number == 1 for number in tries.values()):
+                _keep_patches(chunks, replacements)
             return chunks
         culprit = _culprit(lines, start, outcome)
         if tries.get(culprit, 0) > 2:
@@ -121,6 +123,29 @@ def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
         if clause := _CLAUSE.match(code):
             return f"{indent}{_KEPT_CLAUSES[clause.group()]}{ending}"
     return f"{indent}if 1:{ending}"
+
+
+def still_patched(lines: Sequence[str], chunk: Chunk, dirty: Collection[int]) -> bool:
+    """Whether a broken leaf whose dirty lines changed would be patched into the very text it was parsed from, so
+    that its statements hold. The number of its lines must not have changed."""
+    if not chunk.patches or chunk.children is not None:
+        return False
+    broken = [line + chunk.shift for line in chunk.broken]
+    if any(chunk.start <= line < chunk.end and line not in broken for line in dirty):
+        return False
+    return all(
+        patch == _harmless(lines, line, chunk.end, 1) and not is_filler(lines[line])
+        for line, patch in zip(broken, chunk.patches, strict=True)
+    )
+
+
+def _keep_patches(chunks: list[Chunk], replacements: dict[int, str]) -> None:
+    """Remember in leaves what was read in place of their broken lines."""
+    for chunk in chunks:
+        if chunk.children is not None:
+            _keep_patches(chunk.children, replacements)
+        else:
+            chunk.patches = tuple(replacements[line + chunk.shift] for line in chunk.broken)
 
 
 def _mark(chunks: list[Chunk], broken: list[int], failure: Failure) -> None:

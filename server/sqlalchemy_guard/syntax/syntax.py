@@ -18,7 +18,7 @@ from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, body_lines, cut, first_line, is_filler
 from sqlalchemy_guard.syntax.garbage import gc_guard
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
-from sqlalchemy_guard.syntax.recover import recover
+from sqlalchemy_guard.syntax.recover import recover, still_patched
 from sqlalchemy_guard.syntax.suppressions import Suppressions
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.span import Span
@@ -79,6 +79,8 @@ class Syntax:
         self.suppressions = Suppressions(self)
         self._broken: set[Chunk] = set()
         self._verdict: _Verdict | None = None
+        # Broken chunks that proved themselves hopeless during this update: one past the last line read.
+        self._proofs: dict[Chunk, int] = {}
         self._removed: list[Chunk] = []
         self._added: list[Chunk] = []
         self._parse_whole()
@@ -104,6 +106,7 @@ class Syntax:
             Which chunks went and came. All others are the same objects, at their new lines.
         """
         self._removed, self._added = [], []
+        self._proofs.clear()
         touched: list[Chunk] = []
         dirty: set[int] = set()
         count = len(self.document.lines)
@@ -328,6 +331,10 @@ class Syntax:
             fresh = cut(outcome.body, chunk.start, chunk.end, outcome.shift, self.document.lines)
             self._splice(parent, index, index + 1, fresh)
             return
+        if isinstance(outcome, Failure) and still_patched(self.document.lines, chunk, dirty):
+            chunk.problem = (outcome.line - chunk.shift, outcome.column, outcome.message)
+            self._prove(chunk, *self._context(chunk), chunk.end, outcome)
+            return
         known = {line + chunk.shift for line in chunk.broken}
         self._repair(parent, index, outcome, dirty | known)
 
@@ -352,14 +359,22 @@ class Syntax:
         lines = self.document.lines
         if isinstance(outcome, Block):
             line = next(iter(sorted(line for line in dirty if chunk.start <= line < chunk.end)), chunk.start)
-            outcome = Failure(False, line, 0, "unindent does not match the block")
+            outcome = Failure(True, line, 0, "unindent does not match the block")
+        context = self._context(chunk)
         fresh = recover(lines, chunk.start, chunk.end, _indents(parent), outcome, dirty)
         if not any(_has_problem(piece) for piece in walk(fresh)):
             fresh[0].broken = (outcome.line - fresh[0].shift,)
             fresh[0].problem = (outcome.line - fresh[0].shift, outcome.column, outcome.message)
         self._splice(parent, index, index + 1, fresh)
+        first = next(piece for piece in walk(fresh) if _has_problem(piece))
+        self._prove(first, *context, chunk.end, outcome)
 
     # Healing
+
+    def _prove(self, broken: Chunk, parent: Chunk | None, start: int, end: int, failure: Failure) -> None:
+        """Remember that lines `[broken.start, end)` do not parse, if that says all about them."""
+        if parent is broken.parent and start == broken.start and not failure.incomplete:
+            self._proofs[broken] = end
 
     def _settle(self) -> None:
         """See to it that, while a chunk is broken, the document as a whole is proven to be invalid."""
@@ -369,6 +384,9 @@ class Syntax:
                 return
             first = min(self._broken, key=lambda chunk: (chunk.start, -chunk.end))
             if self._verdict is not None and self._verdict.chunk is first:
+                return
+            if first in self._proofs:
+                self._verdict = _Verdict(first, first.start, self._proofs[first])
                 return
             start, end = self._judge(first)
             if start < 0:
@@ -559,6 +577,8 @@ def _move(chunks: list[Chunk], start: int, end: int, added: int, touched: list[C
             continue
         if chunk.children is None:
             touched.append(chunk)
+            if delta or start < chunk.start or end > chunk.end:
+                chunk.patches = ()
             if chunk.broken:
                 chunk.broken = tuple(
                     line + delta if line + chunk.shift >= end else line for line in chunk.broken

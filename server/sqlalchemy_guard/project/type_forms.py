@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Const, Either, Sequence, Value
-from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.types import (
     NONE_TYPE,
     UNKNOWN_TYPE,
@@ -18,11 +17,11 @@ from sqlalchemy_guard.project.types import (
     FunctionType,
     Instance,
     Literal,
-    ModuleType,
     TupleType,
     Type,
     TypeForm,
     known,
+    list_of,
     options,
     union,
 )
@@ -34,7 +33,9 @@ _ITERABLES = frozenset({
     "Generator", "Iterator", "Iterable", "AsyncGenerator", "AsyncIterator", "AsyncIterable", "Sequence", "List", "Set",
     "Collection", "FrozenSet", "MutableSequence",
 })  # fmt: skip
-_MANAGERS = frozenset({"ContextManager", "AsyncContextManager", "AbstractContextManager", "AbstractAsyncContextManager"})
+_MANAGERS = frozenset(
+    {"ContextManager", "AsyncContextManager", "AbstractContextManager", "AbstractAsyncContextManager"}
+)
 _TRANSPARENT = frozenset({"ClassVar", "Final", "Required", "NotRequired", "ReadOnly"})
 
 
@@ -70,7 +71,9 @@ def form_of(resolver: Resolver, base: Type, index: Value, file: SourceFile) -> T
     items = index.items if type(index) is Sequence and index.kind == "tuple" else (index,)
     if isinstance(base, ClassType):
         if base.ref == "builtins.type":
-            return TypeForm(union(_class_of(option) for option in options(instance_of(resolver, items[0], file))))
+            return TypeForm(
+                union(_class_of(option) for option in options(instance_of(resolver, items[0], file)))
+            )
         if base.ref == "builtins.tuple":
             return TypeForm(_tuple(resolver, items, file))
         if base.ref == "sqlalchemy.Select" and items:
@@ -144,14 +147,14 @@ def injected_by(resolver: Resolver, type_: Type) -> Type | None:
                 results.append(resolver.result_of(member.function, member.file, option))
         elif isinstance(option, Instance) and option.args:
             results.append(option.args[0])
-    return union(_given(result) for result in results) if results else UNKNOWN_TYPE
+    return union(given_by(result) for result in results) if results else UNKNOWN_TYPE
 
 
-def _given(type_: Type) -> Type:
+def given_by(type_: Type) -> Type:
     """A dependency's result as FastAPI hands it on: awaited, and what a generator yields."""
     if isinstance(type_, Instance) and type_.args:
         if type_.ref == "typing.Coroutine":
-            return _given(type_.args[-1])
+            return given_by(type_.args[-1])
         if type_.ref in _GENERATORS or type_.ref == "contextlib.AbstractContextManager":
             return type_.args[0]
     return type_
@@ -174,8 +177,5 @@ def _entities(type_: Type) -> tuple[Type, ...]:
 
 def _tuple(resolver: Resolver, items: tuple[Value, ...], file: SourceFile) -> Type:
     if len(items) == 2 and type(items[1]) is Const and items[1].value is Ellipsis:
-        return stubs.list_of(instance_of(resolver, items[0], file))
+        return list_of(instance_of(resolver, items[0], file))
     return TupleType(tuple(instance_of(resolver, item, file) for item in items))
-
-
-__all__ = ["ModuleType", "form_of", "injected_by", "instance_of"]

@@ -1,0 +1,1 @@
+"""The algebra that rewrites the legacy Query API to `select()`: source, links, terminal, consumer."""

@@ -1,0 +1,455 @@
+"""The refining steps: for each method of Query its form on `select()`, in one table, and what it does to the rows.
+
+To add a link: one line in `LINKS`. Its form is a template: `stmt` stands for what came before, `*args` for all
+arguments as they were written, a name of `parameters` for that argument. A link that changes which rows can come, or
+what `filter_by` addresses, names an effect. This module must never know how the statement is executed.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, Consumer, EntityInfo, EntityKind, read_query
+from sqlalchemy_guard.fixes.select import filtering
+from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, Selected
+from sqlalchemy_guard.fixes.select.tree import Chain, Step, Text, instantiate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sqlalchemy_guard.facts.query import Link, RelationshipInfo
+    from sqlalchemy_guard.fixes.select.statement import Statement
+
+    Effect = Callable[[Statement, Link], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkForm:
+    """How one method of Query is written on a statement.
+
+    Attributes:
+        form: The template; empty when the effect gives it.
+        effect: What the link does to what is known about the statement; may return another template.
+        parameters: The method's parameters in order, when the template names them.
+        clause: What later links and terminals call it.
+        criterion: Query refuses it once LIMIT or OFFSET were applied.
+        execution: It belongs to the execution, not to the SQL.
+        after_union: Whether it means the same behind a union.
+        after_statement: Whether it may follow from_statement().
+        note: What a reader should know.
+    """
+
+    form: str
+    effect: Effect | None = None
+    parameters: tuple[str, ...] = ()
+    clause: str = ""
+    criterion: bool = False
+    execution: bool = False
+    after_union: bool = False
+    after_statement: bool = False
+    note: str = ""
+
+
+def apply(statement: Statement, link: Link) -> None:
+    """Add one link to a statement.
+
+    Raises:
+        Refuse: the link has no proven form here.
+    """
+    form = LINKS.get(link.name)
+    if form is None:
+        raise Refuse(REFUSED.get(link.name, f"`{link.name}` is not a method of Query with a known 2.x form"))
+    if link.call is None:
+        raise Refuse(f"the method `{link.name}` itself is handed on: call it where it is written")
+    if form.criterion and statement.clauses & {"limit", "offset"}:
+        raise Refuse(f"Query raises here: call {link.name}() before limit() and offset()")
+    if "union" in statement.clauses and not (form.after_union or form.execution):
+        raise Refuse(
+            f"{link.name}() after a union applies to its subquery: name it with "
+            "`alias = aliased(Entity, union(...).subquery())` and use `alias` in select() and in criteria"
+        )
+    if "from_statement" in statement.clauses and not (form.execution or form.after_statement):
+        raise Refuse(f"Query raises here: {link.name}() cannot follow from_statement()")
+    template = (form.effect(statement, link) if form.effect else None) or form.form
+    if template:
+        write(statement, link, template, form)
+    if form.clause:
+        statement.clauses.add(form.clause)
+
+
+def write(statement: Statement, link: Link, template: str, form: LinkForm) -> None:
+    """Append the template's steps to the statement."""
+    values = bind(link, form.parameters) if form.parameters else {}
+    marker = Text("stmt")
+    tree = instantiate(
+        template,
+        {
+            **statement.names,
+            "stmt": marker,
+            **{name: statement.atom(node) for name, node in values.items()},
+        },
+        {
+            "args": statement.arguments(link),
+            **{name: () for name in form.parameters if name not in values},
+        },
+        link.node,
+    )
+    assert isinstance(tree, Chain)
+    if form.execution:
+        for step in tree.steps:
+            _merge(statement.execution, step)
+    else:
+        statement.steps.extend(tree.steps)
+
+
+def _merge(steps: list[Step], step: Step) -> None:
+    """Append an execution step; two `execution_options()` become one where no keyword is hidden or repeated."""
+    last = steps[-1] if steps else None
+    if last is not None and last.name == step.name == "execution_options":
+        both = (*(last.arguments or ()), *(step.arguments or ()))
+        names = [argument.keyword for argument in both]
+        if None not in names and len(set(names)) == len(names):
+            steps[-1] = Step(step.name, both, origin=step.origin)
+            return
+    steps.append(step)
+
+
+def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
+    """Arguments by the method's parameter names.
+
+    Raises:
+        Refuse: they cannot be told apart.
+    """
+    if link.has_unpacking or len(link.args) > len(parameters):
+        raise Refuse(f"the arguments of {link.name}() are not visible one by one")
+    found = dict(zip(parameters, link.args, strict=False))
+    for keyword in link.keywords:
+        if keyword.arg not in parameters or keyword.arg in found:
+            raise Refuse(f"{link.name}() has no parameter {keyword.arg!r} that could be rewritten")
+        found[keyword.arg] = keyword.value
+    return found
+
+
+# effects
+
+
+def _criteria(statement: Statement, link: Link) -> None:
+    for node in link.args:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            raise Refuse(f"a string as criterion of {link.name}(): wrap it in text()")
+        statement.refer(node.value if isinstance(node, ast.Starred) else node)
+    if link.keywords:
+        raise Refuse(f"{link.name}() takes no keyword arguments")
+
+
+def _ordering(statement: Statement, link: Link) -> None:
+    for node in link.args:
+        if isinstance(node, ast.Constant):
+            continue
+        statement.refer(node.value if isinstance(node, ast.Starred) else node)
+
+
+def _slice(statement: Statement, link: Link) -> None:
+    if len(link.args) != 2 or link.has_unpacking or link.keywords:
+        raise Refuse("slice() takes a start and a stop")
+
+
+def _options(statement: Statement, link: Link) -> None:
+    for node in link.args:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            raise Refuse("options() with a string was removed: use loader functions on class attributes")
+        statement.options.append(node.value if isinstance(node, ast.Starred) else node)
+        if isinstance(node, ast.List | ast.Tuple | ast.Starred):
+            continue
+        if not isinstance(node, ast.Call):
+            statement.doubt(
+                f"`{statement.text.segment(node)}` may be a list, which options() of select() refuses"
+            )
+
+
+def _select_from(statement: Statement, link: Link) -> None:
+    if statement.clauses & {
+        "where",
+        "join",
+        "order_by",
+        "group_by",
+        "limit",
+        "offset",
+        "distinct",
+        "select_from",
+    }:
+        raise Refuse("Query raises here: select_from() must come before criteria")
+    for node in link.args:
+        info = statement.knowledge.entity(node)
+        statement.refer(node, info)
+        statement.sources.append(info)
+    if len(link.args) != 1:
+        statement.doubt("select_from() with several elements is not proven to be the same")
+    if link.args:
+        statement.target = statement.knowledge.entity(link.args[0])
+
+
+def _from_statement(statement: Statement, link: Link) -> None:
+    if statement.clauses & {
+        "where",
+        "join",
+        "order_by",
+        "group_by",
+        "limit",
+        "offset",
+        "distinct",
+        "select_from",
+    }:
+        raise Refuse("Query raises here: from_statement() cannot follow criteria")
+    if len(link.args) != 1 or link.keywords or isinstance(link.args[0], ast.Constant | ast.JoinedStr):
+        raise Refuse("from_statement() takes one statement: wrap a string in text()")
+
+
+def _join(statement: Statement, link: Link) -> None:
+    allowed = {"target", "onclause", "isouter", "full"}
+    if link.has_unpacking or any(each.arg not in allowed for each in link.keywords):
+        raise Refuse(f"{link.name}() with these arguments was removed: join aliased() classes, one call each")
+    positional = [*link.args, *(value for name in ("target", "onclause") if (value := link.keyword(name)))]
+    if not positional or len(positional) > 2:
+        raise Refuse(
+            f"{link.name}() takes one target and one on-clause: write one {link.name}() for each step"
+        )
+    if any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in positional):
+        raise Refuse(f'{link.name}("name") was removed: write {link.name}(Class.name)')
+    if any(isinstance(node, ast.Tuple) for node in positional):
+        raise Refuse(f"{link.name}() with a tuple was removed: write {link.name}(target, on-clause)")
+    target, onclause = positional[0], positional[1] if len(positional) == 2 else None
+    info, relation, left, criteria = peel(statement, target)
+    if info.kind is EntityKind.RELATIONSHIP:
+        if onclause is not None:
+            raise Refuse(f"a relationship as target of {link.name}() takes no on-clause: write two calls")
+        info = relationship_target(relation)
+    elif onclause is not None:
+        joined, relation, left, more = peel(statement, onclause)
+        if joined.kind is EntityKind.RELATIONSHIP:
+            criteria = [*criteria, *more]
+        else:
+            relation, left = None, None
+            criteria = [*criteria, onclause]
+    if info.kind not in ENTITIES | {EntityKind.TABLE}:
+        info = UNKNOWN_ENTITY
+    known_left = left is not None and left.owner is not None and left.owner in statement.owners
+    if relation is not None and not known_left and left is not None:
+        statement.refer(positional[-1], left)
+    if info.owner is not None and info.owner in statement.owners and "join" in statement.clauses:
+        statement.opaque = statement.opaque or "a table is joined twice"
+    elif info.owner is not None and left is not None and left.owner == info.owner:
+        statement.opaque = statement.opaque or "a table is joined to itself"
+    if relation is not None and (relation.secondary or not relation.known):
+        statement.opaque = statement.opaque or "a join goes through an association table"
+    statement.join(info, to_one=relation is not None and relation.to_one and known_left)
+    for node in criteria:
+        statement.refer(node)
+    statement.target = info
+    statement.sources.append(info)
+
+
+def peel(
+    statement: Statement, node: ast.expr
+) -> tuple[EntityInfo, RelationshipInfo | None, EntityInfo | None, list[ast.expr]]:
+    """A join target without `.of_type()` and `.and_()`.
+
+    Returns:
+        What is joined; the relationship that says how, if one does; its left side; criteria in the ON clause.
+    """
+    criteria: list[ast.expr] = []
+    subtype: EntityInfo | None = None
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "of_type" and len(node.args) == 1:
+            subtype = subtype or statement.knowledge.entity(node.args[0])
+        elif node.func.attr == "and_":
+            criteria.extend(node.args)
+        else:
+            break
+        node = node.func.value
+    info = statement.knowledge.entity(node)
+    if info.kind is not EntityKind.RELATIONSHIP or info.model is None:
+        return info, None, None, criteria
+    relation = info.model.relationships.get(info.attribute or "")
+    left = EntityInfo(EntityKind.MODEL, info.model, info.owner)
+    return (subtype or info), relation, left, criteria
+
+
+def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
+    """The class that a relationship leads to, as a FROM element."""
+    model = relation.target if relation is not None else None
+    return EntityInfo(EntityKind.MODEL, model, model.identity) if model is not None else UNKNOWN_ENTITY
+
+
+def _reset_joinpoint(statement: Statement, link: Link) -> None:
+    statement.target = None
+
+
+def _yield_per(statement: Statement, link: Link) -> None:
+    if any(not statement.harmless(option) for option in statement.options):
+        statement.doubt("yield_per() together with eager loading of collections raises")
+
+
+def _with_entities(statement: Statement, link: Link) -> str | None:
+    if not link.args or link.has_unpacking or link.keywords:
+        raise Refuse("with_entities() hides what is selected: write select() with the columns")
+    statement.select(chosen(statement, link.args))
+    statement.sources.extend(each.info for each in statement.selected)
+    return None
+
+
+def _add(statement: Statement, link: Link) -> str | None:
+    if not link.args or link.has_unpacking or link.keywords:
+        raise Refuse(f"{link.name}() hides what is selected: write it in select()")
+    if link.name in ("add_entity", "add_column") and len(link.args) != 1:
+        raise Refuse(f"{link.name}() takes one argument: use aliased() in select()")
+    added = chosen(statement, link.args)
+    statement.select([*statement.selected, *added])
+    statement.sources.extend(each.info for each in added)
+    return None
+
+
+def chosen(statement: Statement, nodes: Iterable[ast.expr]) -> list[Selected]:
+    """Expressions of a SELECT list with what they mean.
+
+    Raises:
+        Refuse: one of them cannot be selected.
+    """
+    found = []
+    for node in nodes:
+        info = statement.knowledge.entity(node)
+        inner = read_query(node, statement.knowledge, Consumer.NESTED)
+        if inner is not None and inner.terminal is not None:
+            kind = EntityKind.TABLE if inner.terminal.name in ("subquery", "cte") else EntityKind.EXPRESSION
+            info = EntityInfo(kind, hashable=True if inner.terminal.name == "exists" else None)
+        if info.kind is EntityKind.RELATIONSHIP:
+            raise Refuse("a relationship cannot be selected: join it and select its class")
+        found.append(Selected(node, info, statement.argument(node)))
+    return found
+
+
+def _with_parent(statement: Statement, link: Link) -> str:
+    values = bind(link, ("instance", "property", "from_entity"))
+    if "property" not in values:
+        raise Refuse(
+            "with_parent() without the relationship: write where(with_parent(object, Class.relationship))"
+        )
+    if "from_entity" in values:
+        return "stmt.where(with_parent(instance, property, from_entity))"
+    if statement.selected[0].info.kind is not EntityKind.MODEL or statement.target is not None:
+        raise Refuse("with_parent() on an alias or after a join: name its third argument")
+    relation = statement.knowledge.entity(values["property"])
+    if relation.model is None or relation.attribute is None:
+        statement.opaque = statement.opaque or "the relationship of with_parent() is not known"
+    else:
+        known = relation.model.relationships.get(relation.attribute)
+        if known is None or known.secondary:
+            statement.opaque = statement.opaque or "with_parent() may go through an association table"
+    return "stmt.where(with_parent(instance, property))"
+
+
+def _enable_eagerloads(statement: Statement, link: Link) -> None:
+    setting = bind(link, ("value",)).get("value")
+    if isinstance(setting, ast.Constant) and setting.value is True:
+        return
+    if not (isinstance(setting, ast.Constant) and setting.value is False):
+        raise Refuse("enable_eagerloads() with a variable: choose the loader options by it")
+    statement.clauses.add("no_eagerloads")
+
+
+def _union(statement: Statement, link: Link) -> str:
+    return filtering.union(statement, link)
+
+
+LINKS: Mapping[str, LinkForm] = {
+    "filter": LinkForm("stmt.where(*args)", _criteria, clause="where", criterion=True),
+    "where": LinkForm("stmt.where(*args)", _criteria, clause="where", criterion=True),
+    "filter_by": LinkForm(
+        "",
+        filtering.filter_by,
+        clause="where",
+        criterion=True,
+        note="`stmt.filter_by(…)`; after joins, where 2.1 looks into every FROM element, `stmt.where(Entity.name == …)`",
+    ),
+    "order_by": LinkForm("stmt.order_by(*args)", _ordering, clause="order_by", criterion=True),
+    "group_by": LinkForm("stmt.group_by(*args)", _ordering, clause="group_by", criterion=True),
+    "having": LinkForm("stmt.having(*args)", _criteria, clause="having", criterion=True),
+    "limit": LinkForm("stmt.limit(*args)", clause="limit", after_union=True),
+    "offset": LinkForm("stmt.offset(*args)", clause="offset", after_union=True),
+    "slice": LinkForm("stmt.slice(*args)", _slice, clause="limit", after_union=True),
+    "distinct": LinkForm("stmt.distinct(*args)", _ordering, clause="distinct", after_union=True),
+    "join": LinkForm("stmt.join(*args)", _join, clause="join", criterion=True),
+    "outerjoin": LinkForm("stmt.outerjoin(*args)", _join, clause="join", criterion=True),
+    "reset_joinpoint": LinkForm("", _reset_joinpoint, note="left out; `filter_by` behind it is qualified"),
+    "select_from": LinkForm("stmt.select_from(*args)", _select_from, clause="select_from"),
+    "with_entities": LinkForm("stmt.with_only_columns(*args)", _with_entities, clause="with_entities"),
+    "add_columns": LinkForm("stmt.add_columns(*args)", _add),
+    "add_column": LinkForm("stmt.add_columns(*args)", _add),
+    "add_entity": LinkForm("stmt.add_columns(*args)", _add),
+    "options": LinkForm("stmt.options(*args)", _options, clause="options", after_statement=True),
+    "with_for_update": LinkForm("stmt.with_for_update(*args)", clause="with_for_update"),
+    "correlate": LinkForm("stmt.correlate(*args)", clause="correlate"),
+    "prefix_with": LinkForm("stmt.prefix_with(*args)"),
+    "suffix_with": LinkForm("stmt.suffix_with(*args)"),
+    "with_hint": LinkForm("stmt.with_hint(*args)"),
+    "with_statement_hint": LinkForm("stmt.with_statement_hint(*args)"),
+    "set_label_style": LinkForm("stmt.set_label_style(*args)"),
+    "with_labels": LinkForm("stmt.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)"),
+    "apply_labels": LinkForm("stmt.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)"),
+    "with_parent": LinkForm(
+        "stmt.where(with_parent(instance, property))",
+        _with_parent,
+        ("instance", "property", "from_entity"),
+        clause="where",
+        criterion=True,
+    ),
+    "execution_options": LinkForm(
+        "stmt.execution_options(*args)", clause="execution_options", execution=True, after_union=True
+    ),
+    "params": LinkForm("stmt.params(*args)", clause="params", execution=True),
+    "populate_existing": LinkForm(
+        "stmt.execution_options(populate_existing=True)", clause="populate_existing", execution=True
+    ),
+    "autoflush": LinkForm(
+        "stmt.execution_options(autoflush=setting)", None, ("setting",), clause="autoflush", execution=True
+    ),
+    "yield_per": LinkForm(
+        "stmt.execution_options(yield_per=count)",
+        _yield_per,
+        ("count",),
+        clause="yield_per",
+        execution=True,
+        note="turns de-duplication off, so `.unique()` is not written",
+    ),
+    "enable_eagerloads": LinkForm(
+        "",
+        _enable_eagerloads,
+        note='needless before subquery(), cte(), count(), exists(); else `options(lazyload("*"))`, not proven the same',
+    ),
+    "from_statement": LinkForm("stmt.from_statement(*args)", _from_statement, clause="from_statement"),
+    **{
+        name: LinkForm(
+            "", _union, clause="union", note="`select(aliased(Entity, union(stmt, …).subquery()))`"
+        )
+        for name in ("union", "union_all", "intersect", "intersect_all", "except_", "except_all")
+    },
+}
+"""Query's methods that give a Query, and their form on `select()`."""
+
+REFUSED: Mapping[str, str] = {
+    "from_self": "from_self() was removed: use `aliased(Entity, stmt.subquery())`",
+    "select_entity_from": "select_entity_from() was removed: use `aliased(Entity, stmt.subquery())`",
+    "with_polymorphic": "Query.with_polymorphic() was removed: use `select(with_polymorphic(Base, [...]))`",
+    "with_session": "with_session() moves a query between sessions: execute the statement on that session",
+    "with_transformation": "with_transformation() runs a function over the Query: make that function take a select()",
+    "enable_assertions": "enable_assertions() has no counterpart: write the statement in the order SQL has",
+    "only_return_tuples": "only_return_tuples() has no counterpart: use `session.execute()` for rows",
+    "tuples": "tuples() has no counterpart: use `session.execute()` for rows",
+    "with_lockmode": "with_lockmode() was removed: use with_for_update()",
+    "from_joinpoint": "from_joinpoint was removed: use aliased()",
+    "ext": "ext() on Query is new code already: write select()",
+}
+"""Methods of Query without a proven form, and what to write instead."""

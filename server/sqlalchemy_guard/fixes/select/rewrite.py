@@ -1,0 +1,188 @@
+"""Rewrites one expression of the Query API: source, links, terminal and consumer put together.
+
+The one entry: `rewrite(expression, knowledge, text)`. Safe means proven: the session, the entities, every link and the
+terminal were understood, and both sides give the same values, exceptions and SQL. This module must never
+decide anything about a single link, terminal or consumer: their tables do.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import Consumer, read_query
+from sqlalchemy_guard.fixes.select import consumers, links, source, terminals
+from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
+from sqlalchemy_guard.fixes.select.statement import Statement
+from sqlalchemy_guard.fixes.select.terminals import Ending
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, imports, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy_guard.facts.query import Knowledge, Link, QueryExpression
+    from sqlalchemy_guard.fixes.select.source import SourceText
+    from sqlalchemy_guard.fixes.select.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A new expression.
+
+    Attributes:
+        node: The expression that it replaces: the chain up to its terminal; what follows keeps its text.
+        tree: The new expression.
+        doubts: Why it is not proven to be the same, as parts of a sentence; empty for a safe rewrite.
+    """
+
+    node: ast.expr
+    tree: Tree
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether both sides are proven to be the same."""
+        return not self.doubts
+
+    @property
+    def imports(self) -> frozenset[Imported]:
+        """The names that must be imported."""
+        return imports(self.tree)
+
+    def text(self, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
+        """The new expression, in one line as far as the user's own text is.
+
+        Args:
+            spell: How the file names something that is imported.
+        """
+        return render(self.tree, spell)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No rewrite, and a sentence for the user that says why and what to write."""
+
+    node: ast.expr
+    reason: str
+
+
+def rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Rewrite | Refusal:
+    """The 2.x form of one expression.
+
+    Args:
+        expression: What the expression says (`facts.query.read_query`).
+        knowledge: Who knows what names mean.
+        text: The text that the expression was parsed from.
+    """
+    try:
+        return _rewrite(expression, knowledge, text)
+    except Refuse as refused:
+        return Refusal(expression.node, str(refused))
+
+
+def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Rewrite:
+    session = expression.source.session
+    doubts = source.admit(session)
+    receiver = source.receiver(expression.source, text)
+    statement = begin(expression, knowledge, text)
+    for link in expression.links:
+        links.apply(statement, link)
+    form, link = _ending(expression)
+    if "no_eagerloads" in statement.clauses:
+        _without_eagerloads(statement, link)
+    ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
+    tree = terminals.finish(ending, form)
+    tree = executed_by_sqlmodel(tree, statement, session.kind)
+    return Rewrite(link.node, tree, (*doubts, *statement.doubts))
+
+
+def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Statement:
+    """The statement before any link.
+
+    Raises:
+        Refuse: what is selected cannot be rewritten.
+    """
+    if isinstance(expression.source.node, ast.Call) and expression.source.node.keywords:
+        raise Refuse("query() with keyword arguments is not understood")
+    if not expression.entities:
+        raise Refuse("query() without arguments selects nothing: write select() with the columns")
+    if any(isinstance(node, ast.List | ast.Tuple) for node in expression.entities):
+        raise Refuse("query() with a list of columns was removed: unpack it")
+    statement = Statement(knowledge, text, source.names(expression.source.session), [], Text(""))
+
+    def nested(node: ast.expr) -> Tree | None:
+        inner = read_query(node, knowledge, Consumer.NESTED)
+        if inner is None or inner.trailing or (inner.terminal and inner.terminal.name in EXECUTING):
+            return None
+        found = rewrite(inner, knowledge, text)
+        return found.tree if isinstance(found, Rewrite) and found.is_safe else None
+
+    statement.nested = nested
+    selected = links.chosen(statement, expression.entities)
+    function = statement.names["select"]
+    assert isinstance(function, Text | Imported)
+    statement.base = Call(
+        function,
+        tuple(
+            Argument(statement.atom(each.node.value), prefix="*")
+            if isinstance(each.node, ast.Starred)
+            else Argument(each.tree)
+            for each in selected
+        ),
+    )
+    statement.select(selected)
+    statement.sources = [each.info for each in selected]
+    statement.by_position = expression.consumer is Consumer.UNPACKED
+    return statement
+
+
+EXECUTING = frozenset(
+    ("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]")
+    + ("get_or_404", "first_or_404", "one_or_404", "paginate")
+)
+"""Terminals that execute: inside another expression they are values, not parts of its statement."""
+
+
+def _ending(expression: QueryExpression) -> tuple[terminals.TerminalForm, Link]:
+    terminal = expression.terminal
+    if terminal is not None:
+        form = terminals.TERMINALS.get(terminal.name)
+        if form is None:
+            raise Refuse(terminals.REFUSED.get(terminal.name, f"`{terminal.name}` has no known 2.x form"))
+        if terminal.call is None and terminal.name not in ("[]", "statement", "whereclause"):
+            raise Refuse(f"the method `{terminal.name}` itself is handed on: call it where it is written")
+        return form, terminal
+    reason = consumers.REFUSED.get(expression.consumer)
+    if reason is not None:
+        raise Refuse(reason)
+    link = expression.links[-1] if expression.links else _no_link(expression)
+    return consumers.CONSUMERS[expression.consumer], link
+
+
+def _no_link(expression: QueryExpression) -> Link:
+    from sqlalchemy_guard.facts.query import Link
+
+    return Link("", expression.source.node)
+
+
+def _without_eagerloads(statement: Statement, link: Link) -> None:
+    """`enable_eagerloads(False)`: needless where nothing is loaded, else every loader is made lazy."""
+    if link.name in (
+        "subquery",
+        "cte",
+        "scalar_subquery",
+        "as_scalar",
+        "label",
+        "exists",
+        "count",
+        "delete",
+        "update",
+    ):
+        return
+    function = statement.names["lazyload"]
+    assert isinstance(function, Text | Imported)
+    everything = Call(function, (Argument(Text('"*"')),))
+    statement.steps.append(Step("options", (Argument(everything),)))
+    statement.doubt('lazyload("*") is not all that enable_eagerloads(False) does')

@@ -1,0 +1,285 @@
+"""A statement while links are applied to it: its steps, its FROM elements, and what is proven about its rows.
+
+The question that decides most forms is `repeats()`: can one entity come back more than once, so that Query's silent
+de-duplication must be written as `.unique()`? The answer is "no" only when it is proven. This module must never know a
+method of Query: the tables in `links` and `terminals` call it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import EntityKind, Inheritance, walk_references
+from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy_guard.facts.query import EntityInfo, Knowledge, Link, ModelInfo
+    from sqlalchemy_guard.fixes.select.source import SourceText
+    from sqlalchemy_guard.fixes.select.tree import Tree
+
+ENTITIES = frozenset((EntityKind.MODEL, EntityKind.ALIAS))
+COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE, EntityKind.TABLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One expression of the SELECT list: the user's node, what it means, how it is written."""
+
+    node: ast.expr
+    info: EntityInfo
+    tree: Tree
+
+
+@dataclass(slots=True)
+class Statement:
+    """What is known after some links.
+
+    Attributes:
+        knowledge: Who knows what names mean.
+        text: The text of the nodes.
+        names: What the names in templates stand for.
+        selected: The SELECT list as it is now.
+        base: The beginning: `select(...)` with the first SELECT list.
+        steps: What was appended to it.
+        execution: Steps that belong to the execution, not to the SQL: they go to the outermost statement.
+        clauses: Which kinds of links were applied: `where`, `join`, `limit`, `order_by`, …
+        owners: FROM elements that are in the statement; the value says whether each of its rows belongs to one row of
+            the selected entities at most (`True`: it cannot multiply rows).
+        sources: The FROM elements that were named: selected, joined, or given to select_from().
+        options: Loader options.
+        nested: Rewrites a query that stands inside this one; None where that is not offered.
+        target: What `filter_by` addresses; None stands for the first selected expression.
+        single: Whether the result is one object per row (False: rows).
+        assumed: Whether the one thing selected is only taken to be a mapped class.
+        by_position: Whether rows are read by position only, so that column names do not matter.
+        opaque: Why nothing can be said about repeated rows, None while something can.
+        doubts: Reasons why the rewrite is not proven to be the same.
+    """
+
+    knowledge: Knowledge
+    text: SourceText
+    names: dict[str, Tree]
+    selected: list[Selected]
+    base: Tree
+    steps: list[Step] = field(default_factory=list)
+    execution: list[Step] = field(default_factory=list)
+    clauses: set[str] = field(default_factory=set)
+    owners: dict[str, bool] = field(default_factory=dict)
+    models: dict[str, ModelInfo] = field(default_factory=dict)
+    target: EntityInfo | None = None
+    sources: list[EntityInfo] = field(default_factory=list)
+    nested: Callable[[ast.expr], Tree | None] | None = None
+    single: bool = False
+    assumed: bool = False
+    by_position: bool = False
+    opaque: str | None = None
+    doubts: list[str] = field(default_factory=list)
+    options: list[ast.expr] = field(default_factory=list)
+
+    # what is written
+
+    def tree(self, *, executed: bool = True) -> Tree:
+        """The statement; with its execution steps unless something else will carry them."""
+        return extend(self.base, *self.steps, *(self.execution if executed else ()))
+
+    def atom(self, node: ast.expr) -> Text:
+        """The user's expression."""
+        return Text(self.text.segment(node), node)
+
+    def arguments(self, link: Link) -> tuple[Argument, ...]:
+        """All arguments of a link as they were written."""
+        return (*self.positional(link.args), *self.named(link.keywords))
+
+    def positional(self, nodes: Iterable[ast.expr]) -> tuple[Argument, ...]:
+        """Positional arguments as they were written."""
+        return tuple(
+            Argument(self.atom(node.value), prefix="*")
+            if isinstance(node, ast.Starred)
+            else Argument(self.argument(node))
+            for node in nodes
+        )
+
+    def argument(self, node: ast.expr) -> Tree:
+        """The user's expression; a query inside it that is proven becomes a statement as well."""
+        return (self.nested(node) if self.nested is not None else None) or self.atom(node)
+
+    def named(self, keywords: Iterable[ast.keyword]) -> tuple[Argument, ...]:
+        """Keyword arguments as they were written."""
+        return tuple(Argument(self.atom(each.value), each.arg, "" if each.arg else "**") for each in keywords)
+
+    def doubt(self, reason: str) -> None:
+        """Something is not proven: the rewrite is offered with this reason."""
+        if reason not in self.doubts:
+            self.doubts.append(reason)
+
+    # what is known
+
+    def select(self, entities: list[Selected]) -> None:
+        """A new SELECT list."""
+        self.selected = entities
+        self.single = len(entities) == 1 and entities[0].info.kind in ENTITIES
+        for each in entities:
+            self.refer(each.node, each.info)
+
+    def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
+        """An expression is part of the SELECT list or of a criterion: its FROM elements come into the statement."""
+        found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
+        for each in found:
+            if each.owner is None:
+                self.opaque = self.opaque or "a part of the statement is not known"
+            else:
+                self.owners.setdefault(each.owner, False)
+                if each.model is not None:
+                    self.models.setdefault(each.owner, each.model)
+
+    def join(self, info: EntityInfo, *, to_one: bool) -> None:
+        """A join: its target comes into the statement."""
+        if info.owner is None:
+            self.opaque = self.opaque or "a joined table is not known"
+            return
+        self.owners[info.owner] = to_one and info.owner not in self.owners
+        if info.model is not None:
+            self.models[info.owner] = info.model
+
+    @property
+    def has_entities(self) -> bool:
+        """Whether a mapped class is selected, so that Query de-duplicates."""
+        return self.assumed or any(each.info.kind in ENTITIES for each in self.selected)
+
+    @property
+    def unsure_entities(self) -> bool:
+        """Whether something is selected that may or may not be a mapped class."""
+        return any(each.info.kind not in ENTITIES | COLUMNS | {EntityKind.BUNDLE} for each in self.selected)
+
+    @property
+    def de_duplicates(self) -> bool:
+        """Whether `.unique()` must be written: Query de-duplicates here and its effect cannot be ruled out."""
+        return self.has_entities and "yield_per" not in self.clauses and self.repeats()
+
+    def repeats(self) -> bool:
+        """Whether the same entity, or the same row of entities, may come twice. False only when that is proven."""
+        if self.opaque is not None or "union" in self.clauses or "from_statement" in self.clauses:
+            return True
+        keyed = {
+            each.info.owner
+            for each in self.selected
+            if each.info.kind in ENTITIES and each.info.model is not None and _has_key(each.info.model)
+        }
+        if any(owner not in keyed and not to_one for owner, to_one in self.owners.items()):
+            return True
+        for each in self.selected:
+            if each.info.kind in ENTITIES and (
+                each.info.model is None or eager_collections(each.info.model, frozenset())
+            ):
+                return True
+        return any(not self.harmless(option) for option in self.options)
+
+    def harmless(self, option: ast.expr) -> bool:
+        """Whether a loader option is known not to join a collection."""
+        calls: list[ast.Call] = []
+        node = option
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            calls.append(node)
+            if self.knowledge.qualified_name(node.func) is not None:
+                break
+            node = node.func.value
+        else:
+            if not isinstance(node, ast.Call):
+                return False
+            calls.append(node)
+        for call in reversed(calls):
+            qualified = self.knowledge.qualified_name(call.func)
+            name = (
+                qualified.rpartition(".")[2]
+                if qualified
+                else call.func.attr
+                if isinstance(call.func, ast.Attribute)
+                else ""
+            )
+            if name in SEPARATE_LOADERS:
+                return True
+            if name in COLUMN_OPTIONS:
+                continue
+            if name != "joinedload" or len(call.args) != 1:
+                return False
+            info = self.knowledge.entity(call.args[0])
+            relationship = (
+                info.model.relationships.get(info.attribute or "")
+                if info.kind is EntityKind.RELATIONSHIP and info.model
+                else None
+            )
+            if relationship is None or not relationship.to_one or relationship.target is None:
+                return False
+            if eager_collections(relationship.target, frozenset()):
+                return False
+        return True
+
+    def unhashable(self) -> str | None:
+        """Why `.unique()` on rows may fail where Query did not: the reason, None when it cannot."""
+        for each in self.selected:
+            if each.info.kind in COLUMNS and each.info.hashable is not True:
+                certain = "cannot" if each.info.hashable is False else "perhaps cannot"
+                return f"the values of `{self.text.segment(each.node)}` {certain} be hashed, which unique() needs"
+        return None
+
+    def same_names(self) -> str | None:
+        """The name that two columns of the rows share, so that `row.name` would mean another one; None without."""
+        seen: set[str] = set()
+        for each in self.selected:
+            name = each.info.label or each.info.attribute
+            if name is None and each.info.kind in ENTITIES and isinstance(each.node, ast.Name):
+                name = each.node.id
+            if name is None and isinstance(each.node, ast.Call):
+                qualified = self.knowledge.qualified_name(each.node.func) or ""
+                seen.add(qualified.rpartition(".")[2])
+            if name is None:
+                continue
+            if name in seen:
+                return name
+            seen.add(name)
+        return None
+
+
+SEPARATE_LOADERS = frozenset(
+    (
+        "selectinload",
+        "subqueryload",
+        "lazyload",
+        "noload",
+        "raiseload",
+        "immediateload",
+        "with_loader_criteria",
+    )
+)
+"""Loader options whose relationship, and everything behind it, never joins into the statement."""
+
+COLUMN_OPTIONS = frozenset(
+    ("load_only", "defer", "undefer", "undefer_group", "with_expression", "Load", "options")
+)
+"""Loader options about columns of the entity that they follow."""
+
+
+def _has_key(model: ModelInfo) -> bool:
+    return bool(model.primary_key) and model.inheritance not in (Inheritance.CONCRETE, Inheritance.UNKNOWN)
+
+
+def eager_collections(model: ModelInfo, visited: frozenset[str]) -> bool:
+    """Whether loading a model joins, by its mapping, something that can multiply rows; True when not proven."""
+    if not model.complete:
+        return True
+    if model.identity in visited:
+        return False
+    for relationship in model.relationships.values():
+        if not relationship.known or relationship.lazy is None:
+            return True
+        if relationship.lazy == "joined":
+            target = relationship.target
+            if not relationship.to_one or target is None:
+                return True
+            if eager_collections(target, visited | {model.identity}):
+                return True
+    return False
