@@ -120,7 +120,11 @@ def environment(home: Path) -> dict[str, str]:
     launcher.write_text(f'#!/bin/sh\nPYTHONPATH={server} exec {python} -m sqlalchemy_guard "$@"\n', "utf-8")
     launcher.chmod(0o755)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "PYTHON"))}
-    return inherited | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    return inherited | {
+        "HOME": str(home),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 def run_editor(
