@@ -1,4 +1,4 @@
-"""The client's sources: types, lint, generated settings, and files that must say nothing of this machine."""
+"""The client's sources: generated settings, what they promise of each other, and files that must say nothing of this machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ import subprocess
 import sys
 import tomllib
 
-import pytest
-
 from tests.client import build
 from tests.editors import support
-
-
-@pytest.mark.parametrize("script", ["types", "lint"])
-def test_npm_script(script: str) -> None:
-    build.npm_run(script)
 
 
 def test_settings_are_those_of_the_server() -> None:
