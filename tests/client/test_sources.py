@@ -1,4 +1,4 @@
-"""The client's sources: generated settings, what they promise of each other, and files that must say nothing of this machine."""
+"""The client's sources: generated settings, and what files promise of each other and keep to themselves."""
 
 from __future__ import annotations
 

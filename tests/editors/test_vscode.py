@@ -58,7 +58,8 @@ def test_extension(version: str, archive: Path, tmp_path: Path) -> None:
     }
     (tmp_path / "options.json").write_text(json.dumps(options), "utf-8")
     command = [vscode.node, HERE / "host.mjs", tmp_path / "options.json"]
-    support.run_editor(command, tmp_path, os.environ, SECONDS + 60)
+    environment = os.environ | {"GUARD_COMMAND": str(support.command(tmp_path / "bin"))}
+    support.run_editor(command, tmp_path, environment, SECONDS + 60)
     await_end(int((folder / "server.pid").read_text("utf-8")))
 
 
