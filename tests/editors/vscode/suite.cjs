@@ -126,6 +126,17 @@ const steps = {
     await until("a diagnostic", () => ours(document.uri).some((one) => codeOf(one) === "SAG101"));
   },
 
+  async "cells of a notebook are checked as one module"() {
+    const cell = (text) => new vscode.NotebookCellData(vscode.NotebookCellKind.Code, text, "python");
+    const url = "postgresql://localhost/notebook";
+    const cells = [cell("from sqlalchemy import create_engine"), cell(`engine = create_engine("${url}")`)];
+    const notebook = await vscode.workspace.openNotebookDocument("jupyter-notebook", new vscode.NotebookData(cells));
+    await vscode.window.showNotebookDocument(notebook);
+    const { uri } = notebook.cellAt(1).document;
+    await until("a diagnostic", () => ours(uri).some((one) => codeOf(one) === "SAG101"));
+    assert.deepEqual(ours(notebook.cellAt(0).document.uri), []);
+  },
+
   async "debug information names the server"() {
     await vscode.commands.executeCommand("sqlalchemyGuard.debugInformation");
     const information = JSON.parse(vscode.window.activeTextEditor.document.getText());
