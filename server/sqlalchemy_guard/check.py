@@ -182,6 +182,21 @@ class Context:
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message)
 
+    def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
+        """The name in a definition's header, which is where a violation of the whole definition points."""
+        line = self.file.document.lines[header.lineno - 1 + chunk.shift]
+        column = line.find(header.name, from_utf8(line, header.col_offset) + 1)
+        if column < 0:
+            return header
+        start = len(line[:column].encode("utf-8", "surrogatepass"))
+        return ast.Name(
+            header.name,
+            lineno=header.lineno,
+            col_offset=start,
+            end_lineno=header.lineno,
+            end_col_offset=start + len(header.name.encode("utf-8", "surrogatepass")),
+        )
+
     def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
         """The node that directly contains a node of a chunk."""
         return self._checker.parents(chunk).get(node)
@@ -321,12 +336,21 @@ class Checker:
                     kept.violations = [_moved(violation) for violation in kept.violations]
                 return kept.violations
         keys = resolver.collect()
-        violations = self._run(unit, context, subscriptions)
+        violations: list[Violation] = []
+        try:
+            self._run(unit, context, subscriptions, violations)
+        except Exception as error:
+            # An error of ours in the analysis of this unit must not cost the user the rest of the file.
+            log.exception("a part of %s could not be analysed", context.file.file_id, exc_info=error)
+            self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
+                f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
+            )
         unit.report = _UnitReport(violations, frozenset(keys), resolver.revision, context.settings)
         return violations
 
-    def _run(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
-        found: list[Violation] = []
+    def _run(
+        self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
+    ) -> None:
         by_fact = subscriptions.by_fact
         loops = LoopCall in by_fact
         for fact in unit.calls:
@@ -351,7 +375,6 @@ class Checker:
                 model = model_of(context.resolver, class_, context.file)
                 if model is not None:
                     self._dispatch(by_fact[Model], model, context, found)
-        return found
 
     def _dispatch(
         self,
