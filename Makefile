@@ -22,7 +22,7 @@ help:
 	@echo "make docs    write the generated pages; make bless: rewrite the fixed fences of the specifications"
 
 demo: $(READY)
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 # The tests come last, so that their closing line ends the output.
 test: lint types client tests
