@@ -321,12 +321,21 @@ class Checker:
                     kept.violations = [_moved(violation) for violation in kept.violations]
                 return kept.violations
         keys = resolver.collect()
-        violations = self._run(unit, context, subscriptions)
+        violations: list[Violation] = []
+        try:
+            self._run(unit, context, subscriptions, violations)
+        except Exception as error:
+            # An error of ours in the analysis of this unit must not cost the user the rest of the file.
+            log.exception("a part of %s could not be analysed", context.file.file_id, exc_info=error)
+            self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
+                f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
+            )
         unit.report = _UnitReport(violations, frozenset(keys), resolver.revision, context.settings)
         return violations
 
-    def _run(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
-        found: list[Violation] = []
+    def _run(
+        self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
+    ) -> None:
         by_fact = subscriptions.by_fact
         loops = LoopCall in by_fact
         for fact in unit.calls:
@@ -351,7 +360,6 @@ class Checker:
                 model = model_of(context.resolver, class_, context.file)
                 if model is not None:
                     self._dispatch(by_fact[Model], model, context, found)
-        return found
 
     def _dispatch(
         self,

@@ -92,7 +92,9 @@ def checker(texts: dict[str, str], *rules: FakeRule, opened: set[str] | None = N
 
 
 def test_all_violations_of_a_file_are_fixed_and_the_workspace_gets_its_documents_back() -> None:
-    fake = checker({"a.py": "old(1)\nold(2)\n", "b.py": "x = 1\n"}, FakeRule(make_rule("SAG901"), r"\bold\b", by("new")))
+    fake = checker(
+        {"a.py": "old(1)\nold(2)\n", "b.py": "x = 1\n"}, FakeRule(make_rule("SAG901"), r"\bold\b", by("new"))
+    )
     outcome = fix_all(fake, ["a.py", "b.py"], SAFE)
     assert outcome.texts == {"a.py": "new(1)\nnew(2)\n"}
     assert outcome.counts == {"SAG901": 2}
@@ -144,7 +146,9 @@ def test_a_fix_that_breaks_the_syntax_is_rejected_and_the_others_are_made() -> N
 
 @pytest.mark.parametrize("applicability", [SAFE, UNSAFE])
 def test_only_an_unsafe_fix_may_lose_a_comment(applicability: Applicability) -> None:
-    fake = checker({"a.py": "old  # why\n"}, FakeRule(make_rule("SAG901"), r"old  # why", by("new"), applicability))
+    fake = checker(
+        {"a.py": "old  # why\n"}, FakeRule(make_rule("SAG901"), r"old  # why", by("new"), applicability)
+    )
     outcome = fix_all(fake, ["a.py"], UNSAFE)
     if applicability is UNSAFE:
         assert outcome.texts == {"a.py": "new\n"}

@@ -41,12 +41,14 @@ def _split(source: Source, call: ast.Call, shift: int) -> _Arguments:
     opening = source.opening(call, shift)
     closing = source.end(call, shift) - 1
     found = _Arguments(opening, closing)
+    # A lambda's own commas stand inside its node.
+    ends = [source.end(argument, shift) for argument in _ordered(source, call, shift)]
     depth = 0
     item: _Argument | None = None
     for token in source.tokens(opening + 1, closing):
         if token.kind == "comment":
             found.comments.append(token)
-        elif token.kind == "comma" and depth == 0:
+        elif token.kind == "comma" and depth == 0 and token.start >= ends[len(found.items) - 1]:
             if item is not None:
                 item.comma = token.start
             item = None
@@ -181,27 +183,26 @@ def remove_argument(
     """Remove an argument with its comma, and its lines when they become empty; comments at it stay."""
     found = _split(source, call, shift)
     index = _ordered(source, call, shift).index(argument)
-    return _finish(source, (_removal(source, found, index),), statement, shift)
+    return _finish(source, _removal(source, found, index), statement, shift)
 
 
-def _removal(source: Source, found: _Arguments, index: int) -> Edit:
+def _removal(source: Source, found: _Arguments, index: int) -> tuple[Edit, ...]:
     item = found.items[index]
     end = item.end if item.comma is None else item.comma + 1
+    if source.text[item.end : end].strip(" \t,"):
+        # A comment or a line end stands in front of the comma, which goes without it.
+        return (Edit(item.start, item.end, ""), Edit(end - 1, end, ""))
     line_start = source.line_start(item.start)
     rest = source.text[end : source.line_end(end)]
     if not source.text[line_start : item.start].strip():
         if not rest.strip():
-            return Edit(line_start, source.next_line(end), "")
-        return Edit(item.start, end + len(rest) - len(rest.lstrip()), "")
+            return (Edit(line_start, source.next_line(end), ""),)
+        return (Edit(item.start, end + len(rest) - len(rest.lstrip()), ""),)
     if index + 1 < len(found.items):
         following = found.items[index + 1].start
         gap = source.text[end:following]
-        return Edit(item.start, end if gap.strip() or "\n" in gap or "\r" in gap else following, "")
-    if index == 0:
-        return Edit(item.start, end, "")
-    before = found.items[index - 1]
-    between = source.text[before.end : item.start]
-    if between.strip() == ",":
+        return (Edit(item.start, end if gap.strip() or "\n" in gap or "\r" in gap else following, ""),)
+    if index and source.text[found.items[index - 1].end : item.start].strip() == ",":
         # The comma behind a last argument is the call's own: it stays.
-        return Edit(before.end, item.end, "")
-    return Edit(item.start, end, "")
+        return (Edit(found.items[index - 1].end, item.end, ""),)
+    return (Edit(item.start, end, ""),)

@@ -22,6 +22,9 @@ class Unknown(Exception):
     """The expression has a form or a comment that the layout does not know."""
 
 
+# Comments that are directives may stand beyond the line's end: formatters do not break a line for them.
+PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", "# nosec", "# pragma:")
+
 SOFT, SPACE, HARD = Line(), Line(" "), Line(hard=True)
 
 _BOOLEAN = (ast.BoolOp, ast.BinOp, ast.Compare)
@@ -58,6 +61,10 @@ class Builder:
         self.used.add(token.start)
         return self.text[token.start : token.end].rstrip()
 
+    def _trailing(self, token: Token) -> Trailing:
+        text = self._comment(token)
+        return Trailing("  " + text, free=text.startswith(PRAGMAS))
+
     def standing(self, node: ast.expr, left: int, right: int) -> Doc:
         """An expression that stands by itself: parentheses around it are dropped, and set where it needs them."""
         start, end = self.source.start(node), self.source.end(node)
@@ -65,9 +72,9 @@ class Builder:
             if token.kind == "comment" or self.text[token.start : token.end] not in "()":
                 raise Unknown("something stands between the expression and its parentheses")
         body = self.doc(node, start)
-        if isinstance(
-            node, ast.Tuple | ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred
-        ):
+        if isinstance(node, ast.Tuple) and not self._bracketed(node):
+            raise Unknown("a tuple without parentheses")
+        if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
             raise Unknown(type(node).__name__)
         if self._wraps(node):
             return Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
@@ -83,7 +90,11 @@ class Builder:
             if self._operators(node) == 1 and self.text[self.source.end(node) - 1] in ")]}":
                 raise Unknown("an operation that may break in its last operand")
             return True
-        if isinstance(node, ast.IfExp | ast.UnaryOp):
+        if isinstance(node, ast.UnaryOp):
+            return not self._parenthesised(node.operand, self.source.start(node)) and self._wraps(
+                node.operand
+            )
+        if isinstance(node, ast.IfExp):
             raise Unknown(type(node).__name__)
         return False
 
@@ -126,7 +137,7 @@ class Builder:
                 return self._chain(node)
             case ast.List(elts=items) | ast.Set(elts=items):
                 return self._collection(node, items)
-            case ast.Tuple(elts=items) if items and self.text[self.source.start(node)] == "(":
+            case ast.Tuple(elts=items) if items and self._bracketed(node):
                 return self._collection(node, items)
             case ast.Dict() if node.keys:
                 return self._dictionary(node)
@@ -139,15 +150,8 @@ class Builder:
                 return (Text(sign), self.doc(operand, self.source.start(node)))
             case ast.BoolOp() | ast.BinOp() | ast.Compare():
                 return Group(self._operation(node))
-            case (
-                ast.ListComp()
-                | ast.SetComp()
-                | ast.GeneratorExp()
-                | ast.DictComp()
-                | ast.IfExp()
-                | ast.Lambda()
-            ):
-                return self._verbatim(node)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                return self._comprehension(node)
         return self._verbatim(node)
 
     def _verbatim(self, node: ast.expr) -> Doc:
@@ -167,6 +171,45 @@ class Builder:
                     parts += [HARD, Text(string)]
                 return Group(tuple(parts))
         raise Unknown(f"{type(node).__name__} over several lines")
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Doc:
+        """A bracket with the element and each clause on a line of its own."""
+        start, end = self.source.start(node), self.source.end(node)
+        parts: list[Doc]
+        if isinstance(node, ast.DictComp):
+            value = self.doc(node.value, self.source.end(node.key))
+            parts = [self.doc(node.key, start + 1), Text(": "), value]
+            left = self.source.end(node.value)
+        else:
+            parts = [self.doc(node.elt, start + 1)]
+            left = self.source.end(node.elt)
+        for clause in node.generators:
+            target = self.doc(clause.target, left)
+            iterated = self.doc(clause.iter, self.source.end(clause.target))
+            parts += [
+                SPACE,
+                Text("async for " if clause.is_async else "for "),
+                target,
+                Text(" in "),
+                iterated,
+            ]
+            left = self.source.end(clause.iter)
+            for condition in clause.ifs:
+                parts += [SPACE, Text("if "), self.doc(condition, left)]
+                left = self.source.end(condition)
+        return Group(
+            (Text(self.text[start]), Indent((SOFT, Group(tuple(parts)))), SOFT, Text(self.text[end - 1]))
+        )
+
+    def _bracketed(self, node: ast.expr) -> bool:
+        """Whether a tuple's own parentheses are around it; `(a), (b)` has none."""
+        depth = 0
+        end = self.source.end(node)
+        for token in self.between(self.source.start(node), end):
+            depth += (token.kind == "open") - (token.kind == "close")
+            if depth == 0:
+                return token.end == end and token.kind == "close"
+        return False
 
     def _operation(self, node: ast.expr) -> Doc:
         """Operands with a possible break before each operator, operands of equal rank in one group."""
@@ -224,10 +267,10 @@ class Builder:
             if token.kind == "comment"
         ]
         breaks = fluent and (parenthesised or isinstance(value, ast.Call | ast.Subscript))
-        if comments and not breaks:
+        if comments and (not breaks or self._crowded(comments)):
             raise Unknown("a comment inside a name")
         own = [token for token in comments if self._own_line(token)]
-        parts += [Trailing("  " + self._comment(token)) for token in comments if token not in own]
+        parts += [self._trailing(token) for token in comments if token not in own]
         if breaks:
             parts.append(SOFT)
         for token in own:
@@ -259,11 +302,10 @@ class Builder:
         end = self.source.end(node)
         arguments: list[Located] = [*node.args, *node.keywords]
         arguments.sort(key=self.source.start)
-        if len(arguments) == 1 and isinstance(node.args[0] if node.args else None, ast.GeneratorExp):
-            raise_if = self.text[opening:end]
-            if "\n" in raise_if or "\r" in raise_if:
-                raise Unknown("a generator over several lines")
-            return Text(raise_if)
+        lone = node.args[0] if node.args and len(arguments) == 1 else None
+        if isinstance(lone, ast.GeneratorExp) and self.source.start(lone) == opening:
+            # It borrows the call's parentheses.
+            return self._comprehension(lone)
         items = [(argument, None) for argument in arguments]
         return self._bracket(opening, end, items, inner=True)
 
@@ -301,6 +343,8 @@ class Builder:
                 lists[at].append(token)
             elif at == len(items) and token.kind == "comma":
                 comma = True
+        if any(self._crowded(comments) for comments in lists):
+            raise Unknown("several comments behind one item")
         body: list[Doc] = []
         head: list[Doc] = []
         left = opening + 1
@@ -310,10 +354,10 @@ class Builder:
                 if self._own_line(token):
                     leading += [Text(self._comment(token)), HARD]
                 elif index == 0:
-                    head.append(Trailing("  " + self._comment(token)))
+                    head.append(self._trailing(token))
                 else:
                     # It stands behind the item before, whose comma is already there.
-                    body.insert(len(body) - 1, Trailing("  " + self._comment(token)))
+                    body.insert(len(body) - 1, self._trailing(token))
             body += [*leading, self._item(item, value, left)]
             left = edges[index][1]
             if index + 1 < len(items):
@@ -325,7 +369,7 @@ class Builder:
             if self._own_line(token) or not items:
                 body += [HARD, Text(self._comment(token))]
             else:
-                body.append(Trailing("  " + self._comment(token)))
+                body.append(self._trailing(token))
         if not items:
             if not body:
                 return (open_text, close_text)
@@ -343,6 +387,10 @@ class Builder:
             return (open_text, body[0], close_text)
         content: Doc = Group(tuple(body), expand) if inner else tuple(body)
         return Group((open_text, *head, Indent((SOFT, content)), SOFT, close_text), expand or bool(head))
+
+    def _crowded(self, comments: Sequence[Token]) -> bool:
+        """Whether more than the first comment stands at the end of a line."""
+        return any(not self._own_line(token) for token in comments[1:])
 
     def _is_long_string(self, item: Located) -> bool:
         text = self.source.segment(item)

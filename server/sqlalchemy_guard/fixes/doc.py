@@ -50,9 +50,11 @@ class IfBreak:
 
 @dataclass(frozen=True, slots=True)
 class Trailing:
-    """A comment that is printed at the end of the line, and makes all groups around it break."""
+    """A comment that is printed at the end of the line, and makes all groups around it break; a `free` one needs no
+    room."""
 
     text: str
+    free: bool = False
 
 
 Doc = Text | Line | Indent | Group | IfBreak | Trailing | tuple["Doc", ...]
@@ -126,7 +128,7 @@ def render(doc: Doc, columns: int, margin: str, unit: str, newline: str, column:
                 lead = margin + unit * level
                 out += [*pending, newline, lead]
                 pending.clear()
-                column = width(lead.expandtabs(len(unit) if unit.strip("\t") else 4))
+                column = width(lead.expandtabs(4))
     return "".join(out + pending)
 
 
@@ -160,6 +162,8 @@ def _fits(room: int, rest: list[tuple[int, bool, Doc]], body: Doc) -> bool:
             case Group(body=inner):
                 # What follows a group may break if it has to, so a group there counts as broken.
                 stack.append((broken, inner))
+            case Trailing(text=text, free=False):
+                room -= width(text)
             case IfBreak():
                 room -= width(item.broken if broken else item.flat)
             case Line(flat=flat):

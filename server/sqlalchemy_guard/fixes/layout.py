@@ -8,9 +8,10 @@ invent anything but white space, trailing commas and the parentheses around a br
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.build import Builder, Unknown
+from sqlalchemy_guard.fixes.build import PRAGMAS, Builder, Unknown
 from sqlalchemy_guard.fixes.doc import Doc, Group, Text, render, width
 from sqlalchemy_guard.fixes.scan import tokens
 from sqlalchemy_guard.fixes.source import Source
@@ -19,7 +20,7 @@ from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", "# nosec", "# pragma:")
+_LINE = re.compile(r"\r\n|\n|\r")
 
 
 def expression(text: str, source: Source, at: int, *, margin: str | None = None, after: int = 0) -> str:
@@ -36,12 +37,17 @@ def expression(text: str, source: Source, at: int, *, margin: str | None = None,
     Returns the text as it was when it has a form that is not known.
     """
     lead = source.margin(at) if margin is None else margin
-    column = width(source.text[source.line_start(at) : at])
+    column = _columns(source.text[source.line_start(at) : at])
     try:
         doc = _whole(text, len(text) - len(text.lstrip()), len(text.rstrip()))
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return text
     return _render((doc, Text(" " * after)), source, lead, column).rstrip(" ")
+
+
+def _columns(text: str) -> int:
+    """The columns of a line's beginning; a tab counts as four, as formatters have it."""
+    return width(text.expandtabs(4))
 
 
 def _whole(text: str, start: int, end: int) -> Doc:
@@ -143,7 +149,7 @@ def _after(source: Source, end: int) -> str:
     """What stands behind a value on its last line and counts there: a colon, a comment that is no directive."""
     rest = source.text[end : source.line_end(end)]
     comment = next((token for token in tokens(rest) if token.kind == "comment"), None)
-    if comment is not None and rest[comment.start :].startswith(_PRAGMAS):
+    if comment is not None and rest[comment.start :].startswith(PRAGMAS):
         rest = rest[: comment.start].rstrip()
     return rest
 
@@ -154,7 +160,7 @@ def _laid_out(source: Source, statement: ast.stmt, start: int, end: int, text: s
         doc = _whole(text, 0, len(text))
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return None
-    column = width(source.text[source.line_start(start) : start])
+    column = _columns(source.text[source.line_start(start) : start])
     rest = _after(source, end)
     laid = _render(
         (Group(doc) if isinstance(statement, ast.Expr) else doc, Text(rest)),
@@ -169,7 +175,7 @@ def _overflows(source: Source, start: int, end: int, before: str, after: str) ->
     """Whether a line of the new text is too long that was not there before."""
     head = source.text[source.line_start(start) : start]
     rest = _after(source, end)
-    old = set((head + before + rest).splitlines())
+    old = set(_LINE.split(head + before + rest))
     return any(
-        width(line) > source.line_length for line in (head + after + rest).splitlines() if line not in old
+        width(line) > source.line_length for line in _LINE.split(head + after + rest) if line not in old
     )

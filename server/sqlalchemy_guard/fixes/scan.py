@@ -62,7 +62,8 @@ def _string_end(text: str, at: int, quote: str, prefix: str) -> int:
     while at < len(text):
         character = text[at]
         if character == "\\":
-            at += 2
+            # A backslash does not escape the brace of a field.
+            at += 1 if interpolated and text.startswith("{", at + 1) else 2
         elif text.startswith(quote, at):
             return at + len(quote)
         elif character in "\r\n" and len(quote) == 1:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Ref
 from sqlalchemy_guard.project.externals import SQLALCHEMY_FAMILY
-from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known, likely, options
+from sqlalchemy_guard.project.types import (
+    UNKNOWN_TYPE,
+    ClassType,
+    External,
+    Instance,
+    Type,
+    known,
+    likely,
+    options,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
@@ -35,11 +44,16 @@ _SESSION_NAMES = frozenset(
         "sessao",
     ]
 )
-_QUERY_NAMES = frozenset({"query", "base_query", "db_query", "qry"})
+_FACTORY_NAMES = frozenset(
+    "Session get_session session_scope new_session create_session make_session".split()
+)
+_FOREIGN_FACTORIES = frozenset(
+    "DBSession SessionLocal ThreadSession ScopedSession AsyncSessionLocal get_db_session db_session session_factory "
+    "async_session_maker async_session_factory LocalSession".split()
+)
 _MAX_IMPORTS = 60
 
 SESSION = Instance("sqlalchemy.orm.Session", (), True)
-QUERY = Instance("sqlalchemy.orm.Query", (), True)
 
 
 def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
@@ -47,6 +61,16 @@ def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
     if name in _SESSION_NAMES and uses_sqlalchemy(resolver, file):
         return SESSION
     return UNKNOWN_TYPE
+
+
+def guess_made(resolver: Resolver, func: Type, name: str, file: SourceFile) -> Type:
+    """What a call is likely to give when its callee was not found: a session for factories called like one."""
+    if isinstance(func, External):
+        # Somebody else's package: only names that nobody but SQLAlchemy's users would choose.
+        plausible = name in _FOREIGN_FACTORIES
+    else:
+        plausible = func == UNKNOWN_TYPE and name in _FACTORY_NAMES | _FOREIGN_FACTORIES
+    return SESSION if plausible and uses_sqlalchemy(resolver, file) else UNKNOWN_TYPE
 
 
 def stored_elsewhere(resolver: Resolver, name: str, file: SourceFile) -> Type:

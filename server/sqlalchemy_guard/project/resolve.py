@@ -723,7 +723,10 @@ class Resolver:
 
     def _call(self, value: Call, file: SourceFile) -> Type:
         func = self.type_of(value.func, file)
-        return union(self.called(option, value, file) for option in options(func))
+        made = union(self.called(option, value, file) for option in options(func))
+        if made == UNKNOWN_TYPE and isinstance(value.func, (Attr, Ref)):
+            return guesses.guess_made(self, func, value.func.name, file)
+        return made
 
     def called(self, func: Type, value: Call, file: SourceFile) -> Type:
         """What calling an object of a type gives."""

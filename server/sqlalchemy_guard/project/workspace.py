@@ -184,7 +184,9 @@ class Workspace:
 
     def stored_attributes(self, name: str) -> Iterator[tuple[Value, File]]:
         """What known files assign to attributes of that name of objects that are not their own `self`."""
-        for file_id, values in self._stored.get(name, {}).items():
+        self.resolver.keys.add(("*stored", name))
+        # Resolving one may load further files, and with them further assignments.
+        for file_id, values in list(self._stored.get(name, {}).items()):
             file = self._files.get(file_id)
             if file is not None:
                 for value in values:
@@ -201,6 +203,7 @@ class Workspace:
         for name in self._stored_names.pop(file.file_id, ()):
             self._stored[name].pop(file.file_id, None)
         if stored:
+            self.resolver.changed({("*stored", name) for name in stored})
             self._stored_names[file.file_id] = tuple(stored)
             for name, values in stored.items():
                 self._stored.setdefault(name, {})[file.file_id] = values

@@ -18,7 +18,9 @@ engine = create_engine("postgresql+psycopg://db/shop", pool_pre_ping=True)
 ```python
 from sqlalchemy import create_engine
 
-engine = create_engine("postgresql+psycopg://db/shop", pool_pre_ping=True, pool_size=10, max_overflow=20)
+engine = create_engine(
+    "postgresql+psycopg://db/shop", pool_pre_ping=True, pool_size=10, max_overflow=20
+)
 ```
 
 ## Fix safety

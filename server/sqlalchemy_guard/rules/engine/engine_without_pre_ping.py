@@ -11,14 +11,16 @@ first statement on it fails with a disconnection error. The ping costs one light
 ```python
 from sqlalchemy import create_engine
 
-engine = create_engine("postgresql+psycopg://db/shop", pool_size=10, max_overflow=20)
+engine = create_engine("postgresql+psycopg://db", pool_size=5, max_overflow=9)
 ```
 
 ## Use instead
 ```python
 from sqlalchemy import create_engine
 
-engine = create_engine("postgresql+psycopg://db/shop", pool_size=10, max_overflow=20, pool_pre_ping=True)
+engine = create_engine(
+    "postgresql+psycopg://db", pool_size=5, max_overflow=9, pool_pre_ping=True
+)
 ```
 
 ## Fix safety
