@@ -182,6 +182,21 @@ class Context:
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message)
 
+    def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
+        """The name in a definition's header, which is where a violation of the whole definition points."""
+        line = self.file.document.lines[header.lineno - 1 + chunk.shift]
+        column = line.find(header.name, from_utf8(line, header.col_offset) + 1)
+        if column < 0:
+            return header
+        start = len(line[:column].encode("utf-8", "surrogatepass"))
+        return ast.Name(
+            header.name,
+            lineno=header.lineno,
+            col_offset=start,
+            end_lineno=header.lineno,
+            end_col_offset=start + len(header.name.encode("utf-8", "surrogatepass")),
+        )
+
     def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
         """The node that directly contains a node of a chunk."""
         return self._checker.parents(chunk).get(node)
