@@ -43,8 +43,8 @@ COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 EDITORS = """\
 Open the same application in your editor:
-  VS Code   code --install-extension dist/sqlalchemy-guard.vsix, then  code examples/shop
-  Neovim    docs/editors.md has the lines for 0.11 and older, then  cd examples/shop && nvim shop/db.py
+  VS Code   docs/editors/vscode.md has the extension,     then  code examples/shop
+  Neovim    docs/editors/neovim.md has the configuration, then  cd examples/shop && nvim shop/db.py
   terminal  sqlalchemy-guard check examples/shop
 """
 
