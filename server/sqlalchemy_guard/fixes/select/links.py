@@ -158,12 +158,19 @@ def _slice(statement: Statement, link: Link) -> None:
 
 
 def _options(statement: Statement, link: Link) -> None:
-    for node in link.args:
+    given: list[ast.expr] = []
+    for node in link.args:  # Query takes lists of options, select() does not
+        given.extend(node.elts if isinstance(node, ast.List | ast.Tuple) else [node])
+    if link.keywords:
+        raise Refuse("options() takes no keyword arguments")
+    statement.steps.append(Step("options", statement.positional(given), origin=link.node))
+    for node in given:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise Refuse("options() with a string was removed: use loader functions on class attributes")
-        statement.options.append(node.value if isinstance(node, ast.Starred) else node)
-        if isinstance(node, ast.List | ast.Tuple | ast.Starred):
+        if isinstance(node, ast.Starred):
+            statement.options.append(node.value)
             continue
+        statement.options.append(node)
         if not isinstance(node, ast.Call):
             statement.doubt(
                 f"`{statement.text.segment(node)}` may be a list, which options() of select() refuses"
@@ -190,6 +197,7 @@ def _select_from(statement: Statement, link: Link) -> None:
         statement.doubt("select_from() with several elements is not proven to be the same")
     if link.args:
         statement.target = statement.knowledge.entity(link.args[0])
+        statement.target_node = link.args[0]
 
 
 def _from_statement(statement: Statement, link: Link) -> None:
@@ -204,6 +212,8 @@ def _from_statement(statement: Statement, link: Link) -> None:
         "select_from",
     }:
         raise Refuse("Query raises here: from_statement() cannot follow criteria")
+    if any(each.info.kind is EntityKind.BUNDLE for each in statement.selected):
+        raise Refuse("from_statement() of a Bundle: Query raises here")
     if len(link.args) != 1 or link.keywords or isinstance(link.args[0], ast.Constant | ast.JoinedStr):
         raise Refuse("from_statement() takes one statement: wrap a string in text()")
 
@@ -237,10 +247,14 @@ def _join(statement: Statement, link: Link) -> None:
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
     known_left = left is not None and left.owner is not None and left.owner in statement.owners
+    if left is not None and left.owner not in {each.owner for each in statement.sources}:
+        statement.clauses.add("loose_join")
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
-    if info.owner is not None and info.owner in statement.owners and "join" in statement.clauses:
-        statement.opaque = statement.opaque or "a table is joined twice"
+    starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
+    joined = {each.owner for each in statement.sources[len(statement.selected) :]}
+    if info.owner is not None and info.owner in starts | joined:
+        statement.doubt("a class is joined to itself without aliased()")
     elif info.owner is not None and left is not None and left.owner == info.owner:
         statement.opaque = statement.opaque or "a table is joined to itself"
     if relation is not None and (relation.secondary or not relation.known):
@@ -249,6 +263,7 @@ def _join(statement: Statement, link: Link) -> None:
     for node in criteria:
         statement.refer(node)
     statement.target = info
+    statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
 
 
@@ -285,7 +300,7 @@ def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
 
 
 def _reset_joinpoint(statement: Statement, link: Link) -> None:
-    statement.target = None
+    statement.target = statement.target_node = None
 
 
 def _yield_per(statement: Statement, link: Link) -> None:
@@ -339,8 +354,9 @@ def _with_parent(statement: Statement, link: Link) -> str:
         )
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
-    if statement.selected[0].info.kind is not EntityKind.MODEL or statement.target is not None:
-        raise Refuse("with_parent() on an alias or after a join: name its third argument")
+    zero = statement.selected[0].info
+    if statement.target is not None or zero.model is None or zero.owner != zero.model.identity:
+        raise Refuse("with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))")
     relation = statement.knowledge.entity(values["property"])
     if relation.model is None or relation.attribute is None:
         statement.opaque = statement.opaque or "the relationship of with_parent() is not known"
@@ -389,7 +405,9 @@ LINKS: Mapping[str, LinkForm] = {
     "add_columns": LinkForm("stmt.add_columns(*args)", _add),
     "add_column": LinkForm("stmt.add_columns(*args)", _add),
     "add_entity": LinkForm("stmt.add_columns(*args)", _add),
-    "options": LinkForm("stmt.options(*args)", _options, clause="options", after_statement=True),
+    "options": LinkForm(
+        "", _options, clause="options", after_statement=True, note="`stmt.options(…)`; a list of options is unpacked"
+    ),
     "with_for_update": LinkForm("stmt.with_for_update(*args)", clause="with_for_update"),
     "correlate": LinkForm("stmt.correlate(*args)", clause="correlate"),
     "prefix_with": LinkForm("stmt.prefix_with(*args)"),

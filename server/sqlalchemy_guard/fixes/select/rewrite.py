@@ -11,18 +11,18 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import Consumer, read_query
+from sqlalchemy_guard.facts.query import Consumer, Link, read_query
 from sqlalchemy_guard.fixes.select import consumers, links, source, terminals
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
-from sqlalchemy_guard.fixes.select.statement import Statement
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
 from sqlalchemy_guard.fixes.select.terminals import Ending
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, imports, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy_guard.facts.query import Knowledge, Link, QueryExpression
+    from sqlalchemy_guard.facts.query import Knowledge, QueryExpression
     from sqlalchemy_guard.fixes.select.source import SourceText
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -157,14 +157,8 @@ def _ending(expression: QueryExpression) -> tuple[terminals.TerminalForm, Link]:
     reason = consumers.REFUSED.get(expression.consumer)
     if reason is not None:
         raise Refuse(reason)
-    link = expression.links[-1] if expression.links else _no_link(expression)
+    link = expression.links[-1] if expression.links else Link("", expression.source.node)
     return consumers.CONSUMERS[expression.consumer], link
-
-
-def _no_link(expression: QueryExpression) -> Link:
-    from sqlalchemy_guard.facts.query import Link
-
-    return Link("", expression.source.node)
 
 
 def _without_eagerloads(statement: Statement, link: Link) -> None:
@@ -179,6 +173,11 @@ def _without_eagerloads(statement: Statement, link: Link) -> None:
         "count",
         "delete",
         "update",
+    ):
+        return
+    plain = not statement.options and not statement.clauses & {"union", "with_entities"}
+    if plain and not any(
+        each.info.kind in ENTITIES and loads_eagerly(each.info.model) for each in statement.selected
     ):
         return
     function = statement.names["lazyload"]

@@ -53,6 +53,7 @@ class Statement:
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
         target: What `filter_by` addresses; None stands for the first selected expression.
+        target_node: The expression that named it.
         single: Whether the result is one object per row (False: rows).
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
@@ -71,6 +72,7 @@ class Statement:
     owners: dict[str, bool] = field(default_factory=dict)
     models: dict[str, ModelInfo] = field(default_factory=dict)
     target: EntityInfo | None = None
+    target_node: ast.expr | None = None
     sources: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
@@ -218,6 +220,18 @@ class Statement:
                 return False
         return True
 
+    def is_loader(self, option: ast.expr) -> bool:
+        """Whether an option says only how attributes are loaded."""
+        node = option
+        while isinstance(node, ast.Call) and self.knowledge.qualified_name(node.func) is None:
+            if not isinstance(node.func, ast.Attribute):
+                return False
+            node = node.func.value
+        if not isinstance(node, ast.Call):
+            return False
+        qualified = self.knowledge.qualified_name(node.func) or ""
+        return qualified.rpartition(".")[2] in LOADERS
+
     def unhashable(self) -> str | None:
         """Why `.unique()` on rows may fail where Query did not: the reason, None when it cannot."""
         for each in self.selected:
@@ -244,6 +258,17 @@ class Statement:
         return None
 
 
+def loads_eagerly(model: ModelInfo | None) -> bool:
+    """Whether a model's mapping loads something along with it; True when not proven."""
+    if model is None or not model.complete:
+        return True
+    return any(not each.known or each.lazy not in NOT_EAGER for each in model.relationships.values())
+
+
+NOT_EAGER = frozenset(("select", "noload", "raise", "raise_on_sql", "dynamic", "write_only"))
+"""Loading strategies of a mapping that do nothing when the object is loaded."""
+
+
 SEPARATE_LOADERS = frozenset(
     (
         "selectinload",
@@ -261,6 +286,10 @@ COLUMN_OPTIONS = frozenset(
     ("load_only", "defer", "undefer", "undefer_group", "with_expression", "Load", "options")
 )
 """Loader options about columns of the entity that they follow."""
+
+
+LOADERS = (SEPARATE_LOADERS - {"with_loader_criteria"}) | COLUMN_OPTIONS | {"joinedload", "contains_eager", "defaultload"}
+"""Options that say only how attributes are loaded."""
 
 
 def _has_key(model: ModelInfo) -> bool:

@@ -73,6 +73,10 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     statement = ending.statement
     if form.shape:
         _check_shape(statement, form)
+        # Only SQL would show these labels: rows of Query keep the columns' own names.
+        statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
+    elif "from_statement" in statement.clauses and ending.link.name != "statement":
+        raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     found = (form.finish(ending) if form.finish else None) or (
         form.entity if statement.single or not form.rows else form.rows
     )
@@ -115,7 +119,8 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
         raise Refuse(
             "what is selected is not visible: one class needs `session.scalars()`, columns `session.execute()`"
         )
-    if len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.BUNDLE:
+    only = statement.selected[0]
+    if len(statement.selected) == 1 and only.info.kind is EntityKind.BUNDLE and not _is_plain_bundle(statement, only.node):
         statement.doubt("a Bundle with `single_entity=True` gives no rows")
     if statement.unsure_entities:
         named = next(each for each in statement.selected if each.info.kind in UNSURE)
@@ -135,6 +140,14 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
         name = statement.same_names()
         if name is not None and not statement.by_position:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
+
+
+def _is_plain_bundle(statement: Statement, node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and statement.knowledge.qualified_name(node.func) == "sqlalchemy.orm.Bundle"
+        and not any(each.arg in ("single_entity", None) for each in node.keywords)
+    )
 
 
 UNSURE = frozenset((EntityKind.UNKNOWN, EntityKind.VALUE))
@@ -178,8 +191,27 @@ SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
 """Steps behind which rows may be counted without a subquery."""
 
 
+def _drop_loaders(statement: Statement) -> None:
+    """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse them."""
+    kept = []
+    for step in statement.steps:
+        if step.name == "options" and all(
+            isinstance(argument.value, Text)
+            and argument.value.node is not None
+            and not argument.prefix
+            and statement.is_loader(argument.value.node)
+            for argument in step.arguments or ()
+        ):
+            continue
+        kept.append(step)
+    statement.steps = kept
+
+
 def _count(ending: Ending) -> Tree | str | None:
     statement = ending.statement
+    _drop_loaders(statement)
+    if any(step.name == "options" for step in statement.steps):
+        statement.doubt("options that are no loader options may not reach into count()'s subquery")
     infos = [each.info for each in statement.selected]
     short = (
         len(infos) == 1
@@ -205,6 +237,9 @@ def _count(ending: Ending) -> Tree | str | None:
 
 def _exists(ending: Ending) -> None:
     statement = ending.statement
+    _drop_loaders(statement)
+    if "loose_join" in statement.clauses:
+        statement.doubt("exists() joins from what is selected, not from the relationship's own class")
     kinds = {each.info.kind for each in statement.selected}
     if not kinds <= {EntityKind.MODEL, EntityKind.ALIAS, EntityKind.COLUMN}:
         raise Refuse(
@@ -216,8 +251,8 @@ def _exists(ending: Ending) -> None:
         raise Refuse(
             "exists() behind distinct() and limit(): distinct() applies to the constant 1 there; remove it"
         )
-    if "with_entities" in statement.clauses or statement.clauses & {"group_by", "having", "union"}:
-        statement.doubt("exists() replaces the SELECT list")
+    if "union" in statement.clauses:
+        statement.doubt("exists() replaces the SELECT list of the union")
 
 
 def _no_more_than(ending: Ending, allowed: frozenset[str], what: str) -> None:
@@ -229,7 +264,9 @@ def _no_more_than(ending: Ending, allowed: frozenset[str], what: str) -> None:
             )
         else:
             raise Refuse(f"{what}() needs one mapped class: Query raises here")
-    extra = sorted(statement.clauses - allowed)
+    extra = sorted({step.name for step in statement.steps} - allowed - {"filter_by"}) or sorted(
+        statement.clauses - allowed
+    )
     if extra:
         raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
 
@@ -259,6 +296,8 @@ def _dml(
     ending: Ending, name: str, assignments: tuple[Step, ...], values: dict[str, ast.expr], options: str
 ) -> Tree:
     statement = ending.statement
+    if any(step.name == "filter_by" for step in statement.steps) and (len(statement.owners) != 1 or statement.opaque):
+        statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
     function = statement.names[name]
     assert isinstance(function, Text | Imported)
     steps = [*statement.steps, *assignments]
@@ -269,9 +308,9 @@ def _dml(
         ):
             raise Refuse(f"{options} is not written out: use `.with_dialect_options(name=value)`")
         named = tuple(
-            Argument(statement.atom(value), str(key.value))
+            Argument(statement.atom(value), key.value)
             for key, value in zip(given.keys, given.values, strict=True)
-            if isinstance(key, ast.Constant)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
         )
         if any(argument.keyword == "preserve_parameter_order" for argument in named):
             raise Refuse("preserve_parameter_order: write `update(Class).where(…).ordered_values(*pairs)`")
@@ -389,16 +428,23 @@ def _append_slice(ending: Ending, bounds: tuple[Text, ...]) -> None:
 
 
 def _statement(ending: Ending) -> None:
+    if "union" in ending.statement.clauses:
+        ending.statement.doubt("the columns of a union have other names")
     if ending.statement.clauses & {"populate_existing", "autoflush", "yield_per", "from_statement"}:
         ending.statement.doubt("options of the execution are not part of Query.statement")
 
 
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
 def _subquery(ending: Ending) -> str | None:
+    _selectable(ending)
     if not any(each.arg in ("with_labels", "reduce_columns") for each in ending.link.keywords):
         return None
     values = bind(ending.link, ("name", "with_labels", "reduce_columns"))
     on = {name for name in ("with_labels", "reduce_columns") if name in values}
-    if any(not (isinstance(values[name], ast.Constant) and values[name].value is True) for name in on):
+    if not all(_is_true(values[name]) for name in on):
         raise Refuse("subquery() with a variable argument: write set_label_style() or reduce_columns() by it")
     labels = ".set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)" if "with_labels" in on else ""
     reduced = ".reduce_columns()" if "reduce_columns" in on else ""
@@ -407,8 +453,15 @@ def _subquery(ending: Ending) -> str | None:
 
 
 def _scalar_subquery(ending: Ending) -> None:
-    if len(ending.statement.selected) != 1 or ending.statement.single:
-        ending.statement.doubt("a scalar subquery of several columns")
+    _selectable(ending)
+    if ending.statement.has_entities:
+        ending.statement.doubt("a scalar subquery of a class joins what its mapping loads eagerly")
+
+
+def _selectable(ending: Ending) -> None:
+    _drop_loaders(ending.statement)
+    if "union" in ending.statement.clauses:
+        ending.statement.doubt("the columns of a union's subquery have other names")
 
 
 def _flask(ending: Ending) -> None:
@@ -508,7 +561,7 @@ TERMINALS: Mapping[str, TerminalForm] = {
         "stmt.exists()", finish=_exists, shape=False, note="another SELECT list, the same truth"
     ),
     "subquery": TerminalForm("stmt.subquery(*args)", finish=_subquery, shape=False),
-    "cte": TerminalForm("stmt.cte(*args)", shape=False),
+    "cte": TerminalForm("stmt.cte(*args)", finish=_selectable, shape=False),
     "scalar_subquery": TerminalForm("stmt.scalar_subquery()", finish=_scalar_subquery, shape=False),
     "as_scalar": TerminalForm("stmt.scalar_subquery()", finish=_scalar_subquery, shape=False),
     "label": TerminalForm("stmt.label(*args)", finish=_scalar_subquery, shape=False),
