@@ -11,13 +11,13 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-import models
+from tests.query import models
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.selectable import FromClause
-from support import IMPORTED, Resolver, Text
+from tests.query.support import IMPORTED, Resolver, Text
 
 from sqlalchemy_guard.facts.query import Consumer, SessionInfo, SessionKind, read_query
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite

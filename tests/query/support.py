@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy
-from models import MODELS, user_tags
+from tests.query.models import MODELS, user_tags
 from sqlalchemy import inspect, orm
 from sqlalchemy.orm import MANYTOONE, Bundle, RelationshipProperty
 from sqlalchemy.orm.attributes import QueryableAttribute

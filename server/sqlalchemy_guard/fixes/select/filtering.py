@@ -132,6 +132,8 @@ def union(statement: Statement, link: Link) -> str:
         raise Refuse(f"the queries of {link.name}() are not visible one by one")
     if statement.execution or any(step.name not in UNITED for step in statement.steps):
         raise Refuse(f"options before {link.name}() belong to its result: put them behind it")
+    if "order_by" in statement.clauses:
+        statement.doubt(f"ORDER BY inside {link.name}() fails on some databases")
     if statement.nested is None:
         raise Refuse(f"{link.name}() is not understood here")
     members: list[Tree] = [statement.tree()]

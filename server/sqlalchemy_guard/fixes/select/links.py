@@ -252,8 +252,8 @@ def _join(statement: Statement, link: Link) -> None:
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
-    joined = {each.owner for each in statement.sources[len(statement.selected) :]}
-    if info.owner is not None and info.owner in starts | joined:
+    before = {each.owner for each in statement.sources[len(statement.selected) :]}
+    if info.owner is not None and info.owner in starts | before:
         statement.doubt("a class is joined to itself without aliased()")
     elif info.owner is not None and left is not None and left.owner == info.owner:
         statement.opaque = statement.opaque or "a table is joined to itself"

@@ -8,16 +8,17 @@ decide anything about a single link, terminal or consumer: their tables do.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, Link, read_query
-from sqlalchemy_guard.fixes.select import consumers, links, source, terminals
+from sqlalchemy_guard.fixes.select import comments, consumers, links, source, terminals
+from sqlalchemy_guard.fixes.select.comments import Notes
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
 from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
 from sqlalchemy_guard.fixes.select.terminals import Ending
-from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, imports, render
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +35,14 @@ class Rewrite:
     Attributes:
         node: The expression that it replaces: the chain up to its terminal; what follows keeps its text.
         tree: The new expression.
+        notes: The comments that stood between arguments and links.
         doubts: Why it is not proven to be the same, as parts of a sentence; empty for a safe rewrite.
     """
 
     node: ast.expr
     tree: Tree
     doubts: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def is_safe(self) -> bool:
@@ -52,12 +55,12 @@ class Rewrite:
         return imports(self.tree)
 
     def text(self, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
-        """The new expression, in one line as far as the user's own text is.
+        """The new expression, in one line as far as the user's own text and comments let it; valid inside brackets.
 
         Args:
             spell: How the file names something that is imported.
         """
-        return render(self.tree, spell)
+        return Renderer(spell, self.notes.before, self.notes.behind).render(self.tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,10 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
     tree = terminals.finish(ending, form)
     tree = executed_by_sqlmodel(tree, statement, session.kind)
-    return Rewrite(link.node, tree, (*doubts, *statement.doubts))
+    notes, complete = comments.collect(link.node, text.segment(link.node), tree)
+    if not complete:
+        statement.doubt("a comment would be lost")
+    return Rewrite(link.node, tree, (*doubts, *statement.doubts), notes)
 
 
 def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Statement:
