@@ -33,7 +33,9 @@ class User(Base):
     addresses: Mapped[list[Address]] = relationship(back_populates="user", order_by="Address.id")
     tags: Mapped[list[Tag]] = relationship(secondary=user_tags, back_populates="users")
     profile: Mapped[Profile | None] = relationship(back_populates="user", uselist=False)
-    orders: Mapped[list[Order]] = relationship(back_populates="customer", lazy="selectin", order_by="Order.id")
+    orders: Mapped[list[Order]] = relationship(
+        back_populates="customer", lazy="selectin", order_by="Order.id"
+    )
     name_length: Mapped[int] = column_property(func.length(name))
 
     @hybrid_property

@@ -1,6 +1,7 @@
 """Executes an expression on both sides and compares SQL, values, types and exceptions.
 
-`check(code)` rewrites one expression; whatever it is, safe or not, both outcomes can be compared with `outcomes()`.
+`check(code)` rewrites one expression; whatever it is, safe or not, both outcomes can be compared with
+`outcomes()`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.query import models
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.selectable import FromClause
-from tests.query.support import IMPORTED, Resolver, Text
 
 from sqlalchemy_guard.facts.query import Consumer, SessionInfo, SessionKind, read_query
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
+from tests.query import models
+from tests.query.support import IMPORTED, Resolver, Text
 
 ITERATES = frozenset((Consumer.ITERATED, Consumer.UNPACKED, Consumer.LISTED, Consumer.ITERATED_AGAIN))
 
@@ -58,7 +59,9 @@ def database(*, empty: bool) -> Engine:
     return _ENGINES[empty]
 
 
-def check(code: str, consumer: Consumer = Consumer.UNKNOWN, resolver: Resolver = RESOLVER) -> Rewrite | Refusal:
+def check(
+    code: str, consumer: Consumer = Consumer.UNKNOWN, resolver: Resolver = RESOLVER
+) -> Rewrite | Refusal:
     """Rewrite one expression."""
     node = ast.parse(code, mode="eval").body
     expression = read_query(node, resolver, consumer)
@@ -100,9 +103,15 @@ def run(code: str, consumer: Consumer, *, empty: bool, names: dict[str, Any] | N
         with Session(engine) as session, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                loaded = session.scalars(models.select(models.User)).all() if re.search(r"\b(delete|update)\(", code) else []
+                loaded = (
+                    session.scalars(models.select(models.User)).all()
+                    if re.search(r"\b(delete|update)\(", code)
+                    else []
+                )
                 outcome.sql.clear()
-                written = f"select(User.id).where(User.id.in_({code}))" if consumer is Consumer.NESTED else code
+                written = (
+                    f"select(User.id).where(User.id.in_({code}))" if consumer is Consumer.NESTED else code
+                )
                 value = eval(written, {**(names or NAMES), "session": session, "s": session})
                 if consumer in ITERATES:
                     value = list(value)
@@ -152,12 +161,18 @@ def normal(value: Any) -> Any:
     """A value that can be compared: what type it is, which rows, what is loaded."""
     if isinstance(value, Row):
         names = [name for name in value._fields if value._fields.count(name) == 1 and name.isidentifier()]
-        return NamedRow(tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names})
+        return NamedRow(
+            tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
+        )
     if isinstance(value, FromClause):
         return ("FROM", normal_sql(str(value.select())), tuple(value.c.keys()))
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
-        return ("SQL", type(value).__name__, normal_sql(str(value if value.is_select else models.select(value))))
+        return (
+            "SQL",
+            type(value).__name__,
+            normal_sql(str(value if value.is_select else models.select(value))),
+        )
     if isinstance(value, list):
         return [normal(each) for each in value]
     if type(value) in models.MODELS:
@@ -166,7 +181,8 @@ def normal(value: Any) -> Any:
 
 
 class NamedRow(tuple):
-    """A row. Query gives no name to what has none of its own; `select()` does; so names are compared one way."""
+    """A row. Query gives no name to what has none of its own; `select()` does; so names are compared one
+    way."""
 
     def __new__(cls, values: tuple[Any, ...], names: dict[str, Any]) -> NamedRow:
         made = super().__new__(cls, values)
@@ -217,11 +233,14 @@ def outcomes(code: str, found: Rewrite, consumer: Consumer, *, empty: bool) -> t
 
 
 def _same_sql(code: str, old: Outcome, new: Outcome) -> bool:
-    """Whether both sides sent the same. A count may do without its subquery, an EXISTS has another SELECT list."""
+    """Whether both sides sent the same. A count may do without its subquery, an EXISTS has another SELECT
+    list."""
     if ".count(" in code:
         return len(old.sql) == len(new.sql)
     if ".exists(" in code:
-        return [sorted(re.findall(r"\w+", sql)) for sql, _ in old.sql] == [sorted(re.findall(r"\w+", sql)) for sql, _ in new.sql]
+        return [sorted(re.findall(r"\w+", sql)) for sql, _ in old.sql] == [
+            sorted(re.findall(r"\w+", sql)) for sql, _ in new.sql
+        ]
     return old.sql == new.sql
 
 

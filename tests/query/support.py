@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy
-from tests.query.models import MODELS, user_tags
 from sqlalchemy import inspect, orm
 from sqlalchemy.orm import MANYTOONE, Bundle, RelationshipProperty
 from sqlalchemy.orm.attributes import QueryableAttribute
@@ -29,13 +28,25 @@ from sqlalchemy_guard.facts.query import (
     RelationshipInfo,
     SessionInfo,
 )
+from tests.query.models import MODELS, user_tags
 
 IMPORTED = {
     **{
         name: ("sqlalchemy", getattr(sqlalchemy, name))
         for name in (
             *("select", "delete", "update", "func", "union", "union_all", "intersect", "intersect_all"),
-            *("except_", "except_all", "and_", "or_", "not_", "text", "exists", "literal", "bindparam", "desc"),
+            *(
+                "except_",
+                "except_all",
+                "and_",
+                "or_",
+                "not_",
+                "text",
+                "exists",
+                "literal",
+                "bindparam",
+                "desc",
+            ),
             *("case", "cast", "distinct", "String", "LABEL_STYLE_TABLENAME_PLUS_COL"),
         )
     },
@@ -71,7 +82,9 @@ def model_info(cls: type) -> ModelInfo:
         if getattr(prop.columns[0], "table", None) is not None
     }
     others = frozenset(
-        name for name in dir(cls) if not name.startswith("__") and name not in columns and name not in relationships
+        name
+        for name in dir(cls)
+        if not name.startswith("__") and name not in columns and name not in relationships
     )
     inheritance = Inheritance.NONE
     if mapper.concrete or any(each.concrete for each in mapper.self_and_descendants):

@@ -21,7 +21,8 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Comments by the node that they stand at (its `id`): on lines before it, or behind it on its last line."""
+    """Comments by the node that they stand at (its `id`): on lines before it, or behind it on its last
+    line."""
 
     before: dict[int, list[str]] = field(default_factory=dict)
     behind: dict[int, list[str]] = field(default_factory=dict)
@@ -82,7 +83,8 @@ def _end(node: ast.expr) -> Place:
 
 
 def _comments(node: ast.expr, text: str) -> list[_Comment]:
-    """The comments of an expression with their places as nodes have them: lines from 1, columns in UTF-8 bytes."""
+    """The comments of an expression with their places as nodes have them: lines from 1, columns in UTF-8
+    bytes."""
     if "#" not in text:
         return []
     found = []

@@ -34,7 +34,9 @@ def render_docs() -> str:
         (
             _INTRODUCTION,
             "## Sessions\n",
-            *_table(("session", "executes with"), ((kind.value, text) for kind, text in source.EXECUTES.items())),
+            *_table(
+                ("session", "executes with"), ((kind.value, text) for kind, text in source.EXECUTES.items())
+            ),
             "\n## Links\n",
             *_table(
                 ("Query", "select()", "remarks"),
@@ -45,7 +47,11 @@ def render_docs() -> str:
                 ("Query", "one class", "columns or several", "remarks"),
                 (
                     (
-                        "[index]" if name == "[]" else name if name in ("statement", "whereclause") else f"{name}()",
+                        "[index]"
+                        if name == "[]"
+                        else name
+                        if name in ("statement", "whereclause")
+                        else f"{name}()",
                         _code(form.entity),
                         _code(form.rows) if form.rows else "the same",
                         form.note,

@@ -1,7 +1,7 @@
 """The two links that need more than a template: `filter_by`, which addresses one entity, and set operations.
 
-Query's `filter_by` looks at the entity that was joined last; `select().filter_by` does so in 2.0 and searches every FROM
-element in 2.1. This module must never know other links.
+Query's `filter_by` looks at the entity that was joined last; `select().filter_by` does so in 2.0 and
+searches every FROM element in 2.1. This module must never know other links.
 """
 
 from __future__ import annotations
@@ -88,9 +88,14 @@ def _spelling(statement: Statement, addressed: EntityInfo, node: ast.expr) -> st
         node = node.value
     model = addressed.model
     is_alias = model is None or addressed.owner != model.identity
-    if isinstance(node, ast.Name) and is_alias and addressed.kind in (
-        EntityKind.ALIAS,
-        EntityKind.COLUMN,
+    if (
+        isinstance(node, ast.Name)
+        and is_alias
+        and addressed.kind
+        in (
+            EntityKind.ALIAS,
+            EntityKind.COLUMN,
+        )
     ):
         return node.id
     if isinstance(node, ast.Name) and addressed.kind is EntityKind.TABLE:
@@ -116,7 +121,20 @@ def _criterion(statement: Statement, where: str, keyword: ast.keyword, addressed
 
 
 UNITED = frozenset(
-    (*("where", "filter_by", "join", "outerjoin", "order_by", "group_by", "having", "limit", "offset", "slice"),)
+    (
+        *(
+            "where",
+            "filter_by",
+            "join",
+            "outerjoin",
+            "order_by",
+            "group_by",
+            "having",
+            "limit",
+            "offset",
+            "slice",
+        ),
+    )
     + ("distinct", "with_only_columns", "add_columns")
 )
 """Steps that a set operation of Query takes into its subquery; all others stay with the result."""

@@ -1,8 +1,10 @@
-"""The refining steps: for each method of Query its form on `select()`, in one table, and what it does to the rows.
+"""The refining steps: for each method of Query its form on `select()`, in one table, and what it does to
+the rows.
 
-To add a link: one line in `LINKS`. Its form is a template: `stmt` stands for what came before, `*args` for all
-arguments as they were written, a name of `parameters` for that argument. A link that changes which rows can come, or
-what `filter_by` addresses, names an effect. This module must never know how the statement is executed.
+To add a link: one line in `LINKS`. Its form is a template: `stmt` stands for what came before, `*args` for
+all arguments as they were written, a name of `parameters` for that argument. A link that changes which
+rows can come, or what `filter_by` addresses, names an effect. This module must never know how the
+statement is executed.
 """
 
 from __future__ import annotations
@@ -106,7 +108,8 @@ def write(statement: Statement, link: Link, template: str, form: LinkForm) -> No
 
 
 def _merge(steps: list[Step], step: Step) -> None:
-    """Append an execution step; two `execution_options()` become one where no keyword is hidden or repeated."""
+    """Append an execution step; two `execution_options()` become one where no keyword is hidden or
+    repeated."""
     last = steps[-1] if steps else None
     if last is not None and last.name == step.name == "execution_options":
         both = (*(last.arguments or ()), *(step.arguments or ()))
@@ -356,7 +359,9 @@ def _with_parent(statement: Statement, link: Link) -> str:
         return "stmt.where(with_parent(instance, property, from_entity))"
     zero = statement.selected[0].info
     if statement.target is not None or zero.model is None or zero.owner != zero.model.identity:
-        raise Refuse("with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))")
+        raise Refuse(
+            "with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))"
+        )
     relation = statement.knowledge.entity(values["property"])
     if relation.model is None or relation.attribute is None:
         statement.opaque = statement.opaque or "the relationship of with_parent() is not known"
@@ -406,7 +411,11 @@ LINKS: Mapping[str, LinkForm] = {
     "add_column": LinkForm("stmt.add_columns(*args)", _add),
     "add_entity": LinkForm("stmt.add_columns(*args)", _add),
     "options": LinkForm(
-        "", _options, clause="options", after_statement=True, note="`stmt.options(…)`; a list of options is unpacked"
+        "",
+        _options,
+        clause="options",
+        after_statement=True,
+        note="`stmt.options(…)`; a list of options is unpacked",
     ),
     "with_for_update": LinkForm("stmt.with_for_update(*args)", clause="with_for_update"),
     "correlate": LinkForm("stmt.correlate(*args)", clause="correlate"),

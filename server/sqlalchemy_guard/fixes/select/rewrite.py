@@ -1,8 +1,8 @@
 """Rewrites one expression of the Query API: source, links, terminal and consumer put together.
 
-The one entry: `rewrite(expression, knowledge, text)`. Safe means proven: the session, the entities, every link and the
-terminal were understood, and both sides give the same values, exceptions and SQL. This module must never
-decide anything about a single link, terminal or consumer: their tables do.
+The one entry: `rewrite(expression, knowledge, text)`. Safe means proven: the session, the entities, every
+link and the terminal were understood, and both sides give the same values, exceptions and SQL. This module
+must never decide anything about a single link, terminal or consumer: their tables do.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Rewrite:
         return imports(self.tree)
 
     def text(self, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
-        """The new expression, in one line as far as the user's own text and comments let it; valid inside brackets.
+        """The new expression, in one line as far as the user's own text and comments let it; valid inside
+        brackets.
 
         Args:
             spell: How the file names something that is imported.

@@ -1,4 +1,5 @@
-"""Where a query comes from: how each kind of session executes a statement, and when its queries may not be rewritten.
+"""Where a query comes from: how each kind of session executes a statement, and when its queries may not be
+rewritten.
 
 This module must never look at what the query selects.
 """

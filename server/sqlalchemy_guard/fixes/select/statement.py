@@ -1,8 +1,8 @@
 """A statement while links are applied to it: its steps, its FROM elements, and what is proven about its rows.
 
-The question that decides most forms is `repeats()`: can one entity come back more than once, so that Query's silent
-de-duplication must be written as `.unique()`? The answer is "no" only when it is proven. This module must never know a
-method of Query: the tables in `links` and `terminals` call it.
+The question that decides most forms is `repeats()`: can one entity come back more than once, so that
+Query's silent de-duplication must be written as `.unique()`? The answer is "no" only when it is proven.
+This module must never know a method of Query: the tables in `links` and `terminals` call it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Statement:
         steps: What was appended to it.
         execution: Steps that belong to the execution, not to the SQL: they go to the outermost statement.
         clauses: Which kinds of links were applied: `where`, `join`, `limit`, `order_by`, …
-        owners: FROM elements that are in the statement; the value says whether each of its rows belongs to one row of
-            the selected entities at most (`True`: it cannot multiply rows).
+        owners: FROM elements that are in the statement; the value says whether each of its rows belongs to
+            one row of the selected entities at most (`True`: it cannot multiply rows).
         sources: The FROM elements that were named: selected, joined, or given to select_from().
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
@@ -128,7 +128,8 @@ class Statement:
             self.refer(each.node, each.info)
 
     def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
-        """An expression is part of the SELECT list or of a criterion: its FROM elements come into the statement."""
+        """An expression is part of the SELECT list or of a criterion: its FROM elements come into the
+        statement."""
         found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
         for each in found:
             if each.owner is None:
@@ -159,11 +160,13 @@ class Statement:
 
     @property
     def de_duplicates(self) -> bool:
-        """Whether `.unique()` must be written: Query de-duplicates here and its effect cannot be ruled out."""
+        """Whether `.unique()` must be written: Query de-duplicates here and its effect cannot be ruled
+        out."""
         return self.has_entities and "yield_per" not in self.clauses and self.repeats()
 
     def repeats(self) -> bool:
-        """Whether the same entity, or the same row of entities, may come twice. False only when that is proven."""
+        """Whether the same entity, or the same row of entities, may come twice. False only when that is
+        proven."""
         if self.opaque is not None or "union" in self.clauses or "from_statement" in self.clauses:
             return True
         keyed = {
@@ -241,7 +244,8 @@ class Statement:
         return None
 
     def same_names(self) -> str | None:
-        """The name that two columns of the rows share, so that `row.name` would mean another one; None without."""
+        """The name that two columns of the rows share, so that `row.name` would mean another one; None
+        without."""
         seen: set[str] = set()
         for each in self.selected:
             name = each.info.label or each.info.attribute
@@ -288,7 +292,11 @@ COLUMN_OPTIONS = frozenset(
 """Loader options about columns of the entity that they follow."""
 
 
-LOADERS = (SEPARATE_LOADERS - {"with_loader_criteria"}) | COLUMN_OPTIONS | {"joinedload", "contains_eager", "defaultload"}
+LOADERS = (
+    (SEPARATE_LOADERS - {"with_loader_criteria"})
+    | COLUMN_OPTIONS
+    | {"joinedload", "contains_eager", "defaultload"}
+)
 """Options that say only how attributes are loaded."""
 
 
@@ -297,7 +305,8 @@ def _has_key(model: ModelInfo) -> bool:
 
 
 def eager_collections(model: ModelInfo, visited: frozenset[str]) -> bool:
-    """Whether loading a model joins, by its mapping, something that can multiply rows; True when not proven."""
+    """Whether loading a model joins, by its mapping, something that can multiply rows; True when not
+    proven."""
     if not model.complete:
         return True
     if model.identity in visited:

@@ -1,9 +1,9 @@
 """The steps that leave the Query API: for each its form for objects and its form for rows, in one table.
 
-To add a terminal: one line in `TERMINALS`. `session` and `stmt` stand for the session and the statement, `entity` for the
-one thing that is selected, `*args` for the terminal's arguments; `.unique()` is written only where de-duplication
-could show. A terminal whose form depends on more has an ending, which may give another template or a tree, or refuse.
-This module must never look at what consumes the value.
+To add a terminal: one line in `TERMINALS`. `session` and `stmt` stand for the session and the statement,
+`entity` for the one thing that is selected, `*args` for the terminal's arguments; `.unique()` is written
+only where de-duplication could show. A terminal whose form depends on more has an ending, which may give
+another template or a tree, or refuse. This module must never look at what consumes the value.
 """
 
 from __future__ import annotations
@@ -120,7 +120,11 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             "what is selected is not visible: one class needs `session.scalars()`, columns `session.execute()`"
         )
     only = statement.selected[0]
-    if len(statement.selected) == 1 and only.info.kind is EntityKind.BUNDLE and not _is_plain_bundle(statement, only.node):
+    if (
+        len(statement.selected) == 1
+        and only.info.kind is EntityKind.BUNDLE
+        and not _is_plain_bundle(statement, only.node)
+    ):
         statement.doubt("a Bundle with `single_entity=True` gives no rows")
     if statement.unsure_entities:
         named = next(each for each in statement.selected if each.info.kind in UNSURE)
@@ -192,7 +196,8 @@ SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
 
 
 def _drop_loaders(statement: Statement) -> None:
-    """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse them."""
+    """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse
+    them."""
     kept = []
     for step in statement.steps:
         if step.name == "options" and all(
@@ -296,7 +301,9 @@ def _dml(
     ending: Ending, name: str, assignments: tuple[Step, ...], values: dict[str, ast.expr], options: str
 ) -> Tree:
     statement = ending.statement
-    if any(step.name == "filter_by" for step in statement.steps) and (len(statement.owners) != 1 or statement.opaque):
+    if any(step.name == "filter_by" for step in statement.steps) and (
+        len(statement.owners) != 1 or statement.opaque
+    ):
         statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
     function = statement.names[name]
     assert isinstance(function, Text | Imported)

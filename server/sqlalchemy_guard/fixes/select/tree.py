@@ -1,8 +1,10 @@
-"""The new expression as a small tree, so that a pretty printer can break it, and templates that write such trees.
+"""The new expression as a small tree, so that a pretty printer can break it, and templates that write such
+trees.
 
-`Text` is an atom (the user's own text, or a word of ours), `Imported` a name that must be imported, `Call` a function
-with arguments, `Chain` a head with steps `.name(...)`. A template is ordinary Python: `session.scalars(stmt).all()`.
-This module must never know what a name in a template means; whoever writes it says what stands for each.
+`Text` is an atom (the user's own text, or a word of ours), `Imported` a name that must be imported, `Call`
+a function with arguments, `Chain` a head with steps `.name(...)`. A template is ordinary Python:
+`session.scalars(stmt).all()`. This module must never know what a name in a template means; whoever writes
+it says what stands for each.
 """
 
 from __future__ import annotations
@@ -193,7 +195,8 @@ def instantiate(
     Args:
         template: A Python expression.
         trees: What stands for a name; names that are not in it stay as they are written.
-        arguments: What `*name` unfolds to; a keyword argument whose value is a name mapped to nothing is left out.
+        arguments: What `*name` unfolds to; a keyword argument whose value is a name mapped to nothing is
+            left out.
         origin: The old link, for the steps that the template adds.
         without: Methods of the template that are left out.
     """
