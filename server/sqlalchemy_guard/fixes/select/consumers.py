@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer
-from sqlalchemy_guard.fixes.select.terminals import TerminalForm
+from sqlalchemy_guard.fixes.select.ending import TerminalForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import Consumer, Link, read_query
 from sqlalchemy_guard.fixes.select import comments, consumers, links, source, terminals
 from sqlalchemy_guard.fixes.select.comments import Notes
+from sqlalchemy_guard.fixes.select.ending import Ending, TerminalForm, finish
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
 from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
-from sqlalchemy_guard.fixes.select.terminals import Ending
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     if "no_eagerloads" in statement.clauses:
         _without_eagerloads(statement, link)
     ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
-    tree = terminals.finish(ending, form)
+    tree = finish(ending, form)
     tree = executed_by_sqlmodel(tree, statement, session.kind)
     notes, complete = comments.collect(link.node, text.segment(link.node), tree)
     if not complete:
@@ -152,7 +152,7 @@ EXECUTING = frozenset(
 """Terminals that execute: inside another expression they are values, not parts of its statement."""
 
 
-def _ending(expression: QueryExpression) -> tuple[terminals.TerminalForm, Link]:
+def _ending(expression: QueryExpression) -> tuple[TerminalForm, Link]:
     terminal = expression.terminal
     if terminal is not None:
         form = terminals.TERMINALS.get(terminal.name)
