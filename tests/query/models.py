@@ -5,6 +5,8 @@ Imports SQLAlchemy; what is tested never does.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import JSON, Column, ForeignKey, Integer, String, Table, create_engine, func, select
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
@@ -124,14 +126,14 @@ class Employee(Base):
     kind: Mapped[str] = mapped_column(String(30))
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"))
     company: Mapped[Company | None] = relationship(back_populates="employees")
-    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "employee"}
+    __mapper_args__: ClassVar = {"polymorphic_on": "kind", "polymorphic_identity": "employee"}
 
 
 class Manager(Employee):
     __tablename__ = "managers"
     id: Mapped[int] = mapped_column(ForeignKey("employees.id"), primary_key=True)
     bonus: Mapped[int]
-    __mapper_args__ = {"polymorphic_identity": "manager"}
+    __mapper_args__: ClassVar = {"polymorphic_identity": "manager"}
 
 
 class Vehicle(Base):
@@ -139,12 +141,12 @@ class Vehicle(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(30))
     wheels: Mapped[int]
-    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
+    __mapper_args__: ClassVar = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
 
 
 class Car(Vehicle):
     doors: Mapped[int | None]
-    __mapper_args__ = {"polymorphic_identity": "car"}
+    __mapper_args__: ClassVar = {"polymorphic_identity": "car"}
 
 
 class Paper(Base):
@@ -158,7 +160,7 @@ class Letter(Paper):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     title: Mapped[str] = mapped_column(String(30))
     stamp: Mapped[str] = mapped_column(String(30))
-    __mapper_args__ = {"concrete": True}
+    __mapper_args__: ClassVar = {"concrete": True}
 
 
 MODELS = (

@@ -151,10 +151,9 @@ def normal_sql(sql: str) -> str:
     sql = re.sub(r"\b\w+\b", lambda match: renamed.get(match[0], match[0]), sql)
     sql = re.sub(r"EXISTS \(SELECT .*? FROM", "EXISTS (SELECT 1 FROM", sql)
     aliases: dict[str, str] = {}
-    sql = re.sub(
+    return re.sub(
         r"\banon_\d+\b|\b[a-z]+_\d+\b", lambda match: aliases.setdefault(match[0], f"n{len(aliases)}"), sql
     )
-    return sql
 
 
 def normal(value: Any) -> Any:
@@ -252,9 +251,12 @@ def difference(code: str, found: Rewrite, consumer: Consumer) -> str | None:
     """How the two sides differ, on data and on empty tables; None when they do not."""
     for empty in (False, True):
         old, new = outcomes(code, found, consumer, empty=empty)
-        if old.error is not None and new.error is not None:
-            if old.error == new.error or old.error in ALWAYS:
-                continue
+        if (
+            old.error is not None
+            and new.error is not None
+            and (old.error == new.error or old.error in ALWAYS)
+        ):
+            continue
         if not same(old.value, new.value) or old.error != new.error or not _same_sql(code, old, new):
             return f"{code}\n{old}\n{new_code(code, found)}\n{new}"
     return None

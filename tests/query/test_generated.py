@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 
-from sqlalchemy_guard.facts.query import Consumer
 from sqlalchemy_guard.fixes.select.rewrite import Refusal
 from tests.query.grammar import chains
 from tests.query.oracle import check, difference
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.facts.query import Consumer
 
 EXAMPLES = int(os.environ.get("SQLALCHEMY_GUARD_CHAINS", "250"))
 

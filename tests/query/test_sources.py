@@ -225,7 +225,8 @@ class FlaskResolver(Resolver):
     "ignore::sqlalchemy.exc.SADeprecationWarning", "ignore::sqlalchemy.exc.LegacyAPIWarning"
 )
 @pytest.mark.parametrize(("code", "expected"), FLASK.items())
-def test_flask(application: Any, code: str, expected: str) -> None:
+@pytest.mark.usefixtures("application")
+def test_flask(code: str, expected: str) -> None:
     info = SessionInfo(SessionKind.FLASK, text="db.session", database="db")
     resolver = FlaskResolver({}, {"db.session": replace(info, text=None)}, info)
     found = check(code, resolver=resolver)

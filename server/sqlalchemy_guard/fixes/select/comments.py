@@ -5,7 +5,6 @@ Comments inside an argument belong to its text and need nothing. This module mus
 
 from __future__ import annotations
 
-import ast
 import io
 import tokenize
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.select.tree import Chain, Text, walk
 
 if TYPE_CHECKING:
+    import ast
+
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 Place = tuple[int, int]

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Legacy queries and their 2.x form
 
-`legacy-query` rewrites expressions of the Query API to `select()`. This page is generated from the tables that do it.
+`legacy-query` rewrites expressions of the Query API to `select()`. This page is generated from the tables that
+do it.
 
-In the forms `stmt` is the statement as far as it is built, `*args` are the arguments as you wrote them, and `.unique()` is
-written only where Query's silent de-duplication could show: behind joins that can repeat an entity, joined eager
-loading of collections (by an option or by the mapping), unions, `from_statement()`, and criteria that are not understood.
+In the forms `stmt` is the statement as far as it is built, `*args` are the arguments as you wrote them, and
+`.unique()` is written only where Query's silent de-duplication could show: behind joins that can repeat an
+entity, joined eager loading of collections (by an option or by the mapping), unions, `from_statement()`, and
+criteria that are not understood.
 
-A rewrite is **safe** when the session, what is selected, every link and the terminal are proven; both sides then give the
-same values, exceptions and SQL. Otherwise it is offered as unsafe with the reason in its title, or the message says what
-to write. Three differences are not counted, as no value that worked before changes: names of labels in the SQL text,
-the SELECT list inside EXISTS, and names that rows of `select()` have for expressions that had none.
+A rewrite is **safe** when the session, what is selected, every link and the terminal are proven; both sides
+then give the same values, exceptions and SQL. Otherwise it is offered as unsafe with the reason in its title,
+or the message says what to write. Four differences are not counted, as no value that worked before changes:
+names of labels in the SQL text, the SELECT list inside EXISTS, a count without a subquery where that counts
+the same rows, and names that rows of `select()` have for expressions that had none.
 """
 
 

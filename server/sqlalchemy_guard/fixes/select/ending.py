@@ -92,7 +92,7 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tr
         if reason is not None:
             statement.doubt(reason)
     values = bind(ending.link, parameters) if parameters else {}
-    tree = instantiate(
+    return instantiate(
         template,
         {
             **statement.names,
@@ -109,7 +109,6 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tr
         ending.link.node,
         frozenset() if statement.de_duplicates else frozenset(("unique",)),
     )
-    return tree
 
 
 def _check_shape(statement: Statement, form: TerminalForm) -> None:

@@ -1,4 +1,5 @@
-"""Terminals that need a closer look: LIMIT of `first`, one certain row of `scalar`, counts, EXISTS, slices, subqueries.
+"""Terminals that need a closer look: LIMIT of `first`, one certain row of `scalar`, counts, EXISTS,
+slices, subqueries.
 
 This module must never execute or write a statement itself other than by a template.
 """

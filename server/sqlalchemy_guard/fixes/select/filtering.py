@@ -122,20 +122,9 @@ def _criterion(statement: Statement, where: str, keyword: ast.keyword, addressed
 
 UNITED = frozenset(
     (
-        *(
-            "where",
-            "filter_by",
-            "join",
-            "outerjoin",
-            "order_by",
-            "group_by",
-            "having",
-            "limit",
-            "offset",
-            "slice",
-        ),
+        *("where", "filter_by", "join", "outerjoin", "order_by", "group_by", "having"),
+        *("limit", "offset", "slice", "distinct", "with_only_columns", "add_columns"),
     )
-    + ("distinct", "with_only_columns", "add_columns")
 )
 """Steps that a set operation of Query takes into its subquery; all others stay with the result."""
 
@@ -187,5 +176,4 @@ def union(statement: Statement, link: Link) -> str:
 
 
 def _function(statement: Statement, name: str) -> Text:
-    found = statement.names[name]
-    return found  # type: ignore[return-value]
+    return statement.names[name]  # type: ignore[return-value]

@@ -47,7 +47,7 @@ def flask_one(ending: Ending) -> None:
     _flask(ending)
     if ending.statement.de_duplicates:
         raise Refuse(
-            "db.one_or_404() does not de-duplicate: write `session.scalars(stmt).unique().one_or_none() or abort(404)`"
+            "db.one_or_404() does not de-duplicate: use `session.scalars(stmt).unique().one_or_none()` and abort()"
         )
 
 

@@ -155,7 +155,7 @@ def _ordering(statement: Statement, link: Link) -> None:
         statement.refer(node.value if isinstance(node, ast.Starred) else node)
 
 
-def _slice(statement: Statement, link: Link) -> None:
+def _slice(_: Statement, link: Link) -> None:
     if len(link.args) != 2 or link.has_unpacking or link.keywords:
         raise Refuse("slice() takes a start and a stop")
 
@@ -302,11 +302,11 @@ def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
     return EntityInfo(EntityKind.MODEL, model, model.identity) if model is not None else UNKNOWN_ENTITY
 
 
-def _reset_joinpoint(statement: Statement, link: Link) -> None:
+def _reset_joinpoint(statement: Statement, _: Link) -> None:
     statement.target = statement.target_node = None
 
 
-def _yield_per(statement: Statement, link: Link) -> None:
+def _yield_per(statement: Statement, _: Link) -> None:
     if any(not statement.harmless(option) for option in statement.options):
         statement.doubt("yield_per() together with eager loading of collections raises")
 
@@ -393,7 +393,7 @@ LINKS: Mapping[str, LinkForm] = {
         filtering.filter_by,
         clause="where",
         criterion=True,
-        note="`stmt.filter_by(…)`; after joins, where 2.1 looks into every FROM element, `stmt.where(Entity.name == …)`",
+        note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 would look into other classes too",
     ),
     "order_by": LinkForm("stmt.order_by(*args)", _ordering, clause="order_by", criterion=True),
     "group_by": LinkForm("stmt.group_by(*args)", _ordering, clause="group_by", criterion=True),
@@ -454,7 +454,7 @@ LINKS: Mapping[str, LinkForm] = {
     "enable_eagerloads": LinkForm(
         "",
         _enable_eagerloads,
-        note='needless before subquery(), cte(), count(), exists(); else `options(lazyload("*"))`, not proven the same',
+        note='left out where nothing is loaded eagerly; else `options(lazyload("*"))`, not proven the same',
     ),
     "from_statement": LinkForm("stmt.from_statement(*args)", _from_statement, clause="from_statement"),
     **{
@@ -471,7 +471,7 @@ REFUSED: Mapping[str, str] = {
     "select_entity_from": "select_entity_from() was removed: use `aliased(Entity, stmt.subquery())`",
     "with_polymorphic": "Query.with_polymorphic() was removed: use `select(with_polymorphic(Base, [...]))`",
     "with_session": "with_session() moves a query between sessions: execute the statement on that session",
-    "with_transformation": "with_transformation() runs a function over the Query: make that function take a select()",
+    "with_transformation": "with_transformation() hands the Query to a function: give that a select()",
     "enable_assertions": "enable_assertions() has no counterpart: write the statement in the order SQL has",
     "only_return_tuples": "only_return_tuples() has no counterpart: use `session.execute()` for rows",
     "tuples": "tuples() has no counterpart: use `session.execute()` for rows",

@@ -98,7 +98,7 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
         _without_eagerloads(statement, link)
     ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
     tree = finish(ending, form)
-    tree = executed_by_sqlmodel(tree, statement, session.kind)
+    tree = executed_by_sqlmodel(tree, session.kind)
     notes, complete = comments.collect(link.node, text.segment(link.node), tree)
     if not complete:
         statement.doubt("a comment would be lost")
@@ -146,8 +146,10 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
 
 
 EXECUTING = frozenset(
-    ("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]")
-    + ("get_or_404", "first_or_404", "one_or_404", "paginate")
+    (
+        *("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]"),
+        *("get_or_404", "first_or_404", "one_or_404", "paginate"),
+    )
 )
 """Terminals that execute: inside another expression they are values, not parts of its statement."""
 

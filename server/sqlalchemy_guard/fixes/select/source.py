@@ -89,9 +89,7 @@ def receiver(source: Source, text: SourceText) -> Tree:
     if source.session.text is not None:
         return Text(source.session.text)
     if source.is_registry:
-        raise Refuse(
-            "the session behind `.query` was not found: write `session.scalars(select(...))` with yours"
-        )
+        raise Refuse("the session behind `.query` was not found: write `session.scalars(select(...))`")
     return Text(text.segment(source.receiver), source.receiver)
 
 

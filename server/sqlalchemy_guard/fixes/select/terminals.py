@@ -45,7 +45,7 @@ TERMINALS: Mapping[str, TerminalForm] = {
         "session.scalar(select(func.count()).select_from(stmt.subquery()))",
         finish=endings.count,
         shape=False,
-        note="`session.scalar(select(func.count()).select_from(Entity).where(…))` where that counts the same rows",
+        note="`select(func.count()).select_from(Entity).where(…)` where that counts the same rows",
     ),
     "get": TerminalForm(
         "session.get(entity, *args)",
@@ -100,8 +100,8 @@ REFUSED: Mapping[str, str] = {
     "merge_result": "merge_result() was superseded by `sqlalchemy.orm.merge_frozen_result()`",
     "session": "a statement knows no session: use the session itself",
     "selectable": "use the statement itself",
-    "column_descriptions": "`column_descriptions` of a Query and of a statement differ in their expressions: check the uses",
-    "is_single_entity": "a statement does not know this: one class gives objects with `session.scalars()`",
+    "column_descriptions": "`column_descriptions` of a Query and of a statement differ: check its uses",
+    "is_single_entity": "a statement does not know this: one class gives objects by `session.scalars()`",
     "get_execution_options": "read the execution options of the statement",
     "__iter__": "iterate over `session.scalars(stmt)`",
 }
