@@ -125,7 +125,8 @@ def test_every_comment_stays_with_its_argument_or_link() -> None:
     assert isinstance(found, Rewrite)
     assert found.is_safe
     assert found.text() == (
-        "session.scalars(select(User  # everybody\n).where(\n# but not the first\nUser.id > 1)  # é criterion\n"
+        "session.scalars(select(User  # everybody\n)"
+        ".where(\n# but not the first\nUser.id > 1)  # é criterion\n"
         ".order_by(\n# by name\nUser.name,   # first\nUser.id)).all()"
     )
     ast.parse(f"({found.text()})")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Legacy queries and their 2.x form
 
-`legacy-query` rewrites expressions of the Query API to `select()`. This page is generated from the tables that
-do it.
+`legacy-query` rewrites expressions of the Query API to `select()`. This page is generated from the
+tables that do it.
 
 In the forms `stmt` is the statement as far as it is built, `*args` are the arguments as you wrote them, and
 `.unique()` is written only where Query's silent de-duplication could show: behind joins that can repeat an

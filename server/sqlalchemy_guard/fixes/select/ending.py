@@ -115,7 +115,7 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
     """Demand that it is known whether objects or rows come."""
     if any(isinstance(each.node, ast.Starred) for each in statement.selected):
         raise Refuse(
-            "what is selected is not visible: one class needs `session.scalars()`, columns `session.execute()`"
+            "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
         )
     only = statement.selected[0]
     if (

@@ -60,8 +60,8 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     where = _spelling(statement, addressed, statement.target_node or statement.selected[0].node)
     if where is None:
         raise Refuse(
-            "what filter_by() addresses has no name here: write where(Class.name == value) with the class joined "
-            "last, or the one selected first"
+            "what filter_by() addresses has no name here: write where(Class.name == value) with the "
+            "class joined last, or the one selected first"
         )
     criteria = tuple(Argument(_criterion(statement, where, keyword, addressed)) for keyword in link.keywords)
     statement.steps.append(Step("where", criteria, origin=link.node))
@@ -148,7 +148,7 @@ def union(statement: Statement, link: Link) -> str:
         member = statement.nested(node)
         if member is None:
             raise Refuse(
-                f"`{statement.text.segment(node)}` is not written here: build the select() statements first, then "
+                f"`{statement.text.segment(node)}` is not written here: build the select()s first, then "
                 f"`aliased(Entity, {link.name}(first, second).subquery())`"
             )
         members.append(member)

@@ -47,7 +47,7 @@ def flask_one(ending: Ending) -> None:
     _flask(ending)
     if ending.statement.de_duplicates:
         raise Refuse(
-            "db.one_or_404() does not de-duplicate: use `session.scalars(stmt).unique().one_or_none()` and abort()"
+            "db.one_or_404() cannot de-duplicate: use `session.scalars(stmt).unique().one_or_none()`, abort()"
         )
 
 

@@ -393,7 +393,7 @@ LINKS: Mapping[str, LinkForm] = {
         filtering.filter_by,
         clause="where",
         criterion=True,
-        note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 would look into other classes too",
+        note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
     "order_by": LinkForm("stmt.order_by(*args)", _ordering, clause="order_by", criterion=True),
     "group_by": LinkForm("stmt.group_by(*args)", _ordering, clause="group_by", criterion=True),

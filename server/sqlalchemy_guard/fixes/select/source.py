@@ -73,7 +73,7 @@ def admit(session: SessionInfo) -> tuple[str, ...]:
         )
     if session.has_query_cls:
         raise Refuse(
-            "this session makes queries of an own Query class, which select() does not use: move its behaviour "
+            "this session makes queries of an own Query class, which select() ignores: move its behaviour "
             "to a `do_orm_execute` listener with `with_loader_criteria()` first"
         )
     doubts = []

@@ -240,7 +240,8 @@ class Statement:
         for each in self.selected:
             if each.info.kind in COLUMNS and each.info.hashable is not True:
                 certain = "cannot" if each.info.hashable is False else "perhaps cannot"
-                return f"the values of `{self.text.segment(each.node)}` {certain} be hashed, which unique() needs"
+                what = self.text.segment(each.node)
+                return f"the values of `{what}` {certain} be hashed, which unique() needs"
         return None
 
     def same_names(self) -> str | None:
