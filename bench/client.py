@@ -66,7 +66,7 @@ class Client:
         self._deadline: float | None = None
         self._timed_out = False
         self._closed = threading.Event()
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the client
         self._process = subprocess.Popen(
             self.command,
             cwd=root,

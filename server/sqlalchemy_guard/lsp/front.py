@@ -77,7 +77,7 @@ class Loading:
 
     def _load(self) -> None:
         try:
-            import asyncio
+            import asyncio  # noqa: F401 (loaded here so that the loop starts at once)
 
             from sqlalchemy_guard.lsp.server import make_server
 
@@ -115,7 +115,7 @@ def _begin(session: Session, loading: Loading) -> None:
         if initialized and not watched:
             watched = True
             watch_client(session)
-            session.analysis
+            session.analysis  # noqa: B018 (made while the client prepares its next message)
         try:
             message = session.inbox.get((LOOK if loading.started else UNHURRIED) if initialized else None)
         except TimeoutError:
