@@ -41,7 +41,9 @@ def main() -> None:
         machine.mkdir(parents=True)
         (machine / "settings.json").write_text(json.dumps(SETTINGS), "utf-8")
         shop = Path(folder) / "shop"
-        shutil.copytree(support.ROOT / "examples" / "shop", shop, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            support.ROOT / "examples" / "shop", shop, ignore=shutil.ignore_patterns("__pycache__")
+        )
         options = {
             "server": str(vscode.server),
             "tools": str(vscode.tools),
