@@ -127,12 +127,16 @@ class Statement:
         for each in entities:
             self.refer(each.node, each.info)
 
-    def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
+    def refer(self, node: ast.expr, info: EntityInfo | None = None, *, is_criterion: bool = False) -> None:
         """An expression is part of the SELECT list or of a criterion: its FROM elements come into the
         statement."""
-        found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
+        found = (
+            [info]
+            if info is not None and info.owner
+            else walk_references(node, self.knowledge, is_criterion=is_criterion)
+        )
         for each in found:
-            if each.owner is None:
+            if each.owner is None or _is_computed(each):
                 self.opaque = self.opaque or "a part of the statement is not known"
             else:
                 self.owners.setdefault(each.owner, False)
@@ -274,7 +278,12 @@ NOT_EAGER = frozenset(("select", "noload", "raise", "raise_on_sql", "dynamic", "
 """Loading strategies of a mapping that do nothing when the object is loaded."""
 
 
-SEPARATE_LOADERS = frozenset(
+SEPARATE_def _is_computed(info: EntityInfo) -> bool:
+    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
+    return info.kind is EntityKind.COLUMN and info.model is not None and info.attribute not in info.model.columns
+
+
+LOADERS = frozenset(
     (
         "selectinload",
         "subqueryload",
