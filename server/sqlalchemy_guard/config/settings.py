@@ -143,6 +143,8 @@ class Settings:
     )
     root: str = ""
     """Folder that relative patterns and `src` start from: that of the configuration file."""
+    prefix: KeyPath = ()
+    """Keys that lead to the table in its document."""
     overlays: tuple[Selection, ...] = ()
     """Selections of the editor and the command line, laid over the file's."""
     origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
@@ -205,7 +207,7 @@ def parse_settings(
     if line_length is not None and "line_length" not in values:
         values["line_length"] = line_length
         origins["line-length"] = f"{source} (another tool's line-length)"
-    return Settings(**values, root=root, origins=MappingProxyType(origins)), problems
+    return Settings(**values, root=root, prefix=prefix, origins=MappingProxyType(origins)), problems
 
 
 def parse_document(

@@ -86,6 +86,18 @@ class CallFact:
 
 
 @dataclass(slots=True, eq=False)
+class ItemSet:
+    """`base[key] = value`, as in `app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {…}`."""
+
+    base: Value
+    key: Value
+    value: Value
+    statement: ast.stmt
+    chunk: Chunk
+    function: FunctionFacts | None
+
+
+@dataclass(slots=True, eq=False)
 class Parameter:
     """A parameter: `kind` is one of positional, var-positional, keyword, var-keyword."""
 

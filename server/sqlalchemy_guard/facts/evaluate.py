@@ -17,6 +17,7 @@ from sqlalchemy_guard.facts.declarations import (
     ClassFacts,
     Frame,
     FunctionFacts,
+    ItemSet,
     Parameter,
 )
 from sqlalchemy_guard.facts.values import (
@@ -77,6 +78,7 @@ class BlockResult:
     stars: list[Ref] = field(default_factory=list)
     attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
     calls: list[CallFact] = field(default_factory=list)
+    item_sets: list[ItemSet] = field(default_factory=list)
     returned: list[Value] = field(default_factory=list)
     yielded: list[Value] = field(default_factory=list)
     deferred: list[Deferred] = field(default_factory=list)
@@ -329,7 +331,9 @@ class Evaluator:
         added = self.value(node.value)
         if isinstance(node.target, ast.Name):
             before = self.name(node.target.id)
-            if isinstance(node.op, ast.Add) and (type(before) is Joined or _is_text(before) or _is_text(added)):
+            if isinstance(node.op, ast.Add) and (
+                type(before) is Joined or _is_text(before) or _is_text(added)
+            ):
                 self.bind(node.target.id, Joined("+", (before, added)), node)
             elif self.scope.kind == "function":
                 self.bind(node.target.id, either((before, added)), node)
@@ -478,7 +482,13 @@ class Evaluator:
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def bind(
-        self, name: str, value: Value, node: ast.AST, annotation: Value | None = None, *, has_value: bool = True
+        self,
+        name: str,
+        value: Value,
+        node: ast.AST,
+        annotation: Value | None = None,
+        *,
+        has_value: bool = True,
     ) -> None:
         """Bind a name in the scope that is evaluated."""
         kind = self.scope.kind
@@ -517,7 +527,10 @@ class Evaluator:
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Collected("list", Element(value)))
         elif isinstance(target, ast.Subscript):
-            self.value(target)
+            base, key = self.value(target.value), self.value(target.slice)
+            self.result.item_sets.append(
+                ItemSet(base, key, value, self.statement, self.chunk, self.scope.function)
+            )
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         starred = next((i for i, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
@@ -655,7 +668,11 @@ class Evaluator:
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         operand = self.value(node.operand)
-        if isinstance(node.op, ast.USub) and type(operand) is Const and isinstance(operand.value, (int, float)):
+        if (
+            isinstance(node.op, ast.USub)
+            and type(operand) is Const
+            and isinstance(operand.value, (int, float))
+        ):
             return Const(-operand.value)
         return Operation(type(node.op).__name__, (operand,))
 
@@ -804,6 +821,7 @@ def merge_notes(into: BlockResult, block: BlockResult) -> None:
     into.classes.extend(block.classes)
     into.attribute_sets.extend(block.attribute_sets)
     into.bindings.extend(block.bindings)
+    into.item_sets.extend(block.item_sets)
 
 
 def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:
@@ -875,6 +893,7 @@ _REWOUND = (
     "stars",
     "attribute_sets",
     "calls",
+    "item_sets",
     "returned",
     "yielded",
     "deferred",
@@ -890,7 +909,7 @@ _COMPREHENSIONS = {
     ast.DictComp: "dict",
 }
 
-_STATEMENTS: dict[type, Callable[[Evaluator, ast.stmt], bool]] = {
+_STATEMENTS: dict[type[ast.AST], Callable[..., bool]] = {
     ast.If: Evaluator._if,
     ast.For: Evaluator._for,
     ast.AsyncFor: Evaluator._for,
@@ -917,11 +936,11 @@ _STATEMENTS: dict[type, Callable[[Evaluator, ast.stmt], bool]] = {
     ast.FunctionDef: Evaluator._function,
     ast.AsyncFunctionDef: Evaluator._function,
     ast.ClassDef: Evaluator._class,
-}  # type: ignore[dict-item]
+}
 if hasattr(ast, "TypeAlias"):
     _STATEMENTS[ast.TypeAlias] = Evaluator._type_alias
 
-_EXPRESSIONS: dict[type, Callable[[Evaluator, ast.expr], Value]] = {
+_EXPRESSIONS: dict[type[ast.AST], Callable[..., Value]] = {
     ast.Name: Evaluator._name,
     ast.Constant: Evaluator._constant,
     ast.Attribute: Evaluator._attribute,
@@ -948,7 +967,7 @@ _EXPRESSIONS: dict[type, Callable[[Evaluator, ast.expr], Value]] = {
     ast.JoinedStr: Evaluator._formatted,
     ast.Yield: Evaluator._yield,
     ast.YieldFrom: Evaluator._yield_from,
-}  # type: ignore[dict-item]
+}
 
 __all__ = [
     "MODULE_SCOPE",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts
+from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
@@ -40,10 +40,11 @@ class Unit:
         calls: Every call in it, nested functions included, in source order of evaluation.
         functions: The functions defined in it.
         classes: The classes defined in it.
+        item_sets: Assignments to items in it.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("calls", "chunk", "classes", "functions", "kind", "report")
+    __slots__ = ("calls", "chunk", "classes", "functions", "item_sets", "kind", "report")
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -51,6 +52,7 @@ class Unit:
         self.calls: list[CallFact] = []
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
+        self.item_sets: list[ItemSet] = []
         self.report: Any = None
 
 
@@ -104,6 +106,7 @@ class FileFacts:
         self.attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
         self.outlines: dict[str, object] = {}
         self._top: dict[Chunk, Contribution] = {}
+        self._imported: frozenset[str] | None = None
         self.update(chunks)
 
     def units(self) -> Iterator[Unit]:
@@ -130,8 +133,23 @@ class FileFacts:
             return bindings[0].value, bindings[0].annotation
         last = max((i for i, binding in enumerate(bindings) if not binding.conditional), default=0)
         options = [binding.value for binding in bindings[last:] if binding.value is not UNKNOWN]
-        annotation = next((binding.annotation for binding in bindings if binding.annotation is not None), None)
+        annotation = next(
+            (binding.annotation for binding in bindings if binding.annotation is not None), None
+        )
         return either(options), annotation
+
+    def imported_modules(self) -> frozenset[str]:
+        """The modules that the file imports, functions included, as written."""
+        if self._imported is None:
+            found = {
+                binding.value.module
+                for bindings in self.names.values()
+                for binding in bindings
+                if type(binding.value) is Ref and binding.value.module
+            }
+            found.update(star.module for star in self.stars)
+            self._imported = frozenset(found)
+        return self._imported
 
     def update(self, chunks: list[Chunk]) -> set[str]:
         """Bring the facts in step with the chunks of the file.
@@ -167,9 +185,7 @@ class FileFacts:
         chunk.stale = False
         return contribution
 
-    def _evaluate(
-        self, chunk: Chunk, scope: Scope, env: Env, into: Contribution
-    ) -> list[BlockResult]:
+    def _evaluate(self, chunk: Chunk, scope: Scope, env: Env, into: Contribution) -> list[BlockResult]:
         """Evaluate one chunk of the module or of a cut class; returns the blocks that its class is made of."""
         if chunk.children is None:
             return [self._leaf(chunk, scope, env, into)]
@@ -185,6 +201,7 @@ class FileFacts:
             function = head.deferred.facts
             unit.functions = [function, *total.functions]
             unit.classes = list(total.classes)
+            unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
             into.units.append(unit)
             _clear_stale(chunk)
@@ -226,6 +243,7 @@ class FileFacts:
             unit = Unit("leaf", chunk)
             unit.functions = result.functions
             unit.classes = result.classes
+            unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
             leaf = chunk.memo = _Leaf(result, unit)
         into.units.append(leaf.unit)
@@ -293,7 +311,7 @@ class FileFacts:
             classes.update(class_.qualname for class_ in contribution.classes)
         for table, stale in ((self.names, names), (self.functions, functions), (self.classes, classes)):
             for name in stale:
-                table.pop(name, None)  # type: ignore[attr-defined]
+                table.pop(name, None)
         stars: list[Ref] = []
         attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
         for contribution in self._top.values():
@@ -321,6 +339,12 @@ class FileFacts:
         if _differs(self.outlines.get("*"), tuple(stars) or None):
             changed.add("*")
             self.outlines["*"] = tuple(stars) or None
+        if changed:
+            before = self.outlines.get("*imports")
+            self._imported = None
+            if self.imported_modules() != before:
+                changed.add("*imports")
+                self.outlines["*imports"] = self._imported
         return changed
 
     def _outline(self, name: str) -> object:

@@ -44,7 +44,14 @@ _HOMES: dict[str, str] = {
 }
 
 _DEEP: dict[str, tuple[str, ...]] = {
-    "sqlalchemy": ("sqlalchemy.sql", "sqlalchemy.future", "sqlalchemy.engine", "sqlalchemy.types", "sqlalchemy.schema", "sqlalchemy.util"),
+    "sqlalchemy": (
+        "sqlalchemy.sql",
+        "sqlalchemy.future",
+        "sqlalchemy.engine",
+        "sqlalchemy.types",
+        "sqlalchemy.schema",
+        "sqlalchemy.util",
+    ),
     "sqlalchemy.orm": ("sqlalchemy.orm", "sqlalchemy.ext.declarative"),
     "sqlalchemy.pool": ("sqlalchemy.pool",),
     "sqlalchemy.ext.asyncio": ("sqlalchemy.ext.asyncio",),
@@ -108,12 +115,26 @@ REGISTRIES = frozenset({"sqlalchemy.orm.scoped_session", "sqlalchemy.ext.asyncio
 FACTORIES = frozenset({"sqlalchemy.orm.sessionmaker", "sqlalchemy.ext.asyncio.async_sessionmaker"})
 
 
+def is_public(module: str, name: str) -> bool:
+    """Whether a name is one of a library module's documented names."""
+    return name in _HOME_OF.get(module, {})
+
+
 def canonical(module: str, name: str) -> str:
     """The canonical dotted name of a name imported from a module outside the workspace; `name` may be empty."""
     if not name:
         return module
     if module.startswith("sqlalchemy"):
-        if module == "sqlalchemy" and name in ("orm", "ext", "pool", "sql", "types", "exc", "event", "engine"):
+        if module == "sqlalchemy" and name in (
+            "orm",
+            "ext",
+            "pool",
+            "sql",
+            "types",
+            "exc",
+            "event",
+            "engine",
+        ):
             return f"{module}.{name}"
         for home, prefixes in _DEEP.items():
             if module == home or module.startswith(tuple(prefix for prefix in prefixes)):

@@ -298,7 +298,9 @@ FUNCTIONS: dict[str, Stub] = {
     "sqlalchemy.ext.asyncio.create_async_engine": instance("sqlalchemy.ext.asyncio.AsyncEngine"),
     "sqlalchemy.ext.asyncio.async_engine_from_config": instance("sqlalchemy.ext.asyncio.AsyncEngine"),
     "sqlalchemy.orm.sessionmaker": _factory(SESSION, "sqlalchemy.orm.sessionmaker"),
-    "sqlalchemy.ext.asyncio.async_sessionmaker": _factory(ASYNC_SESSION, "sqlalchemy.ext.asyncio.async_sessionmaker"),
+    "sqlalchemy.ext.asyncio.async_sessionmaker": _factory(
+        ASYNC_SESSION, "sqlalchemy.ext.asyncio.async_sessionmaker"
+    ),
     "sqlalchemy.orm.scoped_session": _scoped(async_=False),
     "sqlalchemy.ext.asyncio.async_scoped_session": _scoped(async_=True),
     "sqlalchemy.orm.declarative_base": _declarative_base,
@@ -335,7 +337,9 @@ FUNCTIONS: dict[str, Stub] = {
     "builtins.set": lambda site: Instance("builtins.set", (_iterated(_first_argument(site)),)),
     "builtins.tuple": lambda site: list_of(_iterated(_first_argument(site))),
     "builtins.enumerate": lambda site: list_of(TupleType((UNKNOWN_TYPE, _iterated(_first_argument(site))))),
-    "builtins.zip": lambda site: list_of(TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))),
+    "builtins.zip": lambda site: list_of(
+        TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
+    ),
     "typing.cast": _first_argument,
     "copy.copy": _first_argument,
     "fastapi.Depends": _depends,
@@ -360,7 +364,9 @@ def iterated(type_: Type) -> Type:
             return object_of(type_.args[0])
         if type_.ref == QUERY:
             first = type_.args[0]
-            return object_of(first) if len(type_.args) == 1 and isinstance(first, ClassType) else row(type_.args)
+            return (
+                object_of(first) if len(type_.args) == 1 and isinstance(first, ClassType) else row(type_.args)
+            )
         if isinstance(type_.ref, str) and type_.ref.startswith(("builtins.", "typing.")):
             return type_.args[0]
     return UNKNOWN_TYPE
@@ -435,7 +441,11 @@ def _run_sync(site: Site) -> Type:
 
 
 _ASYNC_SESSION_METHODS: dict[str, Stub] = {
-    **{name: awaited(stub) if name in _ASYNC else stub for name, stub in _SESSION_METHODS.items() if name != "query"},
+    **{
+        name: awaited(stub) if name in _ASYNC else stub
+        for name, stub in _SESSION_METHODS.items()
+        if name != "query"
+    },
     "stream": awaited(_execute),
     "stream_scalars": awaited(_scalars),
     "run_sync": awaited(_run_sync),
@@ -527,7 +537,11 @@ METHODS: dict[str, dict[str, Stub]] = {
         "begin": lambda site: Instance("sqlalchemy.orm.SessionTransaction", (_session_of_factory(site),)),
         "configure": unknown,
     },
-    "sqlalchemy.orm.scoped_session": {"remove": unknown, "configure": unknown, "query_property": _query_property},
+    "sqlalchemy.orm.scoped_session": {
+        "remove": unknown,
+        "configure": unknown,
+        "query_property": _query_property,
+    },
     "sqlalchemy.ext.asyncio.async_scoped_session": {"remove": awaited(unknown), "configure": unknown},
     "sqlalchemy.MetaData": _all("create_all drop_all reflect clear", unknown),
     "sqlalchemy.orm.registry": {
@@ -556,7 +570,9 @@ ATTRIBUTES: dict[str, dict[str, Type]] = {
     },
     "sqlalchemy.ext.asyncio.AsyncSession": {"sync_session": Instance(SESSION)},
     "sqlalchemy.ext.asyncio.AsyncEngine": {"sync_engine": Instance("sqlalchemy.Engine")},
-    "sqlalchemy.orm.scoped_session": {"session_factory": Instance("sqlalchemy.orm.sessionmaker", (Instance(SESSION),))},
+    "sqlalchemy.orm.scoped_session": {
+        "session_factory": Instance("sqlalchemy.orm.sessionmaker", (Instance(SESSION),))
+    },
     "sqlalchemy.orm.Session": {"no_autoflush": Instance("sqlalchemy.orm.SessionTransaction")},
     "flask_sqlalchemy.Pagination": {},
     "sqlalchemy.orm.registry": {"metadata": Instance("sqlalchemy.MetaData")},

@@ -19,6 +19,7 @@ from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the 
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.edit import Edit
 
 
@@ -63,26 +64,33 @@ class Fix:
     edits: Mapping[str, tuple[Edit, ...]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Violation:
-    """One broken guideline at one place of one file.
+    """One broken guideline at one place of one file. Made by `Context.violation`.
 
     Attributes:
         rule: The rule that was broken.
         message: What is wrong, why, and what to do, in one sentence or two.
-        span: Where. The absolute place at the time of the last check; see `check.FileReport`.
+        span: Where, at the time of the report that holds it.
+        lines: The lines `[first, end)` on which a suppression comment counts: those of the statement.
+        severity: As configured.
         applicability: Of the fix that `Rule.make_fix` will give, None when there is none.
         related: Other places that explain it.
         subject: What the check hands to the fix; opaque to everybody else.
+        chunk: The chunk that `span` and `lines` move with, None when nothing moves.
+        shift: That chunk's `shift` when `span` was true.
     """
 
     rule: Rule
     message: str
     span: Span
+    lines: tuple[int, int]
+    severity: Severity
     applicability: Applicability | None = None
     related: tuple[Related, ...] = ()
     subject: Any = None
-    severity: Severity = Severity.WARNING
+    chunk: Chunk | None = None
+    shift: int = 0
 
 
 class RuleError(Exception):
@@ -121,6 +129,7 @@ class Rule:
     default: bool = True
     module: str = field(init=False)
     checks: list[tuple[type, Check]] = field(init=False, default_factory=list)
+    call_checks: list[tuple[str, Check]] = field(init=False, default_factory=list)
     _make_fix: MakeFix | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -171,6 +180,18 @@ class Rule:
 
         return register
 
+    def on_call(self, *names: str) -> Callable[[Check], Check]:
+        """Subscribe a check to calls of library functions, classes and methods, by canonical name.
+
+        The check receives a `project.calls.LibraryCall`: whatever the name, alias or file the call came through.
+        """
+
+        def register(check: Check) -> Check:
+            self.call_checks.extend((name, check) for name in names)
+            return check
+
+        return register
+
     def fix(self, make: MakeFix) -> MakeFix:
         """Register the function that computes a violation's fix, called only when somebody wants the edits."""
         if self.fix_applicability is None:
@@ -181,3 +202,8 @@ class Rule:
     def make_fix(self, context: Context, violation: Violation) -> Fix | None:
         """The fix of a violation of this rule, or None."""
         return self._make_fix(context, violation) if self._make_fix and violation.applicability else None
+
+    @property
+    def has_fix(self) -> bool:
+        """Whether a fix is registered."""
+        return self._make_fix is not None

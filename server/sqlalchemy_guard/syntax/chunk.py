@@ -2,9 +2,10 @@
 
 A file is a tree of chunks. A class or function longer than some thirty lines is cut: its own chunk holds the
 header (`body` is the one definition node, whose `.body` is empty) and its statements live in `children`. Node
-line numbers are relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above moves
-`start`, `end` and `shift`; nodes are never touched again after parsing, and a cut definition's node keeps the
-`end_lineno` of its parse (take `chunk.end` instead). Columns of nodes are UTF-8 bytes, as `ast` gives them.
+line numbers are relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above
+moves `start`, `end` and `shift`; nodes are never touched again after parsing, and a cut definition's node
+keeps the `end_lineno` of its parse (take `chunk.end` instead). Columns of nodes are UTF-8 bytes, as `ast`
+gives them.
 
 This module must never know what the statements mean.
 """
@@ -31,6 +32,7 @@ class Chunk:
         parent: The cut definition this chunk belongs to, None at module level.
         broken: Absolute-at-parse lines (relative like nodes: add `shift`) that were replaced by `pass` to
             parse the rest.
+        patches: What was read in place of the lines `broken`, if that was all it took.
         indent: The white space in front of each statement of `children`.
         problem: Why lines are broken: relative line, column in code points, the parser's words.
         memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
@@ -47,6 +49,7 @@ class Chunk:
         "indent",
         "memo",
         "parent",
+        "patches",
         "problem",
         "shift",
         "stale",
@@ -61,6 +64,7 @@ class Chunk:
         self.children: list[Chunk] | None = None
         self.parent: Chunk | None = None
         self.broken: tuple[int, ...] = ()
+        self.patches: tuple[str, ...] = ()
         self.indent = ""
         self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None

@@ -104,7 +104,7 @@ class Vfs:
             return skipped(path, error)
         if len(data) > self.limit:
             return self._too_large(path, len(data))
-        return _decode(path, data, Stamp(facts.st_mtime_ns, facts.st_size, facts.st_ino))
+        return decode(path, data, Stamp(facts.st_mtime_ns, facts.st_size, facts.st_ino))
 
     def read_text(self, path: str) -> str | None:
         """A file's text, None when it cannot be read for whatever reason."""
@@ -122,6 +122,10 @@ class Vfs:
     def is_folder(self, path: str) -> bool:
         """Whether a folder is there."""
         return os.path.isdir(path)
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there, also a link that leads nowhere."""
+        return os.path.lexists(path)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The sorted names in a folder; empty when it cannot be listed."""
@@ -179,7 +183,15 @@ def skipped(path: str, error: OSError | ValueError) -> Skipped:
     return Skipped(path, "other", f"cannot be read or written: {words}")
 
 
-def _decode(path: str, data: bytes, stamp: Stamp) -> Source | Skipped:
+_NOWHERE = Stamp(0, 0, 0)
+
+
+def decode(path: str, data: bytes, stamp: Stamp = _NOWHERE) -> Source | Skipped:
+    """The text of bytes that stand, or would stand, in a file.
+
+    Args:
+        path: The file; by its suffix it is known whether it may declare an encoding.
+    """
     encoding = "utf-8"
     bom = data.startswith(codecs.BOM_UTF8)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

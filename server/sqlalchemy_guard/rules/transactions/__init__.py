@@ -1,0 +1,1 @@
+"""Rules about transactions. One file a rule; a module that starts with an underscore is shared and is none."""

@@ -1,0 +1,345 @@
+"""Fixes: collected from reports, merged where they do not clash, applied to a fixed point, and held to their contract.
+
+A fix that would make a file unparsable, lose a comment while it calls itself safe, or overlap itself is rejected as a
+whole and noted. Edits of several files belong together: all are made or none. Imports that nobody reads any more after
+a fix go with it. This module must never know a rule by its name, and never write a file.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+import re
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy_guard.fixes import imports
+from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.rules.api import Applicability
+from sqlalchemy_guard.text.document import Document
+from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from sqlalchemy_guard.check import FileReport
+    from sqlalchemy_guard.rules.api import Fix, Violation
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 10
+
+_SUPPRESSION = re.compile(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
+
+
+class _Workspace(Protocol):
+    @property
+    def documents(self) -> Mapping[str, Document]: ...
+    def is_open(self, file_id: str) -> bool: ...
+    def open(self, file_id: str, document: Document) -> None: ...
+    def close(self, file_id: str) -> None: ...
+
+
+class _Checker(Protocol):
+    """What is needed of `check.Checker`."""
+
+    @property
+    def workspace(self) -> _Workspace: ...
+    def check(self, file_id: str) -> FileReport: ...
+    def fix(self, report: FileReport, violation: Violation) -> Fix | None: ...
+
+
+@dataclass(slots=True)
+class FixOutcome:
+    """What fixing led to.
+
+    Attributes:
+        texts: The new text of each file that changed.
+        counts: How many violations were fixed, by code.
+        unconverged: Files that still had fixes after the last round.
+        notes: Fixes that were rejected, one sentence each.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    unconverged: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A fix of one violation, with what recognises the violation in later rounds."""
+
+    file_id: str
+    violation: Violation
+    fix: Fix
+    key: tuple[str, str, str, str]
+
+
+def collect(
+    checker: _Checker,
+    report: FileReport,
+    codes: Collection[str] | None,
+    applicability: Applicability,
+) -> list[tuple[Violation, Fix]]:
+    """The fixes of a report, in the order of the violations.
+
+    Args:
+        checker: Computes them.
+        report: The newest report of a file.
+        codes: The rules whose fixes are wanted, None for all.
+        applicability: The least applicability.
+    """
+    found: list[tuple[Violation, Fix]] = []
+    for violation in report.violations:
+        if violation.applicability is None or violation.applicability < applicability:
+            continue
+        if codes is not None and violation.rule.code not in codes:
+            continue
+        fix = checker.fix(report, violation)
+        if fix is not None and fix.applicability >= applicability and any(fix.edits.values()):
+            found.append((violation, fix))
+    return found
+
+
+def fix_all(
+    checker: _Checker,
+    file_ids: Iterable[str],
+    applicability: Applicability,
+    codes: Collection[str] | None = None,
+) -> FixOutcome:
+    """Fix the files until nothing is left to fix.
+
+    The workspace sees the texts of each round and gets its own documents back at the end.
+
+    Args:
+        checker: The checker of a workspace.
+        file_ids: The files whose violations are fixed; their fixes may change other files too.
+        applicability: The least applicability.
+        codes: The rules whose fixes are wanted, None for all.
+    """
+    run = _Run(checker, sorted(set(file_ids)), applicability, codes)
+    try:
+        run.to_fixed_point()
+    finally:
+        run.restore()
+    return run.outcome
+
+
+def single(checker: _Checker, report: FileReport, violation: Violation) -> Fix | None:
+    """The fix of one violation, held to the contract, with the imports that it leaves unused removed.
+
+    Returns None when there is no fix, or when it breaks the contract (which is logged).
+    """
+    fix = checker.fix(report, violation)
+    if fix is None or fix.applicability is Applicability.DISPLAY:
+        return fix
+    texts = {file_id: _text(checker.workspace, file_id) for file_id in fix.edits}
+    problem = _problem(texts, [fix])
+    if problem is not None:
+        log.error("the fix of %s in %s was rejected: %s", violation.rule.code, report.file_id, problem)
+        return None
+    edits = {file_id: sort_edits(edits) for file_id, edits in fix.edits.items()}
+    return replace(
+        fix, edits={file_id: _tidied(file_id, texts[file_id], own) for file_id, own in edits.items()}
+    )
+
+
+class _Run:
+    """One call of `fix_all`."""
+
+    def __init__(
+        self,
+        checker: _Checker,
+        file_ids: Sequence[str],
+        applicability: Applicability,
+        codes: Collection[str] | None,
+    ) -> None:
+        self.checker = checker
+        self.file_ids = file_ids
+        self.applicability = applicability
+        self.codes = codes
+        self.outcome = FixOutcome()
+        self.originals: dict[str, tuple[Document, bool]] = {}
+        self.rejected: set[tuple[str, str, str, str]] = set()
+
+    def to_fixed_point(self) -> None:
+        for _ in range(ROUNDS):
+            accepted = self._accept(self._candidates())
+            if not accepted:
+                return
+            self._apply(accepted)
+        self.outcome.unconverged = tuple(sorted({candidate.file_id for candidate in self._candidates()}))
+
+    def restore(self) -> None:
+        """Give the workspace back the documents it had."""
+        workspace = self.checker.workspace
+        for file_id, (document, was_open) in self.originals.items():
+            if was_open:
+                workspace.open(file_id, document)
+            else:
+                workspace.close(file_id)
+
+    def _candidates(self) -> list[_Candidate]:
+        found: list[_Candidate] = []
+        for file_id in self.file_ids:
+            report = self.checker.check(file_id)
+            for violation, fix in collect(self.checker, report, self.codes, self.applicability):
+                lines = self.checker.workspace.documents[file_id].lines
+                where = "".join(lines[violation.span.line : violation.span.end_line + 1])
+                key = (file_id, violation.rule.code, violation.message, where)
+                if key not in self.rejected:
+                    found.append(_Candidate(file_id, violation, fix, key))
+        return found
+
+    def _accept(self, candidates: list[_Candidate]) -> list[_Candidate]:
+        """The candidates that are applied together; the others wait for the next round, or are rejected."""
+        merged = _Merge()
+        accepted = [
+            candidate for candidate in candidates if self._sound(candidate) and merged.add(candidate.fix)
+        ]
+        texts = self._texts(accepted)
+        if accepted and _problem(texts, [candidate.fix for candidate in accepted]) is not None:
+            accepted = self._without_guilty(accepted, texts)
+        return accepted
+
+    def _sound(self, candidate: _Candidate) -> bool:
+        """Whether the fix's own edits are disjoint and lie inside their texts."""
+        try:
+            for file_id, edits in candidate.fix.edits.items():
+                apply_edits(_text(self.checker.workspace, file_id), edits)
+        except (OverlapError, IndexError, KeyError) as error:
+            self._reject(candidate, f"its edits do not fit the text ({error})")
+            return False
+        return True
+
+    def _without_guilty(self, accepted: list[_Candidate], texts: Mapping[str, str]) -> list[_Candidate]:
+        """The candidates that go together without breaking the contract, each tried in turn."""
+        kept: list[_Candidate] = []
+        for candidate in accepted:
+            problem = _problem(texts, [*(other.fix for other in kept), candidate.fix])
+            if problem is None:
+                kept.append(candidate)
+            else:
+                self._reject(candidate, problem)
+        return kept
+
+    def _reject(self, candidate: _Candidate, problem: str) -> None:
+        span = candidate.violation.span
+        note = (
+            f"{candidate.file_id}:{span.line + 1}:{span.column + 1}: "
+            f"the fix of {candidate.violation.rule.code} was not applied: {problem}"
+        )
+        log.error("%s", note)
+        self.outcome.notes.append(note)
+        self.rejected.add(candidate.key)
+
+    def _texts(self, candidates: Iterable[_Candidate]) -> dict[str, str]:
+        touched = {file_id for candidate in candidates for file_id in candidate.fix.edits}
+        return {file_id: _text(self.checker.workspace, file_id) for file_id in sorted(touched)}
+
+    def _apply(self, accepted: list[_Candidate]) -> None:
+        workspace = self.checker.workspace
+        for file_id, text in self._texts(accepted).items():
+            edits = _together(file_id, [candidate.fix for candidate in accepted])
+            new = apply_edits(text, _tidied(file_id, text, edits))
+            document = workspace.documents[file_id]
+            self.originals.setdefault(file_id, (document, workspace.is_open(file_id)))
+            workspace.open(file_id, Document.from_text(document.uri, new, document.version))
+            if new == self.originals[file_id][0].text:
+                self.outcome.texts.pop(file_id, None)
+            else:
+                self.outcome.texts[file_id] = new
+        self.outcome.counts.update(candidate.violation.rule.code for candidate in accepted)
+
+
+class _Merge:
+    """The edits of several fixes, none of which touches another one's place."""
+
+    def __init__(self) -> None:
+        self._edits: dict[str, set[Edit]] = {}
+
+    def add(self, fix: Fix) -> bool:
+        """Take a fix in, unless one of its edits clashes; an edit that is there already is shared."""
+        for file_id, edits in fix.edits.items():
+            there = self._edits.get(file_id, set())
+            for edit in edits:
+                if edit not in there and any(
+                    edit.start <= other.end and other.start <= edit.end for other in there
+                ):
+                    return False
+        for file_id, edits in fix.edits.items():
+            self._edits.setdefault(file_id, set()).update(edits)
+        return True
+
+
+def _text(workspace: _Workspace, file_id: str) -> str:
+    return workspace.documents[file_id].text
+
+
+def _together(file_id: str, fixes: Iterable[Fix]) -> tuple[Edit, ...]:
+    return sort_edits(edit for fix in fixes for edit in fix.edits.get(file_id, ()))
+
+
+def _problem(texts: Mapping[str, str], fixes: Sequence[Fix]) -> str | None:
+    """What is wrong with applying the fixes together, or None."""
+    safe = [fix for fix in fixes if fix.applicability is Applicability.SAFE]
+    for file_id, text in texts.items():
+        try:
+            new = apply_edits(text, _together(file_id, fixes))
+        except (OverlapError, IndexError) as error:
+            return f"its edits do not fit the text ({error})"
+        if _is_python(file_id) and _parse(text) is not None and _parse(new) is None:
+            return "the result would not be valid Python"
+        if safe and _is_python(file_id):
+            lost = _comments(text) - _comments(apply_edits(text, _together(file_id, safe)))
+            if lost:
+                return f"it would lose the comment {next(iter(lost))!r}"
+    return None
+
+
+def _is_python(file_id: str) -> bool:
+    return not file_id.endswith(".toml")
+
+
+def _parse(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _comments(text: str) -> Counter[str]:
+    """The comments of a text; suppressions do not count, because taking an idle one away is a fix."""
+    source = Source(text)
+    found = (text[token.start : token.end] for token in source.comments(0, len(text)))
+    kept = (_SUPPRESSION.sub("", comment).strip() for comment in found)
+    return Counter(comment for comment in kept if comment)
+
+
+def _tidied(file_id: str, text: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits, and those that remove the imports whose last reader they take away."""
+    before = _parse(text) if _is_python(file_id) else None
+    after = _parse(apply_edits(text, edits)) if before is not None else None
+    if before is None or after is None:
+        return edits
+    gone = imports.used_names(before) - imports.used_names(after)
+    if not gone:
+        return edits
+    reexports = re.split(r"[\\/]", file_id)[-1] == "__init__.py"
+    removed = imports.unused(
+        Source(text), imports.placed(before.body), edits, sorted(gone), reexports=reexports
+    )
+    tidied = sort_edits([*edits, *removed])
+    # An import statement that the fix itself extends can only be shortened in the text that it leaves behind.
+    fixed = apply_edits(text, tidied)
+    tree = _parse(fixed)
+    left = tree and imports.unused(
+        Source(fixed), imports.placed(tree.body), (), sorted(gone), reexports=reexports
+    )
+    return minimal_edits(text, apply_edits(fixed, left)) if left else tidied

@@ -1,0 +1,392 @@
+"""Imports that fixes need, and imports that fixes leave unused.
+
+`need` and `need_module` reuse what a module imports already, extend a `from` import, or add a line where isort would;
+`unused` removes what nobody reads any more. This module must never import anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy_guard.fixes.import_lists import extend, shorten
+from sqlalchemy_guard.fixes.naming import fresh
+from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Sequence
+
+    from sqlalchemy_guard.fixes.source import Source
+
+
+class Placed(NamedTuple):
+    """A statement of the module's top level and the shift of the chunk that it comes from."""
+
+    node: ast.stmt
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How to write an imported thing.
+
+    Attributes:
+        expression: The name, or dotted name, to write.
+        edits: What makes the name available; empty when it is already.
+    """
+
+    expression: str
+    edits: tuple[Edit, ...]
+
+
+def placed(body: Iterable[ast.stmt], shift: int = 0) -> list[Placed]:
+    """The statements of one chunk, or of a whole parse."""
+    return [Placed(node, shift) for node in body]
+
+
+def need(
+    source: Source,
+    statements: Sequence[Placed],
+    module: str,
+    name: str,
+    *,
+    taken: Container[str] = (),
+    first_party: Container[str] = (),
+) -> Imported:
+    """Make `from module import name` available.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        module: The absolute name of the module.
+        name: What to import from it.
+        taken: Names that mean something else where the import is used: locals, parameters.
+        first_party: The top-level packages of the project, which are sorted behind those of others.
+    """
+    bindings = list(_bindings(statements))
+    known = _reuse(bindings, module, name, taken)
+    if known is not None:
+        return Imported(known, ())
+    bound = _free_name(module, name, taken, {binding for binding, _ in bindings})
+    alias = name if bound == name else f"{name} as {bound}"
+    for statement in statements:
+        node = statement.node
+        if isinstance(node, ast.ImportFrom) and _module(node) == module and node.names[0].name != "*":
+            edits = extend(source, node, alias, statement.shift)
+            if edits is not None:
+                return Imported(bound, edits)
+    line = f"from {module} import {alias}"
+    return Imported(bound, (_new_line(source, statements, module, line, first_party),))
+
+
+def need_module(
+    source: Source,
+    statements: Sequence[Placed],
+    module: str,
+    *,
+    taken: Container[str] = (),
+    first_party: Container[str] = (),
+) -> Imported:
+    """Make `import module` available; arguments as in `need`. The expression names the module."""
+    bindings = list(_bindings(statements))
+    for expression, root in _modules(statements, module):
+        if root not in taken and _bound_once(bindings, root):
+            return Imported(expression, ())
+    names = {binding for binding, _ in bindings}
+    root = module.partition(".")[0]
+    if root in taken or (root in names and not _is_package_import(statements, root)):
+        bound = _free_name(module, module.rpartition(".")[2], taken, names)
+        return Imported(
+            bound, (_new_line(source, statements, module, f"import {module} as {bound}", first_party),)
+        )
+    return Imported(module, (_new_line(source, statements, module, f"import {module}", first_party),))
+
+
+def _is_package_import(statements: Sequence[Placed], root: str) -> bool:
+    aliases = [alias for node, _ in statements if isinstance(node, ast.Import) for alias in node.names]
+    return any(alias.asname is None and alias.name.partition(".")[0] == root for alias in aliases)
+
+
+def _module(node: ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "")
+
+
+def _bindings(statements: Iterable[Placed]) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """The names that a module's top level binds, with (module, name) where an unconditional import binds them."""
+    for node, _ in statements:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name, (_module(node), alias.name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.asname or alias.name.partition(".")[0], (alias.name, "")
+        else:
+            yield from ((name, None) for name in _bound_by(node))
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """The names that a statement binds in its own scope."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+        return
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    if isinstance(node, ast.alias):
+        yield node.asname or node.name.partition(".")[0]
+    if not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        for child in ast.iter_child_nodes(node):
+            yield from _bound_by(child)
+
+
+def _bound_once(bindings: Sequence[tuple[str, tuple[str, str] | None]], name: str) -> bool:
+    """Whether one thing alone is bound to a name: a package and its submodules are one."""
+    meanings = {
+        meaning and (meaning if meaning[1] else (meaning[0].partition(".")[0], ""))
+        for bound, meaning in bindings
+        if bound == name
+    }
+    return len(meanings) == 1 and None not in meanings
+
+
+def _reuse(
+    bindings: Sequence[tuple[str, tuple[str, str] | None]], module: str, name: str, taken: Container[str]
+) -> str | None:
+    """An expression for `module.name` that the module's imports give already."""
+    for bound, meaning in bindings:
+        if meaning == (module, name) and bound not in taken and _bound_once(bindings, bound):
+            return bound
+    if any(meaning is not None and meaning[0] == module and meaning[1] for _, meaning in bindings):
+        # Whoever imports names from the module gets one name more, even beside `import sqlalchemy as sa`.
+        return None
+    parent, _, last = module.rpartition(".")
+    for bound, meaning in bindings:
+        if meaning is None or bound in taken or not _bound_once(bindings, bound):
+            continue
+        if meaning == (module, "") and "." in module and bound == module.partition(".")[0]:
+            return f"{module}.{name}"
+        if meaning in ((module, ""), (parent, last)):
+            return f"{bound}.{name}"
+    return None
+
+
+def _modules(statements: Iterable[Placed], module: str) -> Iterator[tuple[str, str]]:
+    """The expressions that name a module already, each with the name it begins with."""
+    parent, _, last = module.rpartition(".")
+    for node, _ in statements:
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            if alias.name == module:
+                yield (alias.asname or module), (alias.asname or module.partition(".")[0])
+        for alias in node.names if isinstance(node, ast.ImportFrom) and _module(node) == parent else ():
+            if alias.name == last:
+                yield (alias.asname or last), (alias.asname or last)
+
+
+def _free_name(module: str, name: str, taken: Container[str], bound: Container[str]) -> str:
+    """The name to import as: itself, or with a prefix when it means something else somewhere."""
+    if name not in taken and name not in bound:
+        return name
+    package = module.lstrip(".").partition(".")[0]
+    candidate = f"{'sa' if package == 'sqlalchemy' else package or 'imported'}_{name}"
+    while candidate in taken or candidate in bound:
+        candidate = fresh(candidate, _Union(taken, bound))
+    return candidate
+
+
+class _Union:
+    """The names of two containers."""
+
+    def __init__(self, first: Container[str], second: Container[str]) -> None:
+        self.first, self.second = first, second
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.first or name in self.second
+
+
+_FUTURE, _STANDARD, _THIRD, _FIRST, _RELATIVE = range(5)
+
+
+def _section(module: str, first_party: Container[str]) -> int:
+    if module == "__future__":
+        return _FUTURE
+    if module.startswith("."):
+        return _RELATIVE
+    package = module.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return _STANDARD
+    return _FIRST if package in first_party else _THIRD
+
+
+def _rank(module: str, from_import: bool, first_party: Container[str]) -> tuple[int, bool, str]:
+    return _section(module, first_party), from_import, module.lower()
+
+
+def _head(statements: Sequence[Placed]) -> tuple[int, list[Placed]]:
+    """How many statements the docstring is (0 or 1), and the imports that follow without a gap."""
+    first = 0
+    if statements:
+        node = statements[0].node
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            first = 1
+    imports: list[Placed] = []
+    for statement in statements[first:]:
+        if not isinstance(statement.node, ast.Import | ast.ImportFrom):
+            break
+        imports.append(statement)
+    return first, imports
+
+
+def _new_line(
+    source: Source, statements: Sequence[Placed], module: str, line: str, first_party: Container[str]
+) -> Edit:
+    """The edit that adds an import as a line of its own, where isort would put it."""
+    newline = source.newline
+    docstring, imports = _head(statements)
+    if not imports:
+        return _first_import(source, statements, docstring, line)
+    rank = _rank(module, line.startswith("from "), first_party)
+    before: Placed | None = None
+    after: Placed | None = None
+    for statement in imports:
+        node = statement.node
+        if isinstance(node, ast.ImportFrom):
+            own = _rank(_module(node), True, first_party)
+        else:
+            assert isinstance(node, ast.Import)
+            own = _rank(node.names[0].name, False, first_party)
+        if own <= rank:
+            before = statement
+            after = None
+        elif after is None:
+            after = statement
+            after_section = own[0]
+        if before is statement:
+            before_section = own[0]
+    if before is not None:
+        at = source.next_line(source.end(before.node, before.shift))
+        lead = newline if at and not source.text[:at].endswith(("\n", "\r")) else ""
+        gap = newline if before_section != rank[0] else ""
+        tail = newline
+        if gap and after is not None and after_section == rank[0]:
+            # The line begins an existing block: the blank line is above it already.
+            at = _block_start(source, after)
+            gap = ""
+        elif (
+            after is not None
+            and after_section != rank[0]
+            and at == source.offset(after.node.lineno - 1 + after.shift)
+        ):
+            tail += newline
+        return Edit(at, at, lead + gap + line + ("" if lead else tail))
+    assert after is not None
+    at = _block_start(source, after)
+    return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
+
+
+def _block_start(source: Source, statement: Placed) -> int:
+    """The start of a statement's line; comments above an import are left above the block."""
+    return source.line_start(source.start(statement.node, statement.shift))
+
+
+def _first_import(source: Source, statements: Sequence[Placed], docstring: int, line: str) -> Edit:
+    """The edit that adds a module's first import."""
+    newline = source.newline
+    if docstring:
+        at = source.next_line(source.end(statements[0].node, statements[0].shift))
+        lead = newline if source.text[:at].endswith(("\n", "\r")) else newline * 2
+        if len(statements) == 1:
+            return Edit(at, at, lead + line + newline)
+        return Edit(at, at, lead + line + newline)
+    if not statements:
+        at = len(source.text)
+        lead = newline if source.text and not source.text.endswith(("\n", "\r")) else ""
+        return Edit(at, at, lead + line + newline)
+    node = statements[0].node
+    row = source.first_line(node, statements[0].shift)
+    top = row
+    while top > 0 and source.lines[top - 1].startswith("#"):
+        top -= 1
+    if top == 0:
+        # The comments at the very top speak of the file: shebang, encoding, licence.
+        top = row
+    definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    at = source.offset(top)
+    return Edit(at, at, line + newline * (3 if definition else 2))
+
+
+def unused(
+    source: Source,
+    statements: Sequence[Placed],
+    edits: Iterable[Edit],
+    names: Iterable[str],
+    *,
+    reexports: bool = False,
+) -> tuple[Edit, ...]:
+    """The edits that remove imports which nobody reads any more once `edits` are made.
+
+    Kept are names that the new text reads, also in annotations that are strings or in `__all__`, imports under a
+    `# noqa` comment, `from x import y as y`, and all where `reexports` says that the file is a package's
+    `__init__.py`. An import that `edits` change themselves is left alone.
+
+    Args:
+        source: The text before.
+        statements: Its top level.
+        edits: What the fix does.
+        names: The bound names that the fix may have made unused.
+        reexports: Whether others import from this file what it imports.
+    """
+    changes = tuple(edits)
+    if reexports:
+        return ()
+    try:
+        tree = ast.parse(apply_edits(source.text, changes))
+        loads = used_names(tree)
+    except (SyntaxError, ValueError, RecursionError, OverlapError):
+        return ()
+    gone = {name for name in names if name not in loads}
+    found: list[Edit] = []
+    for node, shift in statements:
+        if not isinstance(node, ast.Import | ast.ImportFrom) or _module_is_future(node):
+            continue
+        drop = [alias for alias in node.names if _binds(alias) in gone and alias.asname != alias.name]
+        removal = shorten(source, node, drop, shift) if drop else None
+        if removal is None:
+            continue
+        try:
+            sort_edits([*changes, *found, *removal])
+        except OverlapError:
+            continue
+        found += removal
+    return tuple(found)
+
+
+def _module_is_future(node: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _binds(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def used_names(tree: ast.AST) -> set[str]:
+    """The names that a tree reads or deletes, and those in strings that are expressions: annotations, `__all__`."""
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+            used.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 500:
+            used |= _names_in(node.value)
+    return used
+
+
+def _names_in(text: str) -> set[str]:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

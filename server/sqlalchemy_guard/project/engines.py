@@ -1,0 +1,172 @@
+"""Engine creations as facts: which dialect, which pool, which options, as far as the code says.
+
+This module must never judge an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Call, Const, Either, Joined, Mapping, Ref, Value
+from sqlalchemy_guard.project.types import ClassType, External, known
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+
+CREATORS = (
+    "sqlalchemy.create_engine",
+    "sqlalchemy.ext.asyncio.create_async_engine",
+    "sqlalchemy.engine_from_config",
+    "sqlalchemy.ext.asyncio.async_engine_from_config",
+)
+
+_MAX_DEPTH = 6
+
+
+@dataclass(slots=True, eq=False)
+class Engine:
+    """What a call that creates an engine says.
+
+    Attributes:
+        dialect: `sqlite`, `postgresql`, … where the URL can be read, else None.
+        in_memory: Whether it is an in-memory SQLite database.
+        pool: Last part of the pool class's name, None when none is given, "?" when it cannot be told.
+        options: Keyword arguments by name, those of readable `**mapping`s included.
+        is_open: Whether options may come from a mapping that cannot be read.
+    """
+
+    dialect: str | None
+    in_memory: bool
+    pool: str | None
+    options: dict[str, Value]
+    is_open: bool
+
+    @property
+    def has_no_pool(self) -> bool:
+        """Whether connections are not pooled, or only one is ever held."""
+        return self.pool in ("NullPool", "StaticPool") or self.in_memory
+
+
+def engine_of(resolver: Resolver, value: Call, file: SourceFile) -> Engine:
+    """What an engine-creating call of a file says."""
+    options: dict[str, Value] = {}
+    is_open = False
+    for name, given in value.keywords:
+        if name is not None:
+            options[name] = given
+            continue
+        entries = entries_of(resolver, given, file)
+        is_open = is_open or entries is None
+        options.update(entries or {})
+    name = resolver.external_name(value.func, file) or ""
+    if name.endswith("engine_from_config"):
+        # The options stand in a configuration, under a prefix.
+        entries = entries_of(resolver, value.args[0], file) if value.args else None
+        is_open = is_open or entries is None
+        options.update({key.rpartition(".")[2]: item for key, item in (entries or {}).items()})
+    return _engine(resolver, value.args[0] if value.args else options.get("url"), options, file, is_open)
+
+
+def engine_options(resolver: Resolver, options: dict[str, Value], file: SourceFile) -> Engine:
+    """The same for a mapping of engine options (`SQLALCHEMY_ENGINE_OPTIONS`)."""
+    return _engine(resolver, None, options, file, is_open=False)
+
+
+def _engine(
+    resolver: Resolver, url: Value | None, options: dict[str, Value], file: SourceFile, is_open: bool
+) -> Engine:
+    dialect, in_memory = _database(leading_text(resolver, url, file) if url is not None else None)
+    pool = options.get("poolclass")
+    pool_name = _pool_name(resolver, pool, file) if pool is not None else None
+    return Engine(dialect, in_memory, pool_name, options, is_open)
+
+
+def _database(text: str | None) -> tuple[str | None, bool]:
+    scheme, separator, rest = (text or "").partition("://")
+    if not separator:
+        return None, False
+    dialect = scheme.partition("+")[0]
+    memory = rest in ("", "/", "/:memory:") or ":memory:" in rest or "mode=memory" in rest
+    return dialect, dialect == "sqlite" and memory
+
+
+def leading_text(resolver: Resolver, value: Value, file: SourceFile, depth: int = 0) -> str | None:
+    """The text that a string expression certainly starts with, through names of the workspace; None when unknown.
+
+    For an expression that is not text to its end the known beginning is given with a `?` behind it.
+    """
+    if depth > _MAX_DEPTH:
+        return None
+    value, file = resolver.definition_of(value, file)
+    if type(value) is Const:
+        return value.value if isinstance(value.value, str) else None
+    if type(value) is Joined and value.parts:
+        first = leading_text(resolver, value.parts[0], file, depth + 1)
+        if first is None:
+            return None
+        return (first.partition("%")[0] if value.how == "%" else first) + "?"
+    if type(value) is Either:
+        texts = {leading_text(resolver, option, file, depth + 1) for option in value.options}
+        return texts.pop() if len(texts) == 1 else None
+    if type(value) is not Call:
+        return None
+    name = resolver.external_name(value.func, file)
+    if name == "sqlalchemy.make_url" and value.args:
+        return leading_text(resolver, value.args[0], file, depth + 1)
+    if name in ("sqlalchemy.URL.create", "sqlalchemy.URL"):
+        driver = value.keyword("drivername") or (value.args[0] if value.args else None)
+        database = value.keyword("database")
+        scheme = leading_text(resolver, driver, file, depth + 1) if driver is not None else None
+        inside = leading_text(resolver, database, file, depth + 1) if database is not None else ""
+        return (
+            f"{scheme}:///{inside}"
+            if scheme is not None and inside is not None
+            else scheme and f"{scheme}://?"
+        )
+    return None
+
+
+def entries_of(resolver: Resolver, value: Value, file: SourceFile, depth: int = 0) -> dict[str, Value] | None:
+    """The entries of a mapping display or `dict(…)`, through names; None when they cannot all be read."""
+    value, file = resolver.definition_of(value, file)
+    if depth > _MAX_DEPTH:
+        return None
+    if isinstance(value, Call):
+        is_dict = resolver.external_name(value.func, file) == "builtins.dict"
+        if not is_dict or value.args or value.has_mapping:
+            return None
+        return {name: item for name, item in value.keywords if name is not None}
+    if not isinstance(value, Mapping) or _is_filled_later(value, file):
+        return None
+    entries: dict[str, Value] = {}
+    for key, item in value.entries:
+        if key is None:
+            inner = entries_of(resolver, item, file, depth + 1)
+            if inner is None:
+                return None
+            entries.update(inner)
+        elif type(key) is Const and isinstance(key.value, str):
+            entries[key.value] = item
+        else:
+            return None
+    return entries
+
+
+def _is_filled_later(mapping: Mapping, file: SourceFile) -> bool:
+    """Whether items are assigned to the mapping, or to the name that it was bound to."""
+    names = {name for name, bindings in file.facts.names.items() if any(b.value is mapping for b in bindings)}
+    return any(
+        item.base is mapping or (type(item.base) is Ref and not item.base.module and item.base.name in names)
+        for unit in file.facts.units()
+        for item in unit.item_sets
+    )
+
+
+def _pool_name(resolver: Resolver, value: Value, file: SourceFile) -> str:
+    for option in known(resolver.type_of(value, file)):
+        if isinstance(option, ClassType) and isinstance(option.ref, str):
+            return option.ref.rpartition(".")[2]
+        if isinstance(option, External):
+            return option.name.rpartition(".")[2]
+    return "?"

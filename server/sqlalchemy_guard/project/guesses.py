@@ -1,0 +1,112 @@
+"""What is concluded from names alone: `session`, `db_session` and the like in a file that uses SQLAlchemy.
+
+Whatever comes from here is marked `likely`, never proven; rules weaken their fixes accordingly. This module must never be
+asked before everything that can prove has been.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Ref
+from sqlalchemy_guard.project.externals import SQLALCHEMY_FAMILY
+from sqlalchemy_guard.project.types import (
+    UNKNOWN_TYPE,
+    ClassType,
+    External,
+    Instance,
+    Type,
+    known,
+    likely,
+    options,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+
+_SESSION_NAMES = frozenset(
+    [
+        "session",
+        "db_session",
+        "dbsession",
+        "sess",
+        "db",
+        "async_session",
+        "sql_session",
+        "database_session",
+        "db_sess",
+        "sa_session",
+        "_session",
+        "session_",
+        "dbs",
+        "_db",
+        "DBSession",
+        "sessao",
+    ]
+)
+_FACTORY_NAMES = frozenset(
+    ["Session", "get_session", "session_scope", "new_session", "create_session", "make_session"]
+)
+_FOREIGN_FACTORIES = frozenset(
+    ["DBSession", "SessionLocal", "ThreadSession", "ScopedSession", "AsyncSessionLocal", "get_db_session", "db_session", "session_factory", "async_session_maker", "async_session_factory", "LocalSession"]
+)
+_MAX_IMPORTS = 60
+
+SESSION = Instance("sqlalchemy.orm.Session", (), True)
+
+
+def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
+    """What a parameter or attribute of that name is likely to be, unknown when its name says nothing."""
+    if name in _SESSION_NAMES and uses_sqlalchemy(resolver, file):
+        return SESSION
+    return UNKNOWN_TYPE
+
+
+def guess_made(resolver: Resolver, func: Type, name: str, file: SourceFile) -> Type:
+    """What a call is likely to give when its callee was not found: a session for factories called like one."""
+    if isinstance(func, External):
+        # Somebody else's package: only names that nobody but SQLAlchemy's users would choose.
+        plausible = name in _FOREIGN_FACTORIES
+    else:
+        plausible = func == UNKNOWN_TYPE and name in _FACTORY_NAMES | _FOREIGN_FACTORIES
+    return SESSION if plausible and uses_sqlalchemy(resolver, file) else UNKNOWN_TYPE
+
+
+def stored_elsewhere(resolver: Resolver, name: str, file: SourceFile) -> Type:
+    """What other code stores in attributes of that name (`app.db = SQLAlchemy()`, `request.state.db = Session()`),
+    when all of it is the same thing of SQLAlchemy's."""
+    found: set[Type] = set()
+    for value, source in resolver.sources.stored_attributes(name):
+        for option in options(resolver.type_of(value, source)):
+            if isinstance(option, Instance) and _is_sqlalchemy(resolver, option):
+                found.add(likely(option))
+    return found.pop() if len(found) == 1 else UNKNOWN_TYPE
+
+
+def _is_sqlalchemy(resolver: Resolver, type_: Instance) -> bool:
+    if isinstance(type_.ref, str):
+        return type_.ref.startswith(("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy."))
+    return resolver.external_ancestor(ClassType(type_.ref)) is not None
+
+
+def uses_sqlalchemy(resolver: Resolver, file: SourceFile) -> bool:
+    """Whether a module imports SQLAlchemy, a companion of it, or anything of the workspace that is made with it."""
+    facts = file.facts
+    for imported in facts.imported_modules():
+        if imported.startswith(SQLALCHEMY_FAMILY):
+            return True
+    resolver.keys.add((file.file_id, "*imports"))
+    seen = 0
+    for name, bindings in facts.names.items():
+        value = bindings[-1].value
+        if type(value) is not Ref or not value.module:
+            continue
+        seen += 1
+        if seen > _MAX_IMPORTS:
+            break
+        for option in known(resolver.name(name, file)):
+            if isinstance(option, ClassType) and resolver.is_model(option):
+                return True
+            if isinstance(option, Instance) and _is_sqlalchemy(resolver, option):
+                return True
+    return False

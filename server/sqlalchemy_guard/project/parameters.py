@@ -1,0 +1,269 @@
+"""What a parameter is: by annotation, default, `self`, dependency, decorator, fixture, overridden method, or its callers
+in the same file. This module must never conclude anything from a parameter's name.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Param, Ref, Value
+from sqlalchemy_guard.project import type_forms
+from sqlalchemy_guard.project.types import (
+    UNKNOWN_TYPE,
+    ClassType,
+    FunctionType,
+    Instance,
+    Type,
+    known,
+    options,
+    union,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.facts.declarations import FunctionFacts, Parameter
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+
+_STATIC = frozenset({"builtins.staticmethod"})
+_CLASS = frozenset({"builtins.classmethod"})
+_MAX_CALLERS = 40
+
+
+def type_of_parameter(resolver: Resolver, value: Param, file: SourceFile) -> Type:
+    """The type of a parameter of a function of this file."""
+    resolver.keys.add((file.file_id, value.qualname))
+    function = file.facts.function(value.qualname)
+    if function is None:
+        return UNKNOWN_TYPE
+    parameter = function.parameter(value.name)
+    if parameter is None:
+        return UNKNOWN_TYPE
+    if parameter.kind in ("var-positional", "var-keyword"):
+        return UNKNOWN_TYPE
+    if parameter.annotation is not None:
+        declared = resolver.instance_of(parameter.annotation, file)
+        if next(known(declared), None) is not None:
+            return _without_none(declared)
+    own = _self(resolver, function, parameter, file)
+    if own is not None:
+        return own
+    if parameter.default is not None:
+        default = resolver.type_of(parameter.default, file)
+        injected = type_forms.injected_by(resolver, default)
+        if injected is not None:
+            return injected
+    for source in (_overridden, _fixture, _injected_by_decorator, _passed_by_callers):
+        found = source(resolver, function, parameter, file)
+        if next(known(found), None) is not None:
+            return _without_none(found)
+    if parameter.default is not None:
+        return _without_none(resolver.type_of(parameter.default, file))
+    return UNKNOWN_TYPE
+
+
+def _without_none(type_: Type) -> Type:
+    """An optional parameter is what it is when it is given."""
+    kept = list(known(type_))
+    return union(kept) if kept else UNKNOWN_TYPE
+
+
+def _self(resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile) -> Type | None:
+    """The first parameter of a method."""
+    if function.owner is None or not function.parameters or function.parameters[0] is not parameter:
+        return None
+    for decorator in function.decorators:
+        name = resolver.external_name(decorator, file)
+        if name in _STATIC:
+            return None
+        if name in _CLASS or (type(decorator) is Attr and decorator.name in ("expression", "comparator")):
+            return ClassType((file.file_id, function.owner))
+        if name in ("sqlalchemy.orm.declared_attr", "sqlalchemy.orm.declared_attr.directive"):
+            return ClassType((file.file_id, function.owner))
+    if function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
+        return ClassType((file.file_id, function.owner))
+    return Instance((file.file_id, function.owner))
+
+
+def _overridden(resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile) -> Type:
+    """The annotation of the same parameter in the method that this one overrides."""
+    if function.owner is None:
+        return UNKNOWN_TYPE
+    for ref in resolver.ancestors(ClassType((file.file_id, function.owner)))[1:]:
+        found = resolver.class_facts(ref)
+        if found is None:
+            continue
+        facts, source = found
+        inherited = source.facts.function(facts.methods.get(function.name, ""))
+        other = inherited.parameter(parameter.name) if inherited is not None else None
+        if inherited is not None and other is not None and other.annotation is not None:
+            resolver.keys.add((source.file_id, inherited.qualname))
+            return resolver.instance_of(other.annotation, source)
+    return UNKNOWN_TYPE
+
+
+def _is_fixture(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    for decorator in function.decorators:
+        name = resolver.external_name(decorator.func if type(decorator) is Call else decorator, file)
+        if name in ("pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"):
+            return True
+    return False
+
+
+def _fixture(resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile) -> Type:
+    """A pytest fixture of the parameter's name, in this file or in a `conftest.py` at or above it."""
+    base = os.path.basename(file.file_id)
+    is_test_file = base.startswith("test_") or base.endswith("_test.py") or base == "conftest.py"
+    is_test = function.name.startswith("test") and is_test_file
+    if not is_test and not (is_test_file and _is_fixture(resolver, function, file)):
+        return UNKNOWN_TYPE
+    folder = os.path.dirname(file.file_id)
+    candidates = [file.file_id]
+    modules = resolver.sources.modules
+    for _ in range(12):
+        if "conftest.py" in modules.names(folder):
+            candidates.append(os.path.join(folder, "conftest.py"))
+        parent = os.path.dirname(folder)
+        if parent == folder or folder in modules.folders:
+            break
+        folder = parent
+    for candidate in candidates:
+        source = resolver.sources.file(candidate)
+        if source is None:
+            continue
+        resolver.keys.add((candidate, parameter.name))
+        for fixture in _fixtures_named(resolver, source, parameter.name):
+            if fixture is function:
+                continue
+            result = resolver.result_of(fixture, source, None)
+            given = union(type_forms.given_by(option) for option in options(result))
+            if next(known(given), None) is not None:
+                return given
+    return UNKNOWN_TYPE
+
+
+def _fixtures_named(resolver: Resolver, source: SourceFile, name: str) -> list[FunctionFacts]:
+    found: list[FunctionFacts] = []
+    direct = source.facts.function(name)
+    if direct is not None and _is_fixture(resolver, direct, source):
+        found.append(direct)
+    imported = resolver.name(name, source)
+    for option in options(imported):
+        if isinstance(option, FunctionType) and option.file_id != source.file_id:
+            other = resolver.sources.file(option.file_id)
+            function = other.facts.function(option.qualname) if other is not None else None
+            if function is not None:
+                found.append(function)
+    for functions in source.facts.functions.values():
+        for decorator in functions[-1].decorators:
+            if type(decorator) is Call:
+                given = decorator.keyword("name")
+                if (
+                    type(given) is Const
+                    and given.value == name
+                    and _is_fixture(resolver, functions[-1], source)
+                ):
+                    found.append(functions[-1])
+    return found
+
+
+def _injected_by_decorator(
+    resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile
+) -> Type:
+    """`@provide_session`: a decorator of the workspace whose wrapper calls the function with `session=…`, or with a
+    session in front of the caller's arguments."""
+    for decorator in function.decorators:
+        target = decorator.func if type(decorator) is Call else decorator
+        for option in options(resolver.type_of(target, file)):
+            if not isinstance(option, FunctionType):
+                continue
+            source = resolver.sources.file(option.file_id)
+            outer = source.facts.function(option.qualname) if source is not None else None
+            if outer is None or source is None:
+                continue
+            found = _from_wrapper(resolver, outer, function, parameter, source, depth=0)
+            if next(known(found), None) is not None:
+                return found
+    return UNKNOWN_TYPE
+
+
+def _from_wrapper(
+    resolver: Resolver,
+    outer: FunctionFacts,
+    function: FunctionFacts,
+    parameter: Parameter,
+    source: SourceFile,
+    depth: int,
+) -> Type:
+    resolver.keys.add((source.file_id, outer.qualname))
+    if depth > 2:
+        return UNKNOWN_TYPE
+    positions = [p.name for p in function.parameters if p.kind == "positional"]
+    for qualname in outer.nested:
+        wrapper = source.facts.function(qualname)
+        if wrapper is None:
+            continue
+        for fact in wrapper.calls:
+            call = fact.value
+            if type(call.func) is not Param or not call.func.qualname.startswith(outer.qualname):
+                continue
+            keyword = call.keyword(parameter.name)
+            if keyword is not None:
+                return resolver.type_of(keyword, source)
+            if parameter.name in positions and positions.index(parameter.name) < len(call.args):
+                passed = call.args[positions.index(parameter.name)]
+                type_ = resolver.type_of(passed, source)
+                if next(known(type_), None) is not None:
+                    return type_
+        found = _from_wrapper(resolver, wrapper, function, parameter, source, depth + 1)
+        if next(known(found), None) is not None:
+            return found
+    return UNKNOWN_TYPE
+
+
+def _passed_by_callers(
+    resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile
+) -> Type:
+    """What the callers in the same file pass, when every one of them that is understood passes the same."""
+    found: list[Type] = []
+    seen = 0
+    for caller in file.facts.functions.values():
+        for fact in caller[-1].calls:
+            call = fact.value
+            if not _may_call(call.func, function):
+                continue
+            argument = _argument(call, function, parameter)
+            if argument is None:
+                continue
+            seen += 1
+            if seen > _MAX_CALLERS:
+                return UNKNOWN_TYPE
+            resolver.keys.add((file.file_id, caller[-1].qualname))
+            type_ = resolver.type_of(argument, file)
+            found.extend(option for option in known(type_) if isinstance(option, (Instance, ClassType)))
+    distinct = set(found)
+    return found[0] if len(distinct) == 1 else UNKNOWN_TYPE
+
+
+def _may_call(func: Value, function: FunctionFacts) -> bool:
+    if function.owner is None:
+        return type(func) is Ref and not func.module and func.name == function.name
+    return (
+        type(func) is Attr
+        and func.name == function.name
+        and type(func.base) is Param
+        and func.base.qualname.rpartition(".")[0] == function.owner
+    )
+
+
+def _argument(call: Call, function: FunctionFacts, parameter: Parameter) -> Value | None:
+    keyword = call.keyword(parameter.name)
+    if keyword is not None:
+        return keyword
+    positions = [p.name for p in function.parameters if p.kind == "positional"]
+    if function.owner is not None:
+        positions = positions[1:]
+    if parameter.name in positions:
+        index = positions.index(parameter.name)
+        if index < len(call.args):
+            return call.args[index]
+    return None

@@ -1,0 +1,86 @@
+"""Engine without `pool_pre_ping`: connections that the database has closed fail requests.
+
+## What it does
+Reports engines that are created without `pool_pre_ping=True`, outside tests and migrations.
+
+## Why is this bad?
+Databases, proxies and firewalls close idle connections. Without the ping the pool hands out such a dead connection, and the
+first statement on it fails with a disconnection error. The ping costs one light round trip per checkout.
+
+## Example
+```python
+from sqlalchemy import create_engine
+
+engine = create_engine("postgresql+psycopg://db", pool_size=5, max_overflow=9)
+```
+
+## Use instead
+```python
+from sqlalchemy import create_engine
+
+engine = create_engine(
+    "postgresql+psycopg://db", pool_size=5, max_overflow=9, pool_pre_ping=True
+)
+```
+
+## Fix safety
+Safe: the statements and their results stay the same.
+
+## References
+- [Disconnect handling, pessimistic](https://docs.sqlalchemy.org/en/20/core/pooling.html#disconnect-handling-pessimistic)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Const
+from sqlalchemy_guard.fixes.arguments import add_keyword, replace_value
+from sqlalchemy_guard.project.engines import CREATORS, engine_of
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.project.calls import LibraryCall
+
+rule = Rule("SAG101", Severity.WARNING, Applicability.SAFE)
+
+
+@rule.on_call(*CREATORS)
+def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Report an engine whose options are all known and do not have the ping."""
+    if context.is_test() or context.is_migration():
+        return
+    engine = engine_of(context.resolver, call.fact.value, context.file)
+    given = engine.options.get("pool_pre_ping")
+    if given is None and engine.is_open:
+        return
+    if engine.has_no_pool or (given is not None and not (type(given) is Const and given.value is False)):
+        return
+    message = (
+        "Engine without `pool_pre_ping=True`: a connection that the database has closed will fail a request"
+    )
+    yield context.at_call(
+        rule, call.fact, message, node=call.fact.node.func, applicability=_applicability(call)
+    )
+
+
+def _applicability(call: LibraryCall) -> Applicability | None:
+    """A setting that comes from a configuration dictionary is mended there, not at the call."""
+    return None if call.name.endswith("engine_from_config") else Applicability.SAFE
+
+
+@rule.fix
+def fix(context: Context, violation: Violation) -> Fix:
+    """Add the keyword, or turn the one that is there on."""
+    fact = violation.subject
+    shift = fact.chunk.shift
+    given = next((keyword for keyword in fact.node.keywords if keyword.arg == "pool_pre_ping"), None)
+    edits = (
+        add_keyword(context.source, fact.node, "pool_pre_ping", "True", shift, fact.statement)
+        if given is None
+        else replace_value(context.source, given, "True", shift, fact.statement)
+    )
+    return Fix("Add `pool_pre_ping=True`", Applicability.SAFE, {context.file.file_id: edits})

@@ -1,0 +1,1 @@
+"""Real editors, driven headless against the real server."""

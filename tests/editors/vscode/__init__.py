@@ -1,0 +1,1 @@
+"""VS Code: its installation and what runs in it."""
