@@ -278,12 +278,7 @@ NOT_EAGER = frozenset(("select", "noload", "raise", "raise_on_sql", "dynamic", "
 """Loading strategies of a mapping that do nothing when the object is loaded."""
 
 
-SEPARATE_def _is_computed(info: EntityInfo) -> bool:
-    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
-    return info.kind is EntityKind.COLUMN and info.model is not None and info.attribute not in info.model.columns
-
-
-LOADERS = frozenset(
+SEPARATE_LOADERS = frozenset(
     (
         "selectinload",
         "subqueryload",
@@ -308,6 +303,12 @@ LOADERS = (
     | {"joinedload", "contains_eager", "defaultload"}
 )
 """Options that say only how attributes are loaded."""
+
+
+def _is_computed(info: EntityInfo) -> bool:
+    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
+    model = info.model
+    return info.kind is EntityKind.COLUMN and model is not None and info.attribute not in model.columns
 
 
 def _has_key(model: ModelInfo) -> bool:
