@@ -1,6 +1,6 @@
 """Every known pitfall of rewriting a query: the form that is right, and that both sides behave the same."""
 
-# ruff: noqa: E501 - expressions stand on one line, as they are compared
+
 
 from __future__ import annotations
 

@@ -388,6 +388,30 @@ def read_query(
     )
 
 
+def read_refinement(
+    node: ast.expr, name: str
+) -> tuple[tuple[Link, ...], Link | None, tuple[Link, ...]] | None:
+    """Take apart a chain that begins with a variable which holds a query.
+
+    Args:
+        node: The outermost expression of the chain.
+        name: The variable.
+
+    Returns:
+        Links, terminal and what follows it; None when the expression does not begin with the variable.
+    """
+    steps: list[Link] = []
+    while not (isinstance(node, ast.Name) and node.id == name):
+        step = _step(node)
+        if step is None:
+            return None
+        steps.append(step)
+        node = _below(node)
+    steps.reverse()
+    at = next((place for place, step in enumerate(steps) if step.name in TERMINALS), len(steps))
+    return tuple(steps[:at]), steps[at] if at < len(steps) else None, tuple(steps[at + 1 :])
+
+
 def _source(node: ast.expr, knowledge: Knowledge) -> Source | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "query":
         session = knowledge.session(node.func.value)

@@ -352,7 +352,12 @@ def _with_parent(statement: Statement, link: Link) -> str:
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
     zero = statement.selected[0].info
-    if statement.target is not None or zero.model is None or zero.owner != zero.model.identity:
+    if (
+        statement.target is not None
+        or zero.model is None
+        or zero.owner != zero.model.identity
+        or (zero.attribute is not None and zero.attribute not in zero.model.columns)
+    ):
         raise Refuse(
             "with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))"
         )
