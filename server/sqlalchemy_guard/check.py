@@ -31,6 +31,7 @@ from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.file import Unit
     from sqlalchemy_guard.facts.values import Value

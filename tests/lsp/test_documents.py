@@ -40,7 +40,9 @@ def test_columns_are_counted_in_the_unit_that_was_agreed_on(
         found = client.published(URI, 2)
         assert [one["range"] for one in found] == [span(0, column + 1, 0, column + 4)]
         action = client.actions(URI, (0, column + 1, 0, column + 1))[0]
-        assert action["edit"]["changes"][URI] == [{"range": span(0, column + 1, 0, column + 4), "newText": "GOOD"}]
+        assert action["edit"]["changes"][URI] == [
+            {"range": span(0, column + 1, 0, column + 4), "newText": "GOOD"}
+        ]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
@@ -89,7 +91,9 @@ def test_closing_takes_the_diagnostics_back() -> None:
         assert client.published(URI, None) == []
 
 
-@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "vscode-vfs://github/a/b.py", "file:///project/with%20space.py"])
+@pytest.mark.parametrize(
+    "uri", ["untitled:Untitled-1", "vscode-vfs://github/a/b.py", "file:///project/with%20space.py"]
+)
 def test_documents_that_are_no_files_are_checked_too(uri: str) -> None:
     with Client() as client:
         client.initialize({"workspace": {"workspaceEdit": {"documentChanges": True}}})
@@ -136,7 +140,9 @@ def test_ids_of_documents(monkeypatch: pytest.MonkeyPatch, uri: str, windows: bo
         import ntpath
 
         # Only the spelling is looked at here; `canonical` uses the platform's own rules.
-        monkeypatch.setattr("sqlalchemy_guard.lsp.uris.canonical", lambda path: path[0].lower() + ntpath.normpath(path)[1:])
+        monkeypatch.setattr(
+            "sqlalchemy_guard.lsp.uris.canonical", lambda path: path[0].lower() + ntpath.normpath(path)[1:]
+        )
     assert to_file_id(uri, windows=windows) == file_id
 
 

@@ -130,7 +130,10 @@ def listening(arguments: Sequence[str]) -> tuple[subprocess.Popen[str], int]:
 
 def test_over_tcp() -> None:
     server, port = listening(["--tcp"])
-    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection, connection.makefile("rb") as stream:
+    with (
+        socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection,
+        connection.makefile("rb") as stream,
+    ):
 
         def answer(**message: object) -> object:
             connection.sendall(frame({"jsonrpc": "2.0", "params": {}, **message}))

@@ -71,7 +71,10 @@ def test_requests_that_cannot_be_followed(message: dict[str, Any], code: int) ->
 @pytest.mark.parametrize(
     "message",
     [
-        {"method": "textDocument/didChange", "params": {"textDocument": {"uri": URI}, "contentChanges": [{}]}},
+        {
+            "method": "textDocument/didChange",
+            "params": {"textDocument": {"uri": URI}, "contentChanges": [{}]},
+        },
         {"method": "textDocument/didChange", "params": {"textDocument": {"uri": URI}, "contentChanges": 3}},
         {"method": "textDocument/didOpen", "params": {"textDocument": {"uri": 5, "text": None}}},
         {"method": "textDocument/didOpen"},
@@ -79,7 +82,10 @@ def test_requests_that_cannot_be_followed(message: dict[str, Any], code: int) ->
         {"method": "textDocument/didSave", "params": {}},
         {"method": "workspace/didChangeWatchedFiles", "params": {"changes": [5]}},
         {"method": "workspace/didChangeConfiguration", "params": {"settings": 5}},
-        {"method": "workspace/didChangeConfiguration", "params": {"settings": {"sqlalchemyGuard": {"ignore": 5}}}},
+        {
+            "method": "workspace/didChangeConfiguration",
+            "params": {"settings": {"sqlalchemyGuard": {"ignore": 5}}},
+        },
         {"method": "notebookDocument/didChange", "params": {"notebookDocument": {"uri": "file:///x.ipynb"}}},
         {"method": "unknown/notification", "params": [1]},
         {"method": "$/unknown"},

@@ -23,7 +23,9 @@ def test_of_200_queued_changes_only_the_last_is_answered_for(lines: int) -> None
         client.initialize()
         client.open(URI, "x = 1\n" * lines)
         assert client.published(URI, 1) == []
-        client.request("textDocument/hover", {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}})
+        client.request(
+            "textDocument/hover", {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}}
+        )
         changes = [change_message(URI, 2 + n, insert(0, n, "BAD"[n % 3])) for n in range(200)]
         client.send(*changes)
         found = client.published(URI, 201)
@@ -106,9 +108,11 @@ def test_dependents_are_told_after_the_change_and_only_when_it_matters() -> None
         client.change(URI, 2, insert(0, 0, "EXPORT = 1\n"))
         client.wait(
             "the dependent's diagnostics",
-            lambda message: message.get("method") == "textDocument/publishDiagnostics"
-            and message["params"]["uri"] == other
-            and len(message["params"]["diagnostics"]) == 1,
+            lambda message: (
+                message.get("method") == "textDocument/publishDiagnostics"
+                and message["params"]["uri"] == other
+                and len(message["params"]["diagnostics"]) == 1
+            ),
         )
         client.change(URI, 3, insert(0, 0, "y = 1\n"))
         client.published(URI, 3)
