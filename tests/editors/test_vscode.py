@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.client import build
 from tests.editors import support
 from tests.editors.vscode import install
 
@@ -32,9 +32,7 @@ MACHINE_SETTINGS: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extension's archive."""
-    if shutil.which("npm") is None:
-        support.unavailable("npm is not installed")
-    return install.extension_archive(tmp_path_factory.mktemp("vsix"))
+    return build.extension_archive(tmp_path_factory.mktemp("vsix"))
 
 
 @pytest.mark.parametrize("version", [install.NEWEST, install.OLDEST])
@@ -60,7 +58,8 @@ def test_extension(version: str, archive: Path, tmp_path: Path) -> None:
     }
     (tmp_path / "options.json").write_text(json.dumps(options), "utf-8")
     command = [vscode.node, HERE / "host.mjs", tmp_path / "options.json"]
-    support.run_editor(command, tmp_path, os.environ, SECONDS + 60)
+    environment = os.environ | {"GUARD_COMMAND": str(support.command(tmp_path / "bin"))}
+    support.run_editor(command, tmp_path, environment, SECONDS + 60)
     await_end(int((folder / "server.pid").read_text("utf-8")))
 
 

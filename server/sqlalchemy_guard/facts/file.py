@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
+from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, Frame, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
@@ -22,10 +22,12 @@ from sqlalchemy_guard.facts.evaluate import (
     complete_function,
     fill_class,
     finish,
+    recording,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Param, Ref, Value, either, same
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -101,20 +103,20 @@ class Contribution:
 class _Leaf:
     """Memo of a leaf of the module or of a cut class."""
 
-    scope: object
     result: BlockResult
     unit: Unit
+    scope: Scope
 
 
 @dataclass(slots=True, eq=False)
 class _Head:
     """Memo of the header of a cut definition: where it stood, the definition it was made for, and what it said."""
 
-    scope: object
     node: object
     result: BlockResult
     deferred: Deferred | None
     facts: ClassFacts | FunctionFacts
+    scope: Scope
     unit: Unit | None = None
 
 
@@ -175,6 +177,28 @@ class FileFacts:
             (binding.annotation for binding in bindings if binding.annotation is not None), None
         )
         return either(options), annotation
+
+    def values_in(self, chunk: Chunk) -> dict[ast.expr, Value]:
+        """The symbolic value of every expression of a leaf chunk, nested functions included; evaluated anew on each call.
+
+        Where a loop runs its body twice, the values are those of the second run.
+        """
+        kept = chunk.memo
+        with recording() as recorded:
+            if isinstance(kept, _Leaf):
+                scope = kept.scope
+                result = Evaluator(scope, chunk, kept.result.env_in).run(chunk.body)
+                finish(result, scope)
+            elif isinstance(kept, tuple):
+                function, block, closure = kept
+                frame = Frame("function", function.header, function.chunk, None)
+                scope = Scope("function", function.qualname, function, function.owner, closure, frame)
+                result = Evaluator(scope, chunk, block.env_in, block.globals_in).run(chunk.body)
+                for deferred in result.deferred:
+                    complete_function(deferred, {**closure, **result.env_out})
+            elif isinstance(kept, _Head):
+                Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
+        return recorded
 
     @property
     def stars(self) -> list[Ref]:
@@ -314,7 +338,7 @@ class FileFacts:
         if (
             isinstance(kept, _Leaf)
             and not chunk.stale
-            and kept.scope is scope.definition
+            and kept.scope.definition is scope.definition
             and same(kept.result.env_in, env)
         ):
             leaf = kept
@@ -326,7 +350,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
-            leaf = chunk.memo = _Leaf(scope.definition, result, unit)
+            leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
         return leaf.result
@@ -336,7 +360,7 @@ class FileFacts:
         node = chunk.body[0]
         if (
             isinstance(kept, _Head)
-            and kept.scope is scope.definition
+            and kept.scope.definition is scope.definition
             and kept.node is node
             and same(kept.result.env_in, env)
         ):
@@ -345,7 +369,7 @@ class FileFacts:
         deferred = result.deferred[0] if result.deferred else None
         facts: ClassFacts | FunctionFacts = deferred.facts if deferred is not None else result.classes.pop()
         result.deferred = []
-        head = chunk.memo = _Head(scope.definition, node, result, deferred, facts)
+        head = chunk.memo = _Head(node, result, deferred, facts, scope)
         return head
 
     def _merge(self, result: BlockResult, into: Contribution) -> None:

@@ -146,6 +146,7 @@ class ModelInfo:
     inheritance: Inheritance = Inheritance.NONE
     parent: str | None = None
     complete: bool = True
+    computed: bool = False
 
     @property
     def has_inheritance(self) -> bool:

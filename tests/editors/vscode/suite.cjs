@@ -30,6 +30,8 @@ async function until(what, condition) {
   }
 }
 
+const setting = (name, value) =>
+  vscode.workspace.getConfiguration("sqlalchemyGuard").update(name, value, vscode.ConfigurationTarget.Workspace);
 const diagnosed = (uri, count) => until(`${count} diagnostics in ${uri}`, () => ours(uri).length === count);
 
 async function write(uri, text) {
@@ -72,10 +74,9 @@ const steps = {
   },
 
   async "a setting of the editor reaches the server"() {
-    const settings = vscode.workspace.getConfiguration("sqlalchemyGuard");
-    await settings.update("ignore", ["SAG101"], vscode.ConfigurationTarget.Workspace);
+    await setting("ignore", ["SAG101"]);
     await diagnosed(app, 0);
-    await settings.update("ignore", undefined, vscode.ConfigurationTarget.Workspace);
+    await setting("ignore", undefined);
     await diagnosed(app, 2);
   },
 
@@ -101,10 +102,39 @@ const steps = {
     );
   },
 
+  async "a wrong interpreter stops the server, mending the setting starts it"() {
+    await setting("interpreter", path.join(folder.fsPath, "no-such-python"));
+    await until("no server", () => api().processId() === undefined);
+    await diagnosed(app, 0);
+    await setting("interpreter", undefined);
+    await diagnosed(app, 2);
+  },
+
+  async "a server that the user names is started instead"() {
+    const command = process.env.GUARD_COMMAND;
+    await setting("path", [command]);
+    await until("the other server", () => api().commandLine()?.[0] === command && api().processId());
+    await diagnosed(app, 2);
+    await setting("path", undefined);
+    await until("the bundled server", () => api().commandLine()?.includes("-I") && api().processId());
+    await diagnosed(app, 2);
+  },
+
   async "an unsaved document is checked"() {
     const content = 'from sqlalchemy import create_engine\n\nengine = create_engine("postgresql://localhost/new")\n';
     const document = await vscode.workspace.openTextDocument({ language: "python", content });
     await until("a diagnostic", () => ours(document.uri).some((one) => codeOf(one) === "SAG101"));
+  },
+
+  async "cells of a notebook are checked as one module"() {
+    const cell = (text) => new vscode.NotebookCellData(vscode.NotebookCellKind.Code, text, "python");
+    const url = "postgresql://localhost/notebook";
+    const cells = [cell("from sqlalchemy import create_engine"), cell(`engine = create_engine("${url}")`)];
+    const notebook = await vscode.workspace.openNotebookDocument("jupyter-notebook", new vscode.NotebookData(cells));
+    await vscode.window.showNotebookDocument(notebook);
+    const { uri } = notebook.cellAt(1).document;
+    await until("a diagnostic", () => ours(uri).some((one) => codeOf(one) === "SAG101"));
+    assert.deepEqual(ours(notebook.cellAt(0).document.uri), []);
   },
 
   async "debug information names the server"() {
