@@ -1,7 +1,5 @@
 """Every known pitfall of rewriting a query: the form that is right, and that both sides behave the same."""
 
-
-
 from __future__ import annotations
 
 import pytest

@@ -127,12 +127,16 @@ class Statement:
         for each in entities:
             self.refer(each.node, each.info)
 
-    def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
+    def refer(self, node: ast.expr, info: EntityInfo | None = None, *, is_criterion: bool = False) -> None:
         """An expression is part of the SELECT list or of a criterion: its FROM elements come into the
         statement."""
-        found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
+        found = (
+            [info]
+            if info is not None and info.owner
+            else walk_references(node, self.knowledge, is_criterion=is_criterion)
+        )
         for each in found:
-            if each.owner is None:
+            if each.owner is None or _is_computed(each):
                 self.opaque = self.opaque or "a part of the statement is not known"
             else:
                 self.owners.setdefault(each.owner, False)
@@ -299,6 +303,12 @@ LOADERS = (
     | {"joinedload", "contains_eager", "defaultload"}
 )
 """Options that say only how attributes are loaded."""
+
+
+def _is_computed(info: EntityInfo) -> bool:
+    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
+    model = info.model
+    return info.kind is EntityKind.COLUMN and model is not None and info.attribute not in model.columns
 
 
 def _has_key(model: ModelInfo) -> bool:
