@@ -47,8 +47,8 @@ class File:
     def update(self, document: Document, line_edits: Sequence[LineEdit]) -> set[str]:
         """Follow the document; returns the names whose outline changed."""
         self.document = document
-        self.syntax.update(document, line_edits)
-        return self.facts.update(self.syntax.chunks)
+        change = self.syntax.update(document, line_edits)
+        return self.facts.update(self.syntax.chunks, change)
 
 
 class Workspace:
