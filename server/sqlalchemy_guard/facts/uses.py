@@ -45,7 +45,7 @@ def sole_use(function: ast.AST, chunk: Chunk, assignment: ast.stmt, name: str) -
     """
     walk = _Walk(name)
     try:
-        for part, statements in _body(function, chunk):
+        for part, statements in body(function, chunk):
             walk.chunk = part
             walk.block(statements)
     except _UncertainError:
@@ -57,7 +57,7 @@ def sole_use(function: ast.AST, chunk: Chunk, assignment: ast.stmt, name: str) -
     return Use(load, walk.loads[load][1])
 
 
-def _body(function: ast.AST, chunk: Chunk) -> Iterator[tuple[Chunk, list[ast.stmt]]]:
+def body(function: ast.AST, chunk: Chunk) -> Iterator[tuple[Chunk, list[ast.stmt]]]:
     """The statements of a function with their chunks, those of a definition that was cut included."""
     if chunk.children is None or not chunk.body or chunk.body[0] is not function:
         yield chunk, getattr(function, "body", [])
@@ -66,7 +66,7 @@ def _body(function: ast.AST, chunk: Chunk) -> Iterator[tuple[Chunk, list[ast.stm
         yield child, child.body
         if child.children is not None:
             # A nested definition that was cut: its statements stand in its own chunks.
-            for part, statements in _body(child.body[0], child):
+            for part, statements in body(child.body[0], child):
                 yield part, [_nested(statements)]
 
 
