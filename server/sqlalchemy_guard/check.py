@@ -11,14 +11,14 @@ import ast
 import logging
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import ConfigProblem, locate, parse_document, rule_selected, severity_of
 from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
-from sqlalchemy_guard.facts.values import Attr, Ref
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
+from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
@@ -27,8 +27,11 @@ from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule,
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.document import Document
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.file import Unit
     from sqlalchemy_guard.facts.values import Value
@@ -85,6 +88,34 @@ class Context:
     def source(self) -> Source:
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+
+    def module_statements(self) -> list[Placed]:
+        """The statements of the module's own level, for imports."""
+        return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]
+
+    def blank_lines_around(self, chunk: Chunk, statement: ast.stmt) -> tuple[Edit, ...]:
+        """What a top-level statement lacks of the two blank lines that a class wants before and behind it."""
+        source, lines = self.source, self.file.document.lines
+        first = source.first_line(statement, chunk.shift)
+        while first and lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        edits = []
+        before = _blank_run(lines, first - 1, -1)
+        if before < 2 and first - before > 0:
+            at = source.offset(first)
+            edits.append(Edit(at, at, source.newline * (2 - before)))
+        last = (statement.end_lineno or statement.lineno) + chunk.shift
+        after = _blank_run(lines, last, 1)
+        if after < 2 and last + after < len(lines) and lines[last + after].strip():
+            at = source.offset(last)
+            edits.append(Edit(at, at, source.newline * (2 - after)))
+        return tuple(edits)
+
+    def value_of(self, node: ast.expr) -> Value:
+        """The symbolic value of a name or dotted name of the module."""
+        if isinstance(node, ast.Attribute):
+            return Attr(self.value_of(node.value), node.attr)
+        return Ref("", node.id) if isinstance(node, ast.Name) else UNKNOWN
 
     def type_of(self, value: Value, file: SourceFile | None = None) -> Type:
         """The type of a value of this file (or of another one)."""
@@ -211,6 +242,14 @@ class Context:
         if os.path.basename(self.file.file_id) == "env.py":
             return "target_metadata" in names or "config" in names or "context" in names
         return "down_revision" in names and "revision" in names
+
+
+def _blank_run(lines: list[str], start: int, step: int) -> int:
+    """How many blank lines stand from a line on, in one direction."""
+    count = 0
+    while 0 <= start + count * step < len(lines) and not lines[start + count * step].strip():
+        count += 1
+    return count
 
 
 def is_test_file(file_id: str) -> bool:

@@ -7,8 +7,9 @@ the incoming environment alone, which is what makes it reusable while somebody t
 from __future__ import annotations
 
 import ast
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy_guard.facts.declarations import (
     Attribute,
@@ -47,7 +48,7 @@ from sqlalchemy_guard.facts.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -131,7 +132,13 @@ def body_of(node: Definition | ast.ClassDef, chunk: Chunk) -> Body:
 
 
 class Evaluator:
-    """Runs one block of one scope; used once."""
+    """Runs one block of one scope; used once.
+
+    Attributes:
+        recorded: While a recording runs, the value of every expression that is evaluated; see `recording`.
+    """
+
+    recorded: ClassVar[dict[ast.expr, Value] | None] = None
 
     def __init__(self, scope: Scope, chunk: Chunk, env: Env) -> None:
         self.scope = scope
@@ -560,7 +567,10 @@ class Evaluator:
     def value(self, node: ast.expr) -> Value:
         """The symbolic value of an expression; calls inside are noted."""
         run = _EXPRESSIONS.get(type(node))
-        return run(self, node) if run is not None else UNKNOWN
+        value: Value = run(self, node) if run is not None else UNKNOWN
+        if Evaluator.recorded is not None:
+            Evaluator.recorded[node] = value
+        return value
 
     def annotation(self, node: ast.expr) -> Value:
         """An annotation; a string is read as the expression it spells."""
@@ -743,6 +753,17 @@ class Evaluator:
     def _yield_from(self, node: ast.YieldFrom) -> Value:
         self.result.yielded.append(Element(self.value(node.value)))
         return UNKNOWN
+
+
+@contextmanager
+def recording() -> Iterator[dict[ast.expr, Value]]:
+    """Note the value of every expression evaluated meanwhile; too costly to keep for all code, so it is done on demand."""
+    recorded: dict[ast.expr, Value] = {}
+    Evaluator.recorded = recorded
+    try:
+        yield recorded
+    finally:
+        Evaluator.recorded = None
 
 
 def class_scope(facts: ClassFacts, closure: Env) -> Scope:
@@ -983,5 +1004,6 @@ __all__ = [
     "fill_class",
     "finish",
     "merge_notes",
+    "recording",
     "run_chunk",
 ]

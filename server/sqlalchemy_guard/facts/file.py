@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
+from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, Frame, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
@@ -22,10 +22,12 @@ from sqlalchemy_guard.facts.evaluate import (
     complete_function,
     fill_class,
     finish,
+    recording,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Ref, Value, either
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -76,6 +78,7 @@ class _Leaf:
 
     result: BlockResult
     unit: Unit
+    scope: Scope
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +89,7 @@ class _Head:
     result: BlockResult
     deferred: Deferred | None
     facts: ClassFacts | FunctionFacts
+    scope: Scope
 
 
 class FileFacts:
@@ -137,6 +141,28 @@ class FileFacts:
             (binding.annotation for binding in bindings if binding.annotation is not None), None
         )
         return either(options), annotation
+
+    def values_in(self, chunk: Chunk) -> dict[ast.expr, Value]:
+        """The symbolic value of every expression of a leaf chunk, nested functions included; evaluated anew on each call.
+
+        Where a loop runs its body twice, the values are those of the second run.
+        """
+        kept = chunk.memo
+        with recording() as recorded:
+            if isinstance(kept, _Leaf):
+                scope = kept.scope
+                result = Evaluator(scope, chunk, kept.result.env_in).run(chunk.body)
+                finish(result, scope)
+            elif isinstance(kept, tuple):
+                function, block, closure = kept
+                frame = Frame("function", function.header, function.chunk, None)
+                scope = Scope("function", function.qualname, function, function.owner, closure, frame)
+                result = Evaluator(scope, chunk, block.env_in).run(chunk.body)
+                for deferred in result.deferred:
+                    complete_function(deferred, {**closure, **result.env_out})
+            elif isinstance(kept, _Head):
+                Evaluator(kept.scope, chunk, kept.result.env_in).run(chunk.body)
+        return recorded
 
     def imported_modules(self) -> frozenset[str]:
         """The modules that the file imports, functions included, as written."""
@@ -245,7 +271,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
-            leaf = chunk.memo = _Leaf(result, unit)
+            leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
         return leaf.result
@@ -261,7 +287,7 @@ class FileFacts:
         if deferred is None and not isinstance(facts, ClassFacts):
             raise AssertionError("a cut chunk is a class or a function")
         result.deferred = []
-        head = chunk.memo = _Head(node, result, deferred, facts)
+        head = chunk.memo = _Head(node, result, deferred, facts, scope)
         return head
 
     def _merge(self, result: BlockResult, into: Contribution) -> None:

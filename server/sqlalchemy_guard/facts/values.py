@@ -1,6 +1,8 @@
 """Symbolic values: what one file says about an expression before any other file was asked.
 
-`session.query(User).first()` in a file that imports `User` becomes `Call(Attr(Call(Attr(Param(..), "query"), (Ref("app.models", "User"),)), "first"))`.
+`session.query(User).first()` in a file that imports `User` becomes, from the inside,
+`Attr(Param(…), "query")`, a `Call` of that
+with `Ref("app.models", "User")`, `Attr(…, "first")` and a `Call` again.
 The project layer reduces values to types. Equality is structural, so that two evaluations of the same text compare equal;
 `memo` belongs to the resolver and takes no part in it. This module must never look anything up.
 """

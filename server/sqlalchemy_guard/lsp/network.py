@@ -81,6 +81,7 @@ def serve_websocket(host: str, port: int, build: Callable[[list[str]], Analysis]
         return CANNOT_LISTEN
     codes: list[int] = []
     taken = threading.Lock()
+    done = threading.Event()
 
     def one(connection: ServerConnection) -> None:
         if not taken.acquire(blocking=False):
@@ -91,7 +92,7 @@ def serve_websocket(host: str, port: int, build: Callable[[list[str]], Analysis]
             codes.append(serve(stream, stream, build))
         finally:
             connection.close()
-            server.shutdown()
+            done.set()
 
     try:
         server = listen(one, host, port, max_size=None)
@@ -99,7 +100,8 @@ def serve_websocket(host: str, port: int, build: Callable[[list[str]], Analysis]
         return _cannot_listen(host, port, error)
     with server:
         _tell(host, server.socket)
-        server.serve_forever()
+        threading.Thread(target=server.serve_forever, name="listener", daemon=True).start()
+        done.wait()
     return codes[0] if codes else 1
 
 

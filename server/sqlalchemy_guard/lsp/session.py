@@ -230,9 +230,16 @@ class Session:
         self.over(0 if self._shut_down else 1)
 
     def _cancel(self, params: Any) -> None:
-        # The reader has noted it long ago; here the request has been answered.
-        self.progress.cancel_by_id(params["id"])
-        self.inbox.cancelled.discard(params["id"])
+        # The reader noted it long ago. By now the request has been answered, unless it waits for the server.
+        cancelled = params["id"]
+        self.progress.cancel_by_id(cancelled)
+        waiting, self._deferred = self._deferred, []
+        for message in waiting:
+            if message.get("id", self) == cancelled:
+                self.send(error_text(cancelled, ErrorCode.REQUEST_CANCELLED, "cancelled"))
+            else:
+                self._deferred.append(message)
+        self.inbox.cancelled.discard(cancelled)
 
     # -- analysis --------------------------------------------------------------------------------------------------
 

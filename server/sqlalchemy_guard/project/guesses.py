@@ -45,11 +45,22 @@ _SESSION_NAMES = frozenset(
     ]
 )
 _FACTORY_NAMES = frozenset(
-    "Session get_session session_scope new_session create_session make_session".split()
+    ["Session", "get_session", "session_scope", "new_session", "create_session", "make_session"]
 )
 _FOREIGN_FACTORIES = frozenset(
-    "DBSession SessionLocal ThreadSession ScopedSession AsyncSessionLocal get_db_session db_session session_factory "
-    "async_session_maker async_session_factory LocalSession".split()
+    [
+        "DBSession",
+        "SessionLocal",
+        "ThreadSession",
+        "ScopedSession",
+        "AsyncSessionLocal",
+        "get_db_session",
+        "db_session",
+        "session_factory",
+        "async_session_maker",
+        "async_session_factory",
+        "LocalSession",
+    ]
 )
 _MAX_IMPORTS = 60
 

@@ -178,7 +178,7 @@ class Workspace:
                 continue
             for qualname in file.facts.classes:
                 if qualname.rpartition(".")[2] == name:
-                    common = len(os.path.commonprefix((os.path.dirname(file_id), os.path.dirname(near))))
+                    common = _shared_folders(file_id, near)
                     found.append((-common, file_id, qualname))
         return [(file_id, qualname) for _, file_id, qualname in sorted(found)]
 
@@ -252,3 +252,13 @@ class Workspace:
                     self._analyse(file_id, Document.from_text(file_id, source.text))
             yield done, len(files)
         self._indexed = True
+
+
+def _shared_folders(one: str, other: str) -> int:
+    """How many leading folders two files share."""
+    shared = 0
+    for left, right in zip(one.split(os.sep)[:-1], other.split(os.sep)[:-1], strict=False):
+        if left != right:
+            break
+        shared += 1
+    return shared
