@@ -20,8 +20,10 @@ from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
@@ -88,6 +90,11 @@ class Context:
     def source(self) -> Source:
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+
+    @cached_property
+    def target_version(self) -> str | None:
+        """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        return self.settings.target_version or self._checker.targets.of(self.file.file_id)
 
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
@@ -306,6 +313,7 @@ class Checker:
             rules = registry.rules()
         self.workspace = workspace
         self.rules = rules
+        self.targets = Targets(workspace.vfs, workspace.folders)
         self.is_cancelled: Callable[[], bool] = lambda: False
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
@@ -409,6 +417,9 @@ class Checker:
         if ItemSet in by_fact:
             for item in unit.item_sets:
                 self._dispatch(by_fact[ItemSet], item, context, found)
+        if ImportFact in by_fact and unit.kind == "leaf":
+            for imported in imports_of(unit.chunk):
+                self._dispatch(by_fact[ImportFact], imported, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
