@@ -343,7 +343,7 @@ class Checker:
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
-        if violation.rule.module.endswith(".invalid_configuration"):
+        if self.workspace.settings.is_config_path(report.file_id):
             return self._fix_configuration(report, violation)
         file = self.workspace.file(report.file_id)
         if file is None or violation.applicability is None:
@@ -508,9 +508,9 @@ class Checker:
             return report
         settings, problems = parsed
         for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(
-                settings, rule, file_id
-            ):
+            if not any(fact is ConfigFact for fact, _ in rule.checks):
+                continue
+            if not rule_selected(self.workspace.settings_for(file_id), rule, file_id):
                 continue
             for problem in self._config_problems(settings, problems):
                 for fact, check in rule.checks:
