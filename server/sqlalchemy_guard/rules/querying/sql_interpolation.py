@@ -71,7 +71,7 @@ from sqlalchemy_guard.fixes.imports import Imported, Placed, need
 from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.sql_binding import Binding, Judged, bind
 from sqlalchemy_guard.project.origins import Origin, Origins
-from sqlalchemy_guard.project.sql_scan import HOLE, Position, can_bind, placeholders
+from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
 from sqlalchemy_guard.project.sql_text import Interpolated, SqlText, texts_of
 from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -181,21 +181,22 @@ def _offenders(context: Context, text: SqlText) -> Iterator[tuple[str, Position]
     for place, hole in zip(placeholders(text.text), text.holes, strict=True):
         if hole.value is None or place.position is Position.BIND:
             continue
-        is_value = bindable and place.position in (Position.VALUE, Position.LIST)
+        is_value = bindable and (place.position is Position.VALUE or _is_list(text, place, hole))
         origin = origins.of(hole.value, hole.file)
-        if is_value and origin is not Origin.HARMLESS and not _is_list_of_binds(hole):
+        if is_value and origin is not Origin.HARMLESS:
             yield _described(hole.value), Position.VALUE
         elif not is_value and origin is Origin.OUTSIDE:
             yield _described(hole.value), Position.NAME
 
 
-def _is_list_of_binds(hole: Interpolated) -> bool:
-    """Whether the value's own name says that it holds placeholders (`IN ({placeholders})`)."""
-    return (
-        any(word in _described(hole.value).lower() for word in ("placeholder", "bind"))
-        if hole.value
-        else False
-    )
+def _is_list(text: SqlText, place: Placeholder, hole: Interpolated) -> bool:
+    """Whether values stand behind `IN`, and not the text `(:a, :b)` or a subquery."""
+    if place.position is not Position.LIST:
+        return False
+    if any(word in _described(hole.value).lower() for word in ("placeholder", "bind", "query", "sql")):
+        return False
+    func = hole.value.func if type(hole.value) is Call else None
+    return hole.is_list or text.text[place.start] == "(" or (type(func) is Ref and func.name == "tuple")
 
 
 def _described(value: Value | None) -> str:
