@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.config.schema import json_schema
-
 from sqlalchemy_guard import config
+from sqlalchemy_guard.config.schema import json_schema
 from sqlalchemy_guard.rules import registry
 from sqlalchemy_guard.rules.api import SECTIONS, Applicability, Rule
 
@@ -63,13 +62,16 @@ def rule_page(rule: Rule) -> str:
     """The page of one rule."""
     state = "on" if rule.default else "off, select it"
     _, _, body = rule.explanation.partition("\n")
+    ignored = f'`ignore = ["{rule.name}"]` in the [settings](../settings.md)'
+    # A configuration file has no suppression comments.
+    commented = "```python" in rule.sections()["Example"]
+    suppress = f"`# noqa: {rule.code}` on any line of the statement, or {ignored}" if commented else ignored
     return (
         f"{NOTE}\n# {rule.name} ({rule.code})\n\n{rule.summary}\n\n"
         f"| Section | Severity | Fix | Default |\n|---|---|---|---|\n"
         f"| {SECTIONS[rule.section]} | {rule.severity.value} | {FIX_WORDS[rule.fix_applicability]} | {state} |\n"
         f"{body.rstrip()}\n\n"
-        f"## Suppress\nWrite `# noqa: {rule.code}` on any line of the statement, or "
-        f'`ignore = ["{rule.name}"]` in the [settings](../settings.md).\n'
+        f"## Suppress\nWrite {suppress}.\n"
     )
 
 

@@ -22,13 +22,14 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/resolve.py": 950,  # one resolver: a method for each kind of symbolic value
+    "project/resolve.py": 1000,  # one resolver: a method for each kind of symbolic value
+    "syntax/syntax.py": 650,  # one chunk tree: what an edit keeps and what it parses again
     "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
 }
-LONGEST_RULE = 120
+LONGEST_RULE = 135
 
-PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs"}
-"""What only `lsp/` may import; cattrs and attrs are what pygls hands out."""
+PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs", "websockets"}
+"""What only `lsp/` may import; cattrs and attrs are what pygls hands out, websockets is an optional transport."""
 
 PURE_OS = frozenset(
     {"PathLike", "altsep", "curdir", "fsdecode", "fsencode", "fspath", "linesep", "name", "pardir", "path"}
@@ -48,6 +49,16 @@ RUNS_CODE = {"eval", "exec", "__import__", "pickle", "marshal", "shelve", "runpy
 DISK = {"vfs", "cache"}
 
 ALLOWANCES: dict[str, dict[str, str]] = {
+    "lsp/lifecycle.py": {
+        "os.pidfd_open": "waits for the end of the client's process",
+        "os.close": "closes the descriptor of that process",
+        "os.kill": "asks whether that process lives, where there are no such descriptors",
+    },
+    "lsp/network.py": {"socket": "serves over TCP"},
+    "lsp/transport.py": dict.fromkeys(
+        ("open", "os.O_BINARY", "os.O_RDONLY", "os.close", "os.devnull", "os.dup", "os.dup2", "os.open"),
+        "keeps the protocol's own descriptors, so that nothing else can write to stdout",
+    ),
     "cli/main.py": {
         "importlib": "imports the module of the command that runs, and no other",
         "os.O_WRONLY": "see os.dup2",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sqlalchemy_guard.config import (
     Settings,
@@ -24,9 +26,11 @@ from sqlalchemy_guard.config import (
     selector_problems,
     severity_of,
 )
+from sqlalchemy_guard.config.locate import scan
 from sqlalchemy_guard.vfs import Vfs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -219,7 +223,7 @@ def test_unknown_selectors_have_the_nearest_name() -> None:
     problems = {problem.key: problem for problem in selector_problems(settings, RULES)}
     assert problems["select", 1].suggestion == '"legacy-query"'
     assert problems["select", 2].suggestion is None
-    assert ("per-file-ignores", "a", 0) in problems
+    assert problems["per-file-ignores", "a", 0].suggestion is None
     assert problems["severity", "comit-in-loop"].suggestion == "commit-in-loop"
     assert len(problems) == 4
     assert {problem.source for problem in problems.values()} == {"x.toml"}
@@ -307,6 +311,34 @@ def test_locate_in_arrays_of_tables() -> None:
 )
 def test_locate_survives_what_is_no_toml(broken: str) -> None:
     assert locate(broken, ("zzz",)) == (0, 0, 0, 0)
+
+
+def leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+PIECES = st.sampled_from(
+    ["a", "b.c", '"d e"', "'f'", " = ", "=", "1", "2.0", "true", '"x]"', "'y#'", '"""z\n"""', "[", "]", "[[", "]]",
+     "{", "}", ",", "\n", "\r\n", "# c\n", " ", "\\", "é", "\x0c"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_every_value_that_toml_reads_is_found_where_it_stands(text: str) -> None:
+    places = scan(text)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    for path, value in leaves(document):
+        assert tomllib.loads(f"x = {text[places[path].start : places[path].end]}")["x"] == value
 
 
 def test_schema_takes_what_the_parser_takes() -> None:

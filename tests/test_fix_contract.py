@@ -87,7 +87,7 @@ def test_every_single_fix_keeps_its_promises(
         fix = project.fix(report, violation)
         if violation.applicability is None or fix is None:
             if violation.applicability is not None or fix is not None:
-                broken.append(f"{where}: announced {violation.applicability!r}, got {fix!r}")
+                broken.append(f"{where}: announced {violation.applicability!r}, got {fix!r} (see the log)")
             continue
         if fix.applicability is not violation.applicability:
             broken.append(f"{where}: announced {violation.applicability!r}, got {fix.applicability!r}")

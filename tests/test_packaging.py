@@ -40,8 +40,7 @@ def test_the_version_is_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == __version__
     extension = ROOT / "client-vscode" / "package.json"
-    if extension.is_file():
-        assert json.loads(extension.read_text(encoding="utf-8"))["version"] == __version__
+    assert json.loads(extension.read_text(encoding="utf-8"))["version"] == __version__
 
 
 def test_the_wheel_holds_the_package_the_licence_and_nothing_else(wheel: Path) -> None:

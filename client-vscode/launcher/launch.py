@@ -12,9 +12,10 @@ OLDEST = (3, 11)
 
 if __name__ == "__main__":
     if sys.version_info < OLDEST:
+        wanted, found = (".".join(map(str, version[:2])) for version in (OLDEST, sys.version_info))
         sys.exit(
-            "SQLAlchemy Guard needs Python %d.%d or newer to run; this is Python %d.%d. "
-            "Your project itself may use any version." % (OLDEST + tuple(sys.version_info[:2]))
+            "SQLAlchemy Guard needs Python " + wanted + " or newer to run; this is Python " + found + ". "
+            "Your project itself may use any version."
         )
     if not (sys.flags.isolated and sys.flags.no_site):
         sys.exit("Start this file with `python -I -S`, so that no other packages get in the way.")

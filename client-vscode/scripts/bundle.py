@@ -43,8 +43,22 @@ def install_dependencies() -> None:
     """The dependencies of pyproject.toml and theirs, at the versions of the constraints."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         required = tomllib.load(file)["project"]["dependencies"]
-    pure = ["--only-binary=:all:", "--implementation=py", "--abi=none", "--platform=any", "--python-version=3.11"]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pure = [
+        "--only-binary=:all:",
+        "--implementation=py",
+        "--abi=none",
+        "--platform=any",
+        "--python-version=3.11",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     command += [*pure, f"--constraint={CONSTRAINTS}", f"--target={LIBS}", "--root-user-action=ignore"]
     subprocess.run([*command, *required], check=True)
     pinned = {line.split("==")[0] for line in CONSTRAINTS.read_text("utf-8").splitlines() if "==" in line}

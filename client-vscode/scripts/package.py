@@ -14,7 +14,14 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 CLIENT = Path(__file__).resolve().parent.parent
-SINGLE_FILES = ("README.md", "CHANGELOG.md", "LICENSE", "out/extension.js", "out/LICENSES.txt", "images/icon.png")
+SINGLE_FILES = (
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "out/extension.js",
+    "out/LICENSES.txt",
+    "images/icon.png",
+)
 NEVER = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 ONLY_FOR_DEVELOPERS = ("scripts", "devDependencies", "dependencies", "private")
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -40,7 +47,9 @@ ASSETS = {
 
 def main() -> None:
     package = json.loads((CLIENT / "package.json").read_text("utf-8"))
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else CLIENT / f"{package['name']}-{package['version']}.vsix"
+    target = (
+        Path(sys.argv[1]) if len(sys.argv) > 1 else CLIENT / f"{package['name']}-{package['version']}.vsix"
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     entries = contents(package)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -95,7 +95,6 @@ function clientOptions(output: vscode.LogOutputChannel, trace: vscode.LogOutputC
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions,
     initializationFailedHandler: () => false,
-    synchronize: { configurationSection: SECTION },
     stdioOptions: { stdout: forwardLines, stderr: forwardLines },
   };
 }

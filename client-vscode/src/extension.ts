@@ -14,6 +14,8 @@ let server: Server | undefined;
 export interface Api {
   /** Process id of the server, undefined while none runs. */
   readonly processId: () => number | undefined;
+  /** What was started last, undefined when nothing could be. */
+  readonly commandLine: () => readonly string[] | undefined;
 }
 
 export async function activate(context: vscode.ExtensionContext): Promise<Api> {
@@ -38,7 +40,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   );
   await started.restart();
   void watchEnvironment(context, started);
-  return { processId: () => started.processId };
+  return {
+    processId: () => started.processId,
+    commandLine: () => started.launch && [started.launch.command, ...started.launch.args],
+  };
 }
 
 export async function deactivate(): Promise<void> {

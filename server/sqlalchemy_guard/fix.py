@@ -20,6 +20,7 @@ from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -334,4 +335,11 @@ def _tidied(file_id: str, text: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...
     removed = imports.unused(
         Source(text), imports.placed(before.body), edits, sorted(gone), reexports=reexports
     )
-    return sort_edits([*edits, *removed])
+    tidied = sort_edits([*edits, *removed])
+    # An import statement that the fix itself extends can only be shortened in the text that it leaves behind.
+    fixed = apply_edits(text, tidied)
+    tree = _parse(fixed)
+    left = tree and imports.unused(
+        Source(fixed), imports.placed(tree.body), (), sorted(gone), reexports=reexports
+    )
+    return minimal_edits(text, apply_edits(fixed, left)) if left else tidied

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from sqlalchemy_guard.cli.output import FORMATS, Finding, Report, render
 from sqlalchemy_guard.cli.output.statistics import render as render_statistics
-from sqlalchemy_guard.cli.terminal import Style, visible, wants_color, width
+from sqlalchemy_guard.cli.terminal import Style, drain, progress, visible, wants_color, width
 from sqlalchemy_guard.rules.api import Span
 from sqlalchemy_guard.text.document import Document
 from tests.cli.samples import FOLDER, findings, report
@@ -397,3 +399,23 @@ def test_colours_do_not_change_the_words() -> None:
     assert "\x1b[" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render("full", report())
     assert Style(True)("red", "") == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_progress_bar_is_for_terminals_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [str(number) for number in range(100)]
+    for stream, enabled, drawn in (
+        (Terminal(), True, True),
+        (Terminal(), False, False),
+        (io.StringIO(), True, False),
+    ):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert list(progress(items, "checking", enabled)) == items
+        drain(((number, 100) for number in range(100)), "reading", enabled)
+        assert ("checking [" in stream.getvalue()) is drawn
+        assert ("reading [" in stream.getvalue()) is drawn
+        assert not drawn or stream.getvalue().endswith("\r\x1b[K")

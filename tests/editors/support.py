@@ -59,15 +59,15 @@ def installing() -> Iterator[None]:
         yield
 
 
-def run_or_unavailable(command: Sequence[str | Path], what: str, cwd: Path | None = None) -> None:
+def run_or_unavailable(line: Sequence[str | Path], what: str, cwd: Path | None = None) -> None:
     """Run a command that installs something; when it fails, `what` is unavailable."""
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+        done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         unavailable(f"{what} cannot be installed: {error}")
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        unavailable(f"{what} cannot be installed: {lines[-1] if lines else shlex.join(map(str, command))}")
+        unavailable(f"{what} cannot be installed: {lines[-1] if lines else shlex.join(map(str, line))}")
 
 
 def debian_program(program: str, *packages: str) -> str:
@@ -110,25 +110,30 @@ def write_project(folder: Path) -> Path:
     return file
 
 
-def environment(home: Path) -> dict[str, str]:
-    """The environment of an editor: a home of its own, and `sqlalchemy-guard` of this checkout on PATH."""
-    programs = home / "bin"
-    programs.mkdir(parents=True)
-    launcher = programs / "sqlalchemy-guard"
+def command(folder: Path) -> Path:
+    """Writes the program `sqlalchemy-guard` of this checkout into a folder."""
+    folder.mkdir(parents=True)
+    program = folder / "sqlalchemy-guard"
     python = shlex.quote(sys.executable)
     server = shlex.quote(str(ROOT / "server"))
-    launcher.write_text(f'#!/bin/sh\nPYTHONPATH={server} exec {python} -m sqlalchemy_guard "$@"\n', "utf-8")
-    launcher.chmod(0o755)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={server} exec {python} -m sqlalchemy_guard "$@"\n', "utf-8")
+    program.chmod(0o755)
+    return program
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of an editor: a home of its own, and `sqlalchemy-guard` of this checkout on PATH."""
+    path = f"{command(home / 'bin').parent}{os.pathsep}{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "PYTHON"))}
-    return inherited | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    return inherited | {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8"}
 
 
 def run_editor(
-    command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str], seconds: float = 120
+    line: Sequence[str | Path], cwd: Path, environment: Mapping[str, str], seconds: float = 120
 ) -> str:
     """Run an editor to its end and give what it printed; its exit code is the verdict of the script in it."""
     done = subprocess.run(
-        command,
+        line,
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,

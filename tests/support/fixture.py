@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fix import fix_all
-
 from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.config import SettingsStore
+from sqlalchemy_guard.fix import fix_all, single
 from sqlalchemy_guard.project.workspace import Workspace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.edit import apply_edits
@@ -62,12 +61,12 @@ class Project:
         return report
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
-        """The fix of a violation.
+        """The fix of a violation, as an editor gets it.
 
         Raises:
             AssertionError: computing it failed.
         """
-        fix = self.checker.fix(report, violation)
+        fix = single(self.checker, report, violation)
         assert not (failed := self.checker.check(report.file_id).internal), "\n".join(failed)
         return fix
 
@@ -94,9 +93,14 @@ class Project:
         return self.texts | {path: apply_edits(self.texts[path], edits) for path, edits in changed.items()}
 
     def fixed_by(self, applicability: Applicability, codes: Collection[str] | None = None) -> dict[str, str]:
-        """The texts of all files after all fixes that are at least this safe, of all rules or of these."""
-        chosen = set(codes) if codes is not None else None
-        outcome = fix_all(self.checker, list(self._ids.values()), applicability, chosen)
+        """The texts of all files after all fixes that are at least this safe, of all rules or of these.
+
+        Raises:
+            AssertionError: the fixes reach no fixed point, or one of them was rejected.
+        """
+        outcome = fix_all(self.checker, list(self._ids.values()), applicability, codes)
+        assert not outcome.unconverged, f"after the last round there is more to fix in {outcome.unconverged}"
+        assert not outcome.notes, "\n".join(outcome.notes)
         return {path: outcome.texts.get(self._ids[path], text) for path, text in self.texts.items()}
 
     def fixed(self, *, unsafe: bool) -> dict[str, str]:

@@ -1,12 +1,17 @@
-"""What the tests of `syntax` compare: a tree of chunks as one dump with absolute positions, and its invariants."""
+"""What the tests of `syntax` compare: a tree of chunks as one dump with absolute positions, and its
+invariants."""
 
 from __future__ import annotations
 
 import ast
 import copy
+from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.syntax.chunk import Chunk
-from sqlalchemy_guard.syntax.syntax import Syntax, walk
+from sqlalchemy_guard.syntax.tree import walk
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.syntax.syntax import Syntax
 
 
 def statements(chunks: list[Chunk]) -> list[ast.stmt]:

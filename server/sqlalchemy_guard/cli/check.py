@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
-from sqlalchemy_guard.cli.terminal import drain, progress, wants_color, warn
+from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -144,9 +144,8 @@ class _Run:
         for name in ("select", "extend_select", "ignore"):
             given = getattr(self.options, name)
             if given is not None:
-                words = [word for words in given for word in words]
-                self._require_rules(words, f"--{name.replace('_', '-')}")
-                overrides[name.replace("_", "-")] = words
+                overrides[name.replace("_", "-")] = [word for words in given for word in words]
+            self._require_rules(overrides.get(name.replace("_", "-")), f"--{name.replace('_', '-')}")
         return file, overrides
 
     def _config(self) -> tuple[str | None, dict[str, Any]]:
@@ -170,11 +169,11 @@ class _Run:
             raise UsageError("--config with a file and --isolated exclude each other")
         return file, overrides
 
-    def _require_rules(self, words: Iterable[str], flag: str) -> None:
+    def _require_rules(self, words: object, flag: str) -> None:
         from sqlalchemy_guard.config import names_a_rule, unknown_selector
 
-        for word in words:
-            if not names_a_rule(word, self.rules.values()):
+        for word in words if isinstance(words, list) else ():
+            if isinstance(word, str) and not names_a_rule(word, self.rules.values()):
                 raise UsageError(
                     f"{flag}: {unknown_selector(word, self.rules.values(), 'command line').message}"
                 )
@@ -190,13 +189,10 @@ class _Run:
         self.opened.workspace.open(file_id, Document.from_text(file_id, found.text))
 
     def _read_project(self) -> None:
-        """Read what the files may rely on, so that the order of checking changes nothing."""
         self.files = self.opened.files
         if not self.stdin:
             self.files = [file.path for file in self._config_files()] + self.files
-        if self.opened.is_project:
-            steps = self.opened.workspace.index_steps()
-            drain(steps, "reading", not self.options.quiet)
+        self.opened.read_project(show_progress=not self.options.quiet)
 
     def _config_files(self) -> list[ConfigFile]:
         files = self.opened.config_files()
@@ -211,6 +207,8 @@ class _Run:
         return [self.checker.check(file_id) for file_id in files]
 
     def _tell_trouble(self, report: FileReport) -> None:
+        for failure in report.internal:
+            self._cannot(report.file_id, f"was not checked whole: {failure}; please report this")
         if report.skipped is not None:
             self._cannot(report.file_id, report.skipped)
         elif report.problems:
@@ -274,7 +272,12 @@ class _Run:
     def _outcome(self) -> FixOutcome:
         from sqlalchemy_guard.fix import fix_all
 
-        return fix_all(self.checker, self.files, self.applicability)
+        outcome = fix_all(self.checker, self.files, self.applicability)
+        for note in outcome.notes:
+            self._warn(note)
+        for file_id in outcome.unconverged:
+            self._warn(f"{self._name(file_id)} still has violations with a fix; run again")
+        return outcome
 
     def _show(self, reports: Iterable[FileReport], fixed: Mapping[str, int]) -> None:
         """Print the report; to standard error when standard output holds the fixed text."""

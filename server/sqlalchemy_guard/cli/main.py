@@ -42,6 +42,16 @@ def entry() -> NoReturn:
         code = EXIT_OK
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except Exception:
+        # Python's own exit code 1 would read as "violations found".
+        import traceback
+
+        traceback.print_exc()
+        print(
+            "error: this is a fault of sqlalchemy-guard itself; please report it with the lines above",
+            file=sys.stderr,
+        )
+        code = EXIT_ERROR
     sys.exit(code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy_guard.cli.terminal import drain
 from sqlalchemy_guard.config import SettingsStore, is_excluded
 from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 
@@ -40,6 +41,11 @@ class Opened(NamedTuple):
     skipped: list[Skipped]
     is_project: bool
 
+    def read_project(self, show_progress: bool) -> None:
+        """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
+        if self.is_project:
+            drain(self.workspace.index_steps(), "reading", show_progress)
+
     def config_files(self) -> list[ConfigFile]:
         """The configuration files that hold for the files, once each."""
         found = filter(None, map(self.settings.config_file, self.files))
@@ -68,6 +74,10 @@ def open_workspace(
 
     vfs = Vfs()
     settings = SettingsStore(vfs, overrides or {}, config=config and canonical(config), isolated=isolated)
+    folders = project_roots(vfs, (canonical(path) for path in paths))
+    for folder in folders:
+        # Without a configuration file, excludes and other patterns start from the project's folder.
+        settings.set_folder_overrides(folder, {})
     files: list[str] = []
     skipped: list[Skipped] = []
     for found in vfs.discover(paths, settings) if walk else map(canonical, paths):
@@ -75,7 +85,6 @@ def open_workspace(
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
-    folders = project_roots(vfs, (canonical(path) for path in paths))
     is_project = all(_has_mark(vfs, folder) for folder in folders)
     return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped, is_project)
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.main import EXIT_OK, UsageError
-from sqlalchemy_guard.cli.terminal import progress, visible
+from sqlalchemy_guard.cli.terminal import progress, visible, warn
 from sqlalchemy_guard.vfs import canonical
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
     opened = open_workspace(options.paths)
     if not opened.files:
         raise UsageError(f"no Python files under {', '.join(options.paths)}")
-    stats = collect(opened.workspace, list(progress(opened.files, "reading", True)))
+    opened.read_project(show_progress=True)
+    stats = collect(opened.workspace, progress(opened.files, "counting", True))
+    for path, _, reason in opened.skipped:
+        warn(f"{path} {reason}")
     if options.output_format == "json":
         print(json.dumps(to_object(stats, options.unresolved), indent=2, ensure_ascii=False))
     else:

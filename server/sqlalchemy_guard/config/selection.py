@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _CODE_LENGTH = len("SAG000")
+_CODE = re.compile(r"SAG\d*")
 
 
 def specificity(selector: str, rule: RuleLike) -> int:
@@ -147,7 +148,8 @@ def unknown_selector(
 ) -> ConfigProblem:
     """The problem of a selector that names no rule."""
     names = ["ALL", *(word for rule in rules for word in (rule.code, rule.name))]
-    meant = nearest(selector, names)
+    # The digits of a code mean nothing: the code that looks most like it is no better guess than any other.
+    meant = None if _CODE.fullmatch(selector.strip().upper()) else nearest(selector, names)
     hint = f"; did you mean `{meant}`?" if meant else ""
     suggestion = (f'"{meant}"' if on_value else meant) if meant else None
     return ConfigProblem(source, key, f"`{selector}` names no rule{hint}", suggestion, on_value)

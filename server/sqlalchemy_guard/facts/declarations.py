@@ -5,11 +5,11 @@ Plain data about one file. This module must never evaluate or resolve.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.values import Call, Value

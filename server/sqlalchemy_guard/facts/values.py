@@ -1,6 +1,8 @@
 """Symbolic values: what one file says about an expression before any other file was asked.
 
-`session.query(User).first()` in a file that imports `User` becomes `Call(Attr(Call(Attr(Param(..), "query"), (Ref("app.models", "User"),)), "first"))`.
+`session.query(User).first()` in a file that imports `User` becomes, from the inside,
+`Attr(Param(…), "query")`, a `Call` of that
+with `Ref("app.models", "User")`, `Attr(…, "first")` and a `Call` again.
 The project layer reduces values to types. Equality is structural, so that two evaluations of the same text compare equal;
 `memo` belongs to the resolver and takes no part in it. This module must never look anything up.
 """
@@ -26,7 +28,11 @@ class Value:
             return True
         if type(self) is not type(other):
             return False
-        return all(getattr(self, name) == getattr(other, name) for name in self._fields)
+        # Names come before the values that they are names of, so that most differences show at once.
+        for name in self._fields:  # noqa: SIM110 - a generator would double the depth of the stack
+            if getattr(self, name) != getattr(other, name):
+                return False
+        return True
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *(getattr(self, name) for name in self._fields)))
@@ -296,6 +302,14 @@ class Typed(Value):
         self.value = value
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two values, or collections of values, are equal; False for values nested deeper than Python's stack."""
+    try:
+        return one == other
+    except RecursionError:
+        return False
+
+
 UNKNOWN = Unknown()
 NONE = Const(None)
 
@@ -305,7 +319,7 @@ def either(values: Iterable[Value]) -> Value:
     options: list[Value] = []
     for value in values:
         for option in value.options if type(value) is Either else (value,):
-            if not any(option == known for known in options):
+            if not any(same(option, known) for known in options):
                 options.append(option)
     if not options:
         return UNKNOWN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,16 +15,39 @@ from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
 from sqlalchemy_guard.text.span import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.workspace import File, Workspace
 
 DISTINCT = frozenset(
-    "query scalars commit rollback flush add_all merge expunge expunge_all refresh filter_by one_or_none "
-    "scalar_one_or_none scalar_one with_entities outerjoin order_by with_for_update bulk_save_objects".split()
+    [
+        "query",
+        "scalars",
+        "commit",
+        "rollback",
+        "flush",
+        "add_all",
+        "merge",
+        "expunge",
+        "expunge_all",
+        "refresh",
+        "filter_by",
+        "one_or_none",
+        "scalar_one_or_none",
+        "scalar_one",
+        "with_entities",
+        "outerjoin",
+        "order_by",
+        "with_for_update",
+        "bulk_save_objects",
+    ]
 )
 """Methods that hardly any other library has: every call of them in a file that uses SQLAlchemy counts."""
 
-SHARED = frozenset("execute scalar add delete get close begin filter all first one count".split())
+SHARED = frozenset(
+    ["execute", "scalar", "add", "delete", "get", "close", "begin", "filter", "all", "first", "one", "count"]
+)
 """Methods that other objects have as well: they count where the receiver is SQLAlchemy's or called like a session."""
 
 

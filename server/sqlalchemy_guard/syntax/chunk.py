@@ -2,9 +2,10 @@
 
 A file is a tree of chunks. A class or function longer than some thirty lines is cut: its own chunk holds the
 header (`body` is the one definition node, whose `.body` is empty) and its statements live in `children`. Node
-line numbers are relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above moves
-`start`, `end` and `shift`; nodes are never touched again after parsing, and a cut definition's node keeps the
-`end_lineno` of its parse (take `chunk.end` instead). Columns of nodes are UTF-8 bytes, as `ast` gives them.
+line numbers are relative: absolute 0-based line = `node.lineno - 1 + chunk.shift`. Inserting lines above
+moves `start`, `end` and `shift`; nodes are never touched again after parsing, and a cut definition's node
+keeps the `end_lineno` of its parse (take `chunk.end` instead). Columns of nodes are UTF-8 bytes, as `ast`
+gives them.
 
 This module must never know what the statements mean.
 """

@@ -1,7 +1,7 @@
 """Real comments of a range of lines, found on demand.
 
-This module must never take a `#` inside of a string for a comment; so a range must start outside of strings, as every
-statement and every chunk does.
+This module must never take a `#` inside of a string for a comment; so a range must start outside of strings,
+as every statement and every chunk does.
 """
 
 from __future__ import annotations

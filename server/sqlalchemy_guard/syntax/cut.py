@@ -88,8 +88,9 @@ def cut(body: list[ast.stmt], start: int, end: int, shift: int, lines: Sequence[
 
 
 def body_lines(node: Definition, start: int, shift: int, lines: Sequence[str]) -> int | None:
-    """The line on which the body of a definition starts with what stands above its first statement, None where
-    the first statement shares a line with the header; `start` is the first line of the definition's chunk."""
+    """The line on which the body of a definition starts with what stands above its first statement, None
+    where the first statement shares a line with the header; `start` is the first line of the definition's
+    chunk."""
     first = node.body[0]
     line = first_line(first) - 1 + shift
     if lines[line][: first.col_offset].strip(" \t\f"):

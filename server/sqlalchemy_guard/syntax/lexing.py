@@ -1,8 +1,8 @@
 """Strings and comments of Python text of any version, found without parsing and without ever failing.
 
-Format strings are read as Python 3.12 and later read them (quotes and comments inside a replacement field belong to the
-field), which gives the same answer for older ones. The text must start outside of strings. This module must never
-change a text.
+Format strings are read as Python 3.12 and later read them (quotes and comments inside a replacement field
+belong to the field), which gives the same answer for older ones. The text must start outside of strings. This
+module must never change a text.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Literal(NamedTuple):
-    """A string or a comment: offsets into the text, the prefix's length and the quote (empty for a comment), and
-    for a format or template string where its replacement fields stand, braces included."""
+    """A string or a comment: offsets into the text, the prefix's length and the quote (empty for a comment),
+    and for a format or template string where its replacement fields stand, braces included."""
 
     start: int
     end: int
@@ -86,7 +86,8 @@ def _formatted(text: str, at: int, quote: str, depth: int) -> tuple[int, tuple[t
 
 
 def _field(text: str, at: int, depth: int) -> int | None:
-    """One past the brace that closes the replacement field whose content starts at `at`, None where none does."""
+    """One past the brace that closes the replacement field whose content starts at `at`, None where none
+    does."""
     level = 0
     while match := _INNER.search(text, at):
         found = match.group()

@@ -1,10 +1,10 @@
 """Python newer than the running interpreter, rewritten so that the running one parses it.
 
-Only constructs that the interpreter does not know are rewritten, only after it refused the text, and every other node
-keeps its line and, wherever possible, its column in UTF-8 bytes: type parameters become blanks, `type X = T` becomes
-`0;   X = T`, `except A, B:` is parsed with bars and given back as a tuple, a template string is read as a format string,
-and a replacement field that older format strings cannot hold becomes one they can. This module must never touch a text
-that parses as it is.
+Only constructs that the interpreter does not know are rewritten, only after it refused the text, and every
+other node keeps its line and, wherever possible, its column in UTF-8 bytes: type parameters become blanks,
+`type X = T` becomes `0;   X = T`, `except A, B:` is parsed with bars and given back as a tuple, a template
+string is read as a format string, and a replacement field that older format strings cannot hold becomes one
+they can. This module must never touch a text that parses as it is.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ _TYPE = re.compile(r"(?:^|[:;])[^\S\r\n]*(type)[^\S\r\n]+\w+[^\S\r\n]*(\[|=(?!=)
 _PARAMETERS = re.compile(r"\b(?:def|class)\s+\w+[^\S\r\n]*(\[)")
 _EXCEPT = re.compile(r"^[^\S\r\n]*except\b[^\S\r\n]*\*?", re.MULTILINE)
 _LAZY = re.compile(r"^[^\S\r\n]*(lazy)[^\S\r\n]+(?:import|from)\b", re.MULTILINE)
+_NESTED = re.compile(r"""(?<!\w)(?:[ft]r?|r[ft])["']""", re.IGNORECASE)
 _BRACKETS = re.compile(r"[()\[\]{}:,]")
 _OPENING, _CLOSING = "([{", ")]}"
 
 
 class Rewritten(NamedTuple):
-    """A text that older grammars take, and for each `except A, B:` the 1-based line with the number of commas."""
+    """A text that older grammars take, and for each `except A, B:` the 1-based line with the number of
+    commas."""
 
     text: str
     excepts: dict[int, int]
@@ -47,8 +49,9 @@ def rewrite(text: str, line: int | None) -> Rewritten | None:
 
     Args:
         text: Text that the parser refused, beginning outside of strings.
-        line: The 1-based line at which it did, None where it read to the end. A new construct is refused where it
-            stands (format strings are a line or two off), so a half-typed line elsewhere costs one short search.
+        line: The 1-based line at which it did, None where it read to the end. A new construct is refused
+            where it stands (format strings are a line or two off), so a half-typed line elsewhere costs one
+            short search.
     """
     around = text if line is None else "\n".join(text.split("\n")[max(0, line - 3) : line + 2])
     if not _HINT.search(around):
@@ -182,7 +185,9 @@ def _fits(field: str, quote: str) -> bool:
 def _swap(field: str, quote: str) -> str:
     """The field whose inner strings use the other quote, where that is all they need."""
     other = "'" if quote == '"' else '"'
-    return field.replace(quote, other) if other not in field else field
+    if other in field or _NESTED.search(field):
+        return field
+    return field.replace(quote, other)
 
 
 def _placeholder(field: str, quote: str) -> str:

@@ -1,7 +1,9 @@
-"""Parse a run of lines: the one place that calls the parser, and turns everything that it may raise into a value.
+"""Parse a run of lines: the one place that calls the parser, and turns everything that it may raise into a
+value.
 
-A run inside of definitions is wrapped in as many empty classes as its ancestors have levels, each at its own indentation,
-so that columns stay what they are and a line that leaves its block is seen. This module must never repair anything.
+A run inside of definitions is wrapped in as many empty classes as its ancestors have levels, each at its own
+indentation, so that columns stay what they are and a line that leaves its block is seen. This module must
+never repair anything.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ def parse_block(
         lines: All lines of the document.
         start: First line, outside of any string or bracket.
         end: One past the last line.
-        indents: The indentation of the enclosing blocks' statements, outermost first; the last is that of these.
+        indents: The indentation of the enclosing blocks' statements, outermost first; the last is that of
+            these.
         replacements: Texts to be read in place of some lines.
         tail: Text to be read after the last line.
     """

@@ -1,8 +1,9 @@
 """Parse what can be parsed of lines that do not parse as a whole: everything but the offending lines stays.
 
-First the lines that are known to be under somebody's hands are neutralised, then those that the parser names, and at last
-the block is taken apart by its indentation. Every line given up is recorded in `Chunk.broken`. This module must never
-look outside of the lines it is given, and always ends: each step gives up at least one more line.
+First the lines that are known to be under somebody's hands are neutralised, then those that the parser names,
+and at last the block is taken apart by its indentation. Every line given up is recorded in `Chunk.broken`.
+This module must never look outside of the lines it is given, and always ends: each step gives up at least one
+more line.
 """
 
 from __future__ import annotations
@@ -86,6 +87,10 @@ def _neutralise(
                 _keep_patches(chunks, replacements)
             return chunks
         culprit = _culprit(lines, start, outcome)
+        if culprit in replacements:
+            above = _code_above(lines, start, culprit)
+            if lines[above].lstrip(" \t\f").startswith("@") and above not in replacements:
+                culprit = above
         if tries.get(culprit, 0) > 2:
             return None
         given_up = [culprit]
@@ -99,13 +104,20 @@ def _culprit(lines: Sequence[str], start: int, failure: Failure) -> int:
         for above in range(line - 1, start - 1, -1):
             if lines[above].lstrip().startswith("try"):
                 return above
+    return _code_above(lines, start, line + 1)
+
+
+def _code_above(lines: Sequence[str], start: int, line: int) -> int:
+    """The nearest line with code above a line, not above `start`."""
+    line -= 1
     while line > start and is_filler(lines[line]):
         line -= 1
-    return line
+    return max(line, start)
 
 
 def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
-    """A line that parses in place of a broken one: it opens a block where a block follows, and keeps a name."""
+    """A line that parses in place of a broken one: it opens a block where a block follows, and keeps a
+    name."""
     text = lines[line]
     indent = indentation(text)
     code = text[len(indent) :].rstrip("\r\n")
@@ -114,20 +126,21 @@ def _harmless(lines: Sequence[str], line: int, end: int, attempt: int) -> str:
     opens = len(indentation(following).expandtabs()) > len(indent.expandtabs())
     if attempt > 2:
         return ending
-    if not opens:
-        return f"{indent}pass{ending}"
     if attempt == 1:
         if definition := _DEFINITION.match(code):
             arguments = "" if definition["kind"] == "class" else "(*_, **__)"
-            return f"{indent}{definition['kind']} {definition['name']}{arguments}:{ending}"
-        if clause := _CLAUSE.match(code):
+            body = "" if opens else " pass"
+            return f"{indent}{definition['kind']} {definition['name']}{arguments}:{body}{ending}"
+        if opens and (clause := _CLAUSE.match(code)):
             return f"{indent}{_KEPT_CLAUSES[clause.group()]}{ending}"
+    if not opens:
+        return f"{indent}pass{ending}"
     return f"{indent}if 1:{ending}"
 
 
 def still_patched(lines: Sequence[str], chunk: Chunk, dirty: Collection[int]) -> bool:
-    """Whether a broken leaf whose dirty lines changed would be patched into the very text it was parsed from, so
-    that its statements hold. The number of its lines must not have changed."""
+    """Whether a broken leaf whose dirty lines changed would be patched into the very text it was parsed from,
+    so that its statements hold. The number of its lines must not have changed."""
     if not chunk.patches or chunk.children is not None:
         return False
     broken = [line + chunk.shift for line in chunk.broken]
@@ -173,7 +186,8 @@ def _give_up(lines: Sequence[str], start: int, end: int, failure: Failure) -> Ch
 def _take_apart(
     lines: Sequence[str], start: int, end: int, indents: Sequence[str], failure: Failure, depth: int
 ) -> list[Chunk]:
-    """Parse the statements that begin at the block's own indentation, in windows, and recover each that fails."""
+    """Parse the statements that begin at the block's own indentation, in windows, and recover each that
+    fails."""
     starts = _statement_starts(lines, start, end, indents[-1] if indents else "")
     starts.append(end)
     chunks: list[Chunk] = []
@@ -217,7 +231,8 @@ def _take_apart(
 def _recover_statement(
     lines: Sequence[str], start: int, end: int, indents: Sequence[str], failure: Failure, depth: int
 ) -> list[Chunk]:
-    """One statement that does not parse: a long definition by its header and body, everything else line by line."""
+    """One statement that does not parse: a long definition by its header and body, everything else line by
+    line."""
     if end - start <= _WINDOW:
         neutral = _neutralise(lines, start, end, indents, failure, ())
         if neutral is not None:

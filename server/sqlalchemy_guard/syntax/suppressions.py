@@ -1,8 +1,9 @@
 """Comments that silence violations, read as ruff and flake8 read them.
 
-`# noqa` silences everything on its line, `# noqa: SAG301, SAG302` those codes; case does not matter, codes are separated
-by commas or white space. `# sqlalchemy-guard: noqa` on a line of its own silences a whole file, with codes only these.
-A chunk whose text does not hold the word costs one search when it is parsed. This module must never know a rule.
+`# noqa` silences everything on its line, `# noqa: SAG301, SAG302` those codes; case does not matter, codes
+are separated by commas or white space. `# sqlalchemy-guard: noqa` on a line of its own silences a whole file,
+with codes only these. A chunk whose text does not hold the word costs one search when it is parsed. This
+module must never know a rule.
 """
 
 from __future__ import annotations

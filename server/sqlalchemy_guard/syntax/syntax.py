@@ -1,9 +1,10 @@
 """The syntax of one document: a tree of chunks that follows the document's edits. Never raises on any text.
 
-Two sentences carry the whole module. A chunk that is not broken was parsed from exactly its own lines, which are complete
-and begin at the indentation of their block: so when no chunk is broken, the document is valid and the tree is the one of
-a parse from scratch. And a parser reads from left to right: when it gives up inside the first broken chunk, nothing that
-follows can make the document valid; so only an edit within the lines that it has read, kept in `_Verdict`, can.
+Two sentences carry the whole module. A chunk that is not broken was parsed from exactly its own lines, which
+are complete and begin at the indentation of their block: so when no chunk is broken, the document is valid
+and the tree is the one of a parse from scratch. And a parser reads from left to right: when it gives up
+inside the first broken chunk, nothing that follows can make the document valid; so only an edit within the
+lines that it has read, kept in `_Verdict`, can.
 
 This module must never know what a statement means.
 """
@@ -11,7 +12,6 @@ This module must never know what a statement means.
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.syntax.chunk import Chunk
@@ -20,6 +20,7 @@ from sqlalchemy_guard.syntax.garbage import gc_guard
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
 from sqlalchemy_guard.syntax.recover import recover, still_patched
 from sqlalchemy_guard.syntax.suppressions import Suppressions
+from sqlalchemy_guard.syntax.tree import indents_of, is_broken, move, start_of, walk, walk_new
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.span import Span
 
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.text.document import Document, LineEdit
 
-_start = attrgetter("start")
 _CLAUSES = ("else", "elif", "except", "finally")
-# How many lines beyond a broken chunk are read at first to see whether they complete it; each further look reads four
-# times as many.
+# How many lines beyond a broken chunk are read at first to see whether they complete it; each further look
+# reads four times as many.
 _LOOK_AHEAD = 12
 # A document that is healed step by step is parsed anew after so many steps.
 _STEPS = 20
@@ -54,7 +54,8 @@ class Change(NamedTuple):
 
 
 class _Verdict:
-    """That the lines `[start, end)`, which begin at the first broken chunk, cannot be the beginning of anything valid."""
+    """That the lines `[start, end)`, which begin at the first broken chunk, cannot be the beginning of
+    anything valid."""
 
     __slots__ = ("chunk", "end", "start")
 
@@ -99,8 +100,8 @@ class Syntax:
 
         Args:
             document: The new version.
-            line_edits: The edits that lead to it, in the order in which they were made, each in lines of the text
-                before it.
+            line_edits: The edits that lead to it, in the order in which they were made, each in lines of the
+                text before it.
 
         Returns:
             Which chunks went and came. All others are the same objects, at their new lines.
@@ -124,7 +125,7 @@ class Syntax:
                 dirty = {line + delta if line >= end else line for line in dirty if not start <= line < end}
                 dirty.update(range(start, start + added))
                 self._move_verdict(start, end, delta)
-                _move(self.chunks, start, end, added, touched)
+                move(self.chunks, start, end, added, touched)
             if count != len(document.lines):
                 # The edits do not lead to this document; only a parse from scratch can be right.
                 self._parse_whole()
@@ -149,19 +150,20 @@ class Syntax:
         return (chunk for chunk in walk(self.chunks) if chunk.children is None)
 
     def chunk_at(self, line: int) -> Chunk | None:
-        """The innermost chunk that holds a line; for a header's line the cut chunk. None outside the document."""
+        """The innermost chunk that holds a line; for a header's line the cut chunk. None outside the
+        document."""
         found: Chunk | None = None
         chunks: list[Chunk] | None = self.chunks
         while chunks:
-            inner = chunks[max(0, bisect_right(chunks, line, key=_start) - 1)]
+            inner = chunks[max(0, bisect_right(chunks, line, key=start_of) - 1)]
             if not inner.start <= line < inner.end:
                 break
             found, chunks = inner, inner.children
         return found
 
     def node_span(self, chunk: Chunk, node: ast.expr | ast.stmt | ast.AST) -> Span:
-        """Where a node of a chunk stands now. The node must have a position; that of a cut definition ends with
-        its last child."""
+        """Where a node of a chunk stands now. The node must have a position; that of a cut definition ends
+        with its last child."""
         lines = self.document.lines
         line, column, end_line, end = (
             getattr(node, name) or 0 for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")
@@ -197,7 +199,7 @@ class Syntax:
         self._splice(None, 0, len(self.chunks), chunks)
 
     def _parse(self, parent: Chunk | None, start: int, end: int) -> Block | Failure:
-        outcome = parse_block(self.document.lines, start, end, _indents(parent))
+        outcome = parse_block(self.document.lines, start, end, indents_of(parent))
         if isinstance(outcome, Block) and parent is not None and not outcome.body and not outcome.escaped:
             siblings = parent.children or []
             if not siblings or siblings[0].start >= start:
@@ -211,7 +213,8 @@ class Syntax:
         for chunk in headers:
             if self._is_alive(chunk):
                 leaves += self._reparse_header(chunk)
-        for chunk in leaves:
+        # Those that lost all their lines go first: what a chunk follows decides how it is to be read.
+        for chunk in sorted(leaves, key=lambda leaf: leaf.end > leaf.start):
             if self._is_alive(chunk):
                 self._reparse_leaf(chunk, dirty)
 
@@ -228,7 +231,8 @@ class Syntax:
             outermost = outermost.parent
 
     def _reparse_header(self, chunk: Chunk) -> list[Chunk]:
-        """Parse the header of a cut definition; gives the leaves that take its place where it is none any more."""
+        """Parse the header of a cut definition; gives the leaves that take its place where it is none any
+        more."""
         children = chunk.children or []
         while children and children[0].start >= children[0].end:
             self._splice(chunk, 0, 1, [])
@@ -241,7 +245,7 @@ class Syntax:
         if body_start > chunk.start:
             lines = self.document.lines
             outcome = parse_block(
-                lines, chunk.start, body_start, _indents(parent), tail=f"{chunk.indent}pass\n"
+                lines, chunk.start, body_start, indents_of(parent), tail=f"{chunk.indent}pass\n"
             )
             if isinstance(outcome, Block):
                 fresh = self._split_header(chunk, outcome, body_start)
@@ -266,8 +270,9 @@ class Syntax:
         return [leaf]
 
     def _split_header(self, chunk: Chunk, outcome: Block, body_start: int) -> list[Chunk]:
-        """The chunks of a header that was parsed with a `pass` behind it: statements in front of the definition,
-        the definition, and the statements that its body gained at the top. Empty where it is no such header."""
+        """The chunks of a header that was parsed with a `pass` behind it: statements in front of the
+        definition, the definition, and the statements that its body gained at the top. Empty where it is no
+        such header."""
         lines = self.document.lines
         shift = outcome.shift
         node = outcome.body[-1] if outcome.body else None
@@ -303,7 +308,8 @@ class Syntax:
         return header
 
     def _likely_line(self, start: int, end: int) -> int:
-        """The line of a broken header on which the definition's keyword stands, else its first line of code."""
+        """The line of a broken header on which the definition's keyword stands, else its first line of
+        code."""
         lines = self.document.lines
         code = [line for line in range(start, end) if not is_filler(lines[line])]
         keyword = (line for line in code if lines[line].lstrip().startswith(("def", "class", "async")))
@@ -361,12 +367,12 @@ class Syntax:
             line = next(iter(sorted(line for line in dirty if chunk.start <= line < chunk.end)), chunk.start)
             outcome = Failure(True, line, 0, "unindent does not match the block")
         context = self._context(chunk)
-        fresh = recover(lines, chunk.start, chunk.end, _indents(parent), outcome, dirty)
-        if not any(_has_problem(piece) for piece in walk(fresh)):
+        fresh = recover(lines, chunk.start, chunk.end, indents_of(parent), outcome, dirty)
+        if not any(is_broken(piece) for piece in walk(fresh)):
             fresh[0].broken = (outcome.line - fresh[0].shift,)
             fresh[0].problem = (outcome.line - fresh[0].shift, outcome.column, outcome.message)
         self._splice(parent, index, index + 1, fresh)
-        first = next(piece for piece in walk(fresh) if _has_problem(piece))
+        first = next(piece for piece in walk(fresh) if is_broken(piece))
         self._prove(first, *context, chunk.end, outcome)
 
     # Healing
@@ -396,8 +402,8 @@ class Syntax:
         self._parse_whole()
 
     def _judge(self, first: Chunk) -> tuple[int, int]:
-        """Either heal the first broken chunk with what follows (-1, -1), or give the lines that prove that nothing
-        can."""
+        """Either heal the first broken chunk with what follows (-1, -1), or give the lines that prove that
+        nothing can."""
         lines = self.document.lines
         count = len(lines)
         parent, start = self._context(first)
@@ -405,7 +411,7 @@ class Syntax:
         step = _LOOK_AHEAD
         tried = False
         while True:
-            outcome = parse_block(lines, start, end, _indents(parent))
+            outcome = parse_block(lines, start, end, indents_of(parent))
             if isinstance(outcome, Failure):
                 if not outcome.incomplete:
                     return start, end
@@ -454,8 +460,8 @@ class Syntax:
         hopeless (-1 where none did)."""
         while True:
             siblings = self._siblings(parent)
-            low = max(0, bisect_right(siblings, start, key=_start) - 1)
-            high = max(low, bisect_right(siblings, end - 1, key=_start) - 1)
+            low = max(0, bisect_right(siblings, start, key=start_of) - 1)
+            high = max(low, bisect_right(siblings, end - 1, key=start_of) - 1)
             inside = siblings[low].start <= start and siblings[high].end >= end
             if inside:
                 outcome = self._parse(parent, siblings[low].start, siblings[high].end)
@@ -495,7 +501,7 @@ class Syntax:
 
     def _index(self, siblings: list[Chunk], chunk: Chunk) -> int | None:
         """Where a chunk stands among siblings; empty ones may share its start."""
-        index = bisect_right(siblings, chunk.start, key=_start) - 1
+        index = bisect_right(siblings, chunk.start, key=start_of) - 1
         while index >= 0 and siblings[index].start == chunk.start:
             if siblings[index] is chunk:
                 return index
@@ -516,9 +522,9 @@ class Syntax:
         siblings[low:high] = fresh
         for new in fresh:
             new.parent = parent
-            for chunk in _walk_new(new, kept):
+            for chunk in walk_new(new, kept):
                 self._added.append(chunk)
-                if _has_problem(chunk):
+                if is_broken(chunk):
                     self._broken.add(chunk)
                 self.suppressions.learn(chunk)
         for child in keep:
@@ -527,81 +533,3 @@ class Syntax:
         while ancestor is not None:
             ancestor.stale = True
             ancestor = ancestor.parent
-
-
-def walk(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Chunks and everything below them, in the order of their lines."""
-    for chunk in chunks:
-        yield chunk
-        if chunk.children is not None:
-            yield from walk(chunk.children)
-
-
-def _walk_new(chunk: Chunk, kept: set[Chunk]) -> Iterator[Chunk]:
-    """A new chunk and those below it that are new as well."""
-    yield chunk
-    for child in chunk.children or ():
-        if child not in kept:
-            yield from _walk_new(child, kept)
-
-
-def _has_problem(chunk: Chunk) -> bool:
-    return chunk.problem is not None or bool(chunk.broken)
-
-
-def _indents(parent: Chunk | None) -> list[str]:
-    """The indentation of the statements of each enclosing definition, outermost first."""
-    indents: list[str] = []
-    while parent is not None:
-        indents.append(parent.indent)
-        parent = parent.parent
-    indents.reverse()
-    return indents
-
-
-def _move(chunks: list[Chunk], start: int, end: int, added: int, touched: list[Chunk]) -> None:
-    """Make room for an edit of the lines `[start, end)`: the added lines go to the chunk that held `start`.
-
-    Chunks behind the edit move; those that hold one of its lines are added to `touched` (a cut one when its header
-    does) and lose or gain lines, possibly all of them.
-    """
-    delta = added - (end - start)
-    index = max(0, bisect_right(chunks, start, key=_start) - 1)
-    for position in range(index, len(chunks)):
-        chunk = chunks[position]
-        if chunk.start >= end:
-            if delta:
-                _shift(chunks[position:], delta)
-            return
-        if chunk.end <= start:
-            continue
-        if chunk.children is None:
-            touched.append(chunk)
-            if delta or start < chunk.start or end > chunk.end:
-                chunk.patches = ()
-            if chunk.broken:
-                chunk.broken = tuple(
-                    line + delta if line + chunk.shift >= end else line for line in chunk.broken
-                )
-        else:
-            if start < chunk.children[0].start:
-                touched.append(chunk)
-            _move(chunk.children, start, end, added, touched)
-        chunk.start = _moved(chunk.start, start, end, added)
-        chunk.end = _moved(chunk.end, start, end, added)
-
-
-def _moved(boundary: int, start: int, end: int, added: int) -> int:
-    """Where the boundary between two chunks stands after an edit."""
-    if boundary <= start:
-        return boundary
-    return start + added if boundary <= end else boundary + added - (end - start)
-
-
-def _shift(chunks: list[Chunk], delta: int) -> None:
-    for chunk in chunks:
-        chunk.start += delta
-        chunk.end += delta
-        chunk.shift += delta
-        if chunk.children is not None:
-            _shift(chunk.children, delta)

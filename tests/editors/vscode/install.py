@@ -89,7 +89,9 @@ def unpack(version: str, folder: Path) -> None:
 def node_for(folder: Path) -> str:
     """A Node of the major version that this VS Code asks for: the machine's, or one from the Python index."""
     engines = json.loads((folder / "package.json").read_text("utf-8"))["engines"]["node"]
-    major = int("".join(character for character in engines if character.isdigit() or character == ".").split(".")[0])
+    major = int(
+        "".join(character for character in engines if character.isdigit() or character == ".").split(".")[0]
+    )
     machine = shutil.which("node")
     if machine and node_major(machine) == major:
         return machine
@@ -126,20 +128,3 @@ def tools() -> Path:
             ["npm", *NPM_INSTALL, f"playwright-core@{PLAYWRIGHT}"], "playwright-core", folder
         )
     return folder
-
-
-def extension_archive(folder: Path) -> Path:
-    """The extension of this checkout, built and packed into `folder`."""
-    client = support.ROOT / "client-vscode"
-    with support.installing():
-        if not (client / "node_modules" / "esbuild").is_dir():
-            support.run_or_unavailable(["npm", "ci", "--ignore-scripts", "--no-audit"], "the client's tools", client)
-        archive = folder / "sqlalchemy-guard.vsix"
-        for command in (
-            ["npm", "run", "--silent", "build"],
-            [sys.executable, "scripts/bundle.py"],
-            [sys.executable, "scripts/package.py", str(archive)],
-        ):
-            done = subprocess.run(command, cwd=client, capture_output=True, text=True)
-            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return archive

@@ -3,34 +3,13 @@ const assert = require("node:assert");
 const fs = require("node:fs");
 const path = require("node:path");
 const vscode = require("vscode");
+const { api, app, diagnosed, folder, ours, runSteps, until } = require("./steps.cjs");
 
-const EXTENSION = "sqlalchemy-guard.sqlalchemy-guard";
-const WAIT_MS = 60_000;
-const say = (text) => console.log(`TEST ${text}`);
-
-const folder = vscode.workspace.workspaceFolders[0].uri;
-const app = vscode.Uri.joinPath(folder, "app.py");
 const onDisk = () => fs.readFileSync(app.fsPath, "utf8");
-const api = () => vscode.extensions.getExtension(EXTENSION).exports;
 const alive = (pid) => fs.existsSync(`/proc/${pid}`);
-const ours = (uri) => vscode.languages.getDiagnostics(uri).filter((one) => one.source === "sqlalchemy-guard");
 const codeOf = (one) => (typeof one.code === "object" ? one.code.value : one.code);
-
-async function until(what, condition) {
-  const deadline = Date.now() + WAIT_MS;
-  for (;;) {
-    const value = await condition();
-    if (value) {
-      return value;
-    }
-    if (Date.now() > deadline) {
-      throw new Error(`waited in vain for: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const diagnosed = (uri, count) => until(`${count} diagnostics in ${uri}`, () => ours(uri).length === count);
+const setting = (name, value) =>
+  vscode.workspace.getConfiguration("sqlalchemyGuard").update(name, value, vscode.ConfigurationTarget.Workspace);
 
 async function write(uri, text) {
   const document = await vscode.workspace.openTextDocument(uri);
@@ -72,10 +51,9 @@ const steps = {
   },
 
   async "a setting of the editor reaches the server"() {
-    const settings = vscode.workspace.getConfiguration("sqlalchemyGuard");
-    await settings.update("ignore", ["SAG101"], vscode.ConfigurationTarget.Workspace);
+    await setting("ignore", ["SAG101"]);
     await diagnosed(app, 0);
-    await settings.update("ignore", undefined, vscode.ConfigurationTarget.Workspace);
+    await setting("ignore", undefined);
     await diagnosed(app, 2);
   },
 
@@ -101,10 +79,39 @@ const steps = {
     );
   },
 
+  async "a wrong interpreter stops the server, mending the setting starts it"() {
+    await setting("interpreter", path.join(folder.fsPath, "no-such-python"));
+    await until("no server", () => api().processId() === undefined);
+    await diagnosed(app, 0);
+    await setting("interpreter", undefined);
+    await diagnosed(app, 2);
+  },
+
+  async "a server that the user names is started instead"() {
+    const command = process.env.GUARD_COMMAND;
+    await setting("path", [command]);
+    await until("the other server", () => api().commandLine()?.[0] === command && api().processId());
+    await diagnosed(app, 2);
+    await setting("path", undefined);
+    await until("the bundled server", () => api().commandLine()?.includes("-I") && api().processId());
+    await diagnosed(app, 2);
+  },
+
   async "an unsaved document is checked"() {
     const content = 'from sqlalchemy import create_engine\n\nengine = create_engine("postgresql://localhost/new")\n';
     const document = await vscode.workspace.openTextDocument({ language: "python", content });
     await until("a diagnostic", () => ours(document.uri).some((one) => codeOf(one) === "SAG101"));
+  },
+
+  async "cells of a notebook are checked as one module"() {
+    const cell = (text) => new vscode.NotebookCellData(vscode.NotebookCellKind.Code, text, "python");
+    const url = "postgresql://localhost/notebook";
+    const cells = [cell("from sqlalchemy import create_engine"), cell(`engine = create_engine("${url}")`)];
+    const notebook = await vscode.workspace.openNotebookDocument("jupyter-notebook", new vscode.NotebookData(cells));
+    await vscode.window.showNotebookDocument(notebook);
+    const { uri } = notebook.cellAt(1).document;
+    await until("a diagnostic", () => ours(uri).some((one) => codeOf(one) === "SAG101"));
+    assert.deepEqual(ours(notebook.cellAt(0).document.uri), []);
   },
 
   async "debug information names the server"() {
@@ -125,17 +132,4 @@ const steps = {
   },
 };
 
-exports.run = async () => {
-  say(`VS Code ${vscode.version}, Node ${process.version}`);
-  for (const [name, step] of Object.entries(steps)) {
-    const began = Date.now();
-    try {
-      await step();
-    } catch (error) {
-      say(`FAILED ${name}: ${error.stack}`);
-      throw error;
-    }
-    say(`passed: ${name} (${Date.now() - began} ms)`);
-  }
-  fs.writeFileSync(path.join(folder.fsPath, "server.pid"), String(api().processId()));
-};
+exports.run = () => runSteps(steps);

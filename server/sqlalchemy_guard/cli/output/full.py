@@ -54,15 +54,18 @@ def _excerpt(source: Sequence[str], span: Span, gutter: int, style: Style, color
     bar = style("blue", "|")
     last = span.end_line - 1 if span.end_line > span.line and span.end_column == 0 else span.end_line
     shown = []
-    for number in range(max(0, span.line - _CONTEXT), min(len(source), last + _CONTEXT + 1)):
+    above, below = max(0, span.line - _CONTEXT), min(len(source), last + _CONTEXT + 1)
+    # Blank lines at the edges of the excerpt tell nothing.
+    while above < min(span.line, below) and not source[above].strip():
+        above += 1
+    while below > last + 1 and not source[below - 1].strip():
+        below -= 1
+    for number in range(above, below):
         if span.line + _LONGEST <= number <= last - 1:
             if number == span.line + _LONGEST:
                 shown.append(f"{style('blue', '...')}")
             continue
         text = source[number][: content_length(source[number])]
-        # A context line that is the empty end of the file tells nothing.
-        if not text and number > last and number == len(source) - 1:
-            continue
         shown.append(f"{style('blue', str(number + 1).rjust(gutter))} {bar} {visible(text)}".rstrip())
         if span.line <= number <= last:
             start = span.column if number == span.line else len(text) - len(text.lstrip())

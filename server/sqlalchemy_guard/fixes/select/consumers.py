@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer
-from sqlalchemy_guard.fixes.select.terminals import TerminalForm
+from sqlalchemy_guard.fixes.select.ending import TerminalForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,15 +32,15 @@ CONSUMERS: Mapping[Consumer, TerminalForm] = {
 """How a query without a terminal is written, by what consumes it."""
 
 REFUSED: Mapping[Consumer, str] = {
-    Consumer.TRUTH: "a Query is always true: test `session.scalars(stmt).first() is not None`, or remove the test",
+    Consumer.TRUTH: "a Query is always true: execute it first, or remove the test",
     Consumer.LENGTH: "a Query has no length: count with `session.scalar(select(func.count())…)`",
-    Consumer.AWAITED: "a Query cannot be awaited: write `await session.scalars(select(…))` on an AsyncSession",
+    Consumer.AWAITED: "a Query cannot be awaited: write `await session.scalars(select(…))`",
     Consumer.STATEMENT: "this query is never executed: remove it, or execute it",
-    Consumer.RETURNED: "the Query is returned, so its callers need select() too: return the statement and execute it there",
-    Consumer.PASSED: "the Query is handed on, and what happens to it there is not seen: hand on a select()",
-    Consumer.ASSIGNED: "the Query is built over several statements: rewrite the whole flow to a select()",
+    Consumer.RETURNED: "the Query is returned: return the select() instead, and execute it in the callers",
+    Consumer.PASSED: "the Query is handed on, out of sight: hand on a select()",
+    Consumer.ASSIGNED: "the Query is built over several statements: build a select() in all of them",
     Consumer.ATTRIBUTE: "this attribute of Query has no counterpart",
     Consumer.INDEXED: "the Query is indexed later: execute it with `.all()` first",
-    Consumer.UNKNOWN: "what becomes of this Query is not known: build a select() and execute it with the session",
+    Consumer.UNKNOWN: "what becomes of this Query is not known: build a select() and execute it",
 }
 """Why a query without a terminal is left alone."""

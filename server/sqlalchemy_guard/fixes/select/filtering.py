@@ -1,7 +1,7 @@
 """The two links that need more than a template: `filter_by`, which addresses one entity, and set operations.
 
-Query's `filter_by` looks at the entity that was joined last; `select().filter_by` does so in 2.0 and searches every FROM
-element in 2.1. This module must never know other links.
+Query's `filter_by` looks at the entity that was joined last; `select().filter_by` does so in 2.0 and
+searches every FROM element in 2.1. This module must never know other links.
 """
 
 from __future__ import annotations
@@ -31,24 +31,40 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     addressed = statement.target or statement.selected[0].info
     for keyword in link.keywords:
         _refer_to_value(statement, keyword.value)
+    model = addressed.model
+    for keyword in link.keywords:
+        if model is not None and model.complete and keyword.arg is not None and not model.has(keyword.arg):
+            raise Refuse(f"Query raises here: `{model.name}` has no attribute `{keyword.arg}`")
+    if len(statement.sources) == 1 and statement.target is None and addressed.owner is None:
+        return "stmt.filter_by(*args)"
     others = [each for each in statement.sources if each.owner is None or each.owner != addressed.owner]
-    if not others:
+    if "with_entities" in statement.clauses and "join" in statement.clauses:
+        statement.doubt("what filter_by() addresses behind join() and with_entities() is not proven")
+    named = addressed.kind in (EntityKind.MODEL, EntityKind.ALIAS, EntityKind.TABLE) or (
+        addressed.kind is EntityKind.COLUMN
+        and addressed.label is None
+        and (model is None or addressed.attribute in model.columns)
+    )
+    # 2.1 counts a class that is selected and joined as two.
+    named = named and (
+        not statement.clauses & {"join", "select_from"}
+        or sum(each.owner == addressed.owner for each in statement.sources) == 1
+    )
+    if named and not others:
         return "stmt.filter_by(*args)"
     if any(keyword.arg is None for keyword in link.keywords):
         raise Refuse(
             "filter_by(**values) after a join does not show its names: write where(Class.name == value)"
         )
     names = [keyword.arg or "" for keyword in link.keywords]
-    if _only_in(addressed, others, names):
+    if named and _only_in(addressed, others, names):
         return "stmt.filter_by(*args)"
-    where = _spelling(statement, addressed)
+    where = _spelling(statement, addressed, statement.target_node or statement.selected[0].node)
     if where is None:
         raise Refuse(
-            "filter_by() after a join addresses the class joined last, whose name is not known here: "
-            "write where(Class.name == value)"
+            "what filter_by() addresses has no name here: write where(Class.name == value) with the "
+            "class joined last, or the one selected first"
         )
-    if addressed.kind is not EntityKind.MODEL or addressed.model is None:
-        statement.doubt("what filter_by() addresses is not proven")
     criteria = tuple(Argument(_criterion(statement, where, keyword, addressed)) for keyword in link.keywords)
     statement.steps.append(Step("where", criteria, origin=link.node))
     return None
@@ -68,10 +84,25 @@ def _only_in(addressed: EntityInfo, others: list[EntityInfo], names: list[str]) 
     )
 
 
-def _spelling(statement: Statement, addressed: EntityInfo) -> str | None:
-    if addressed.kind in (EntityKind.MODEL, EntityKind.COLUMN) and addressed.model is not None:
-        return statement.knowledge.spelling(addressed.model)
-    return None
+def _spelling(statement: Statement, addressed: EntityInfo, node: ast.expr) -> str | None:
+    """How the addressed entity is written at this place."""
+    if addressed.kind is EntityKind.COLUMN and isinstance(node, ast.Attribute):
+        node = node.value
+    model = addressed.model
+    is_alias = model is None or addressed.owner != model.identity
+    if (
+        isinstance(node, ast.Name)
+        and is_alias
+        and addressed.kind
+        in (
+            EntityKind.ALIAS,
+            EntityKind.COLUMN,
+        )
+    ):
+        return node.id
+    if isinstance(node, ast.Name) and addressed.kind is EntityKind.TABLE:
+        return f"{node.id}.c"
+    return statement.knowledge.spelling(model) if model is not None and not is_alias else None
 
 
 _TIGHTER_THAN_EQUALS = (
@@ -91,6 +122,15 @@ def _criterion(statement: Statement, where: str, keyword: ast.keyword, addressed
     return Text(f"{where}.{keyword.arg} == {text}", value)
 
 
+UNITED = frozenset(
+    (
+        *("where", "filter_by", "join", "outerjoin", "order_by", "group_by", "having"),
+        *("limit", "offset", "slice", "distinct", "with_only_columns", "add_columns"),
+    )
+)
+"""Steps that a set operation of Query takes into its subquery; all others stay with the result."""
+
+
 def union(statement: Statement, link: Link) -> str:
     """A set operation: Query selects from its subquery, and so does the new form.
 
@@ -99,8 +139,10 @@ def union(statement: Statement, link: Link) -> str:
     """
     if link.has_unpacking or link.keywords or not link.args:
         raise Refuse(f"the queries of {link.name}() are not visible one by one")
-    if statement.execution or statement.clauses & {"from_statement", "correlate"}:
+    if statement.execution or any(step.name not in UNITED for step in statement.steps):
         raise Refuse(f"options before {link.name}() belong to its result: put them behind it")
+    if "order_by" in statement.clauses:
+        statement.doubt(f"ORDER BY inside {link.name}() fails on some databases")
     if statement.nested is None:
         raise Refuse(f"{link.name}() is not understood here")
     members: list[Tree] = [statement.tree()]
@@ -108,7 +150,7 @@ def union(statement: Statement, link: Link) -> str:
         member = statement.nested(node)
         if member is None:
             raise Refuse(
-                f"`{statement.text.segment(node)}` is not written here: build the select() statements first, then "
+                f"`{statement.text.segment(node)}` is not written here: build the select()s first, then "
                 f"`aliased(Entity, {link.name}(first, second).subquery())`"
             )
         members.append(member)
@@ -117,6 +159,8 @@ def union(statement: Statement, link: Link) -> str:
     subquery = Chain(operation, (Step("subquery", (), origin=link.node),))
     select = _function(statement, "select")
     if len(infos) == 1 and infos[0].kind is EntityKind.MODEL:
+        if infos[0].model is None or not infos[0].model.complete or infos[0].model.computed:
+            statement.doubt("SQL expressions that are mapped are computed again from the union")
         alias = Call(
             _function(statement, "aliased"), (Argument(statement.selected[0].tree), Argument(subquery))
         )
@@ -134,5 +178,4 @@ def union(statement: Statement, link: Link) -> str:
 
 
 def _function(statement: Statement, name: str) -> Text:
-    found = statement.names[name]
-    return found  # type: ignore[return-value]
+    return statement.names[name]  # type: ignore[return-value]

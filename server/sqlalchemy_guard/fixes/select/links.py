@@ -1,8 +1,10 @@
-"""The refining steps: for each method of Query its form on `select()`, in one table, and what it does to the rows.
+"""The refining steps: for each method of Query its form on `select()`, in one table, and what it does to
+the rows.
 
-To add a link: one line in `LINKS`. Its form is a template: `stmt` stands for what came before, `*args` for all
-arguments as they were written, a name of `parameters` for that argument. A link that changes which rows can come, or
-what `filter_by` addresses, names an effect. This module must never know how the statement is executed.
+To add a link: one line in `LINKS`. Its form is a template: `stmt` stands for what came before, `*args` for
+all arguments as they were written, a name of `parameters` for that argument. A link that changes which
+rows can come, or what `filter_by` addresses, names an effect. This module must never know how the
+statement is executed.
 """
 
 from __future__ import annotations
@@ -106,7 +108,8 @@ def write(statement: Statement, link: Link, template: str, form: LinkForm) -> No
 
 
 def _merge(steps: list[Step], step: Step) -> None:
-    """Append an execution step; two `execution_options()` become one where no keyword is hidden or repeated."""
+    """Append an execution step; two `execution_options()` become one where no keyword is hidden or
+    repeated."""
     last = steps[-1] if steps else None
     if last is not None and last.name == step.name == "execution_options":
         both = (*(last.arguments or ()), *(step.arguments or ()))
@@ -140,30 +143,31 @@ def _criteria(statement: Statement, link: Link) -> None:
     for node in link.args:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise Refuse(f"a string as criterion of {link.name}(): wrap it in text()")
-        statement.refer(node.value if isinstance(node, ast.Starred) else node)
+        unpacked = node.value if isinstance(node, ast.Starred) else node
+        statement.refer(unpacked, is_criterion=True)
     if link.keywords:
         raise Refuse(f"{link.name}() takes no keyword arguments")
 
 
-def _ordering(statement: Statement, link: Link) -> None:
-    for node in link.args:
-        if isinstance(node, ast.Constant):
-            continue
-        statement.refer(node.value if isinstance(node, ast.Starred) else node)
-
-
-def _slice(statement: Statement, link: Link) -> None:
+def _slice(_: Statement, link: Link) -> None:
     if len(link.args) != 2 or link.has_unpacking or link.keywords:
         raise Refuse("slice() takes a start and a stop")
 
 
 def _options(statement: Statement, link: Link) -> None:
-    for node in link.args:
+    given: list[ast.expr] = []
+    for node in link.args:  # Query takes lists of options, select() does not
+        given.extend(node.elts if isinstance(node, ast.List | ast.Tuple) else [node])
+    if link.keywords:
+        raise Refuse("options() takes no keyword arguments")
+    statement.steps.append(Step("options", statement.positional(given), origin=link.node))
+    for node in given:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise Refuse("options() with a string was removed: use loader functions on class attributes")
-        statement.options.append(node.value if isinstance(node, ast.Starred) else node)
-        if isinstance(node, ast.List | ast.Tuple | ast.Starred):
+        if isinstance(node, ast.Starred):
+            statement.options.append(node.value)
             continue
+        statement.options.append(node)
         if not isinstance(node, ast.Call):
             statement.doubt(
                 f"`{statement.text.segment(node)}` may be a list, which options() of select() refuses"
@@ -190,6 +194,7 @@ def _select_from(statement: Statement, link: Link) -> None:
         statement.doubt("select_from() with several elements is not proven to be the same")
     if link.args:
         statement.target = statement.knowledge.entity(link.args[0])
+        statement.target_node = link.args[0]
 
 
 def _from_statement(statement: Statement, link: Link) -> None:
@@ -204,6 +209,8 @@ def _from_statement(statement: Statement, link: Link) -> None:
         "select_from",
     }:
         raise Refuse("Query raises here: from_statement() cannot follow criteria")
+    if any(each.info.kind is EntityKind.BUNDLE for each in statement.selected):
+        raise Refuse("from_statement() of a Bundle: Query raises here")
     if len(link.args) != 1 or link.keywords or isinstance(link.args[0], ast.Constant | ast.JoinedStr):
         raise Refuse("from_statement() takes one statement: wrap a string in text()")
 
@@ -237,18 +244,23 @@ def _join(statement: Statement, link: Link) -> None:
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
     known_left = left is not None and left.owner is not None and left.owner in statement.owners
+    if left is not None and left.owner not in {each.owner for each in statement.sources}:
+        statement.clauses.add("loose_join")
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
-    if info.owner is not None and info.owner in statement.owners and "join" in statement.clauses:
-        statement.opaque = statement.opaque or "a table is joined twice"
+    starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
+    before = {each.owner for each in statement.sources[len(statement.selected) :]}
+    if info.owner is not None and info.owner in starts | before:
+        statement.doubt("a class is joined to itself without aliased()")
     elif info.owner is not None and left is not None and left.owner == info.owner:
         statement.opaque = statement.opaque or "a table is joined to itself"
     if relation is not None and (relation.secondary or not relation.known):
         statement.opaque = statement.opaque or "a join goes through an association table"
     statement.join(info, to_one=relation is not None and relation.to_one and known_left)
     for node in criteria:
-        statement.refer(node)
+        statement.refer(node, is_criterion=True)
     statement.target = info
+    statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
 
 
@@ -284,11 +296,21 @@ def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
     return EntityInfo(EntityKind.MODEL, model, model.identity) if model is not None else UNKNOWN_ENTITY
 
 
-def _reset_joinpoint(statement: Statement, link: Link) -> None:
-    statement.target = None
+def _reset_joinpoint(statement: Statement, _: Link) -> None:
+    statement.target = statement.target_node = None
 
 
-def _yield_per(statement: Statement, link: Link) -> None:
+def _params(statement: Statement, link: Link) -> None:
+    if statement.parameters is not None or len(link.args) + bool(link.keywords) != 1 or link.has_unpacking:
+        raise Refuse("params() more than once or of both kinds: hand one mapping to the execution")
+    if link.args:
+        statement.parameters = statement.atom(link.args[0])
+    else:
+        values = (f'"{each.arg}": {statement.text.segment(each.value)}' for each in link.keywords)
+        statement.parameters = Text("{" + ", ".join(values) + "}")
+
+
+def _yield_per(statement: Statement, _: Link) -> None:
     if any(not statement.harmless(option) for option in statement.options):
         statement.doubt("yield_per() together with eager loading of collections raises")
 
@@ -339,8 +361,16 @@ def _with_parent(statement: Statement, link: Link) -> str:
         )
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
-    if statement.selected[0].info.kind is not EntityKind.MODEL or statement.target is not None:
-        raise Refuse("with_parent() on an alias or after a join: name its third argument")
+    zero = statement.selected[0].info
+    if (
+        statement.target is not None
+        or zero.model is None
+        or zero.owner != zero.model.identity
+        or (zero.attribute is not None and zero.attribute not in zero.model.columns)
+    ):
+        raise Refuse(
+            "with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))"
+        )
     relation = statement.knowledge.entity(values["property"])
     if relation.model is None or relation.attribute is None:
         statement.opaque = statement.opaque or "the relationship of with_parent() is not known"
@@ -372,15 +402,15 @@ LINKS: Mapping[str, LinkForm] = {
         filtering.filter_by,
         clause="where",
         criterion=True,
-        note="`stmt.filter_by(…)`; after joins, where 2.1 looks into every FROM element, `stmt.where(Entity.name == …)`",
+        note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
-    "order_by": LinkForm("stmt.order_by(*args)", _ordering, clause="order_by", criterion=True),
-    "group_by": LinkForm("stmt.group_by(*args)", _ordering, clause="group_by", criterion=True),
+    "order_by": LinkForm("stmt.order_by(*args)", clause="order_by", criterion=True),
+    "group_by": LinkForm("stmt.group_by(*args)", clause="group_by", criterion=True),
     "having": LinkForm("stmt.having(*args)", _criteria, clause="having", criterion=True),
     "limit": LinkForm("stmt.limit(*args)", clause="limit", after_union=True),
     "offset": LinkForm("stmt.offset(*args)", clause="offset", after_union=True),
     "slice": LinkForm("stmt.slice(*args)", _slice, clause="limit", after_union=True),
-    "distinct": LinkForm("stmt.distinct(*args)", _ordering, clause="distinct", after_union=True),
+    "distinct": LinkForm("stmt.distinct(*args)", clause="distinct", after_union=True),
     "join": LinkForm("stmt.join(*args)", _join, clause="join", criterion=True),
     "outerjoin": LinkForm("stmt.outerjoin(*args)", _join, clause="join", criterion=True),
     "reset_joinpoint": LinkForm("", _reset_joinpoint, note="left out; `filter_by` behind it is qualified"),
@@ -389,7 +419,13 @@ LINKS: Mapping[str, LinkForm] = {
     "add_columns": LinkForm("stmt.add_columns(*args)", _add),
     "add_column": LinkForm("stmt.add_columns(*args)", _add),
     "add_entity": LinkForm("stmt.add_columns(*args)", _add),
-    "options": LinkForm("stmt.options(*args)", _options, clause="options", after_statement=True),
+    "options": LinkForm(
+        "",
+        _options,
+        clause="options",
+        after_statement=True,
+        note="`stmt.options(…)`; a list of options is unpacked",
+    ),
     "with_for_update": LinkForm("stmt.with_for_update(*args)", clause="with_for_update"),
     "correlate": LinkForm("stmt.correlate(*args)", clause="correlate"),
     "prefix_with": LinkForm("stmt.prefix_with(*args)"),
@@ -409,7 +445,9 @@ LINKS: Mapping[str, LinkForm] = {
     "execution_options": LinkForm(
         "stmt.execution_options(*args)", clause="execution_options", execution=True, after_union=True
     ),
-    "params": LinkForm("stmt.params(*args)", clause="params", execution=True),
+    "params": LinkForm(
+        "", _params, clause="params", execution=True, note="the second argument: `session.scalars(stmt, {…})`"
+    ),
     "populate_existing": LinkForm(
         "stmt.execution_options(populate_existing=True)", clause="populate_existing", execution=True
     ),
@@ -427,7 +465,7 @@ LINKS: Mapping[str, LinkForm] = {
     "enable_eagerloads": LinkForm(
         "",
         _enable_eagerloads,
-        note='needless before subquery(), cte(), count(), exists(); else `options(lazyload("*"))`, not proven the same',
+        note='left out where nothing is loaded eagerly; else `options(lazyload("*"))`, not proven the same',
     ),
     "from_statement": LinkForm("stmt.from_statement(*args)", _from_statement, clause="from_statement"),
     **{
@@ -444,7 +482,7 @@ REFUSED: Mapping[str, str] = {
     "select_entity_from": "select_entity_from() was removed: use `aliased(Entity, stmt.subquery())`",
     "with_polymorphic": "Query.with_polymorphic() was removed: use `select(with_polymorphic(Base, [...]))`",
     "with_session": "with_session() moves a query between sessions: execute the statement on that session",
-    "with_transformation": "with_transformation() runs a function over the Query: make that function take a select()",
+    "with_transformation": "with_transformation() hands the Query to a function: give that a select()",
     "enable_assertions": "enable_assertions() has no counterpart: write the statement in the order SQL has",
     "only_return_tuples": "only_return_tuples() has no counterpart: use `session.execute()` for rows",
     "tuples": "tuples() has no counterpart: use `session.execute()` for rows",

@@ -1,28 +1,29 @@
 """Rewrites one expression of the Query API: source, links, terminal and consumer put together.
 
-The one entry: `rewrite(expression, knowledge, text)`. Safe means proven: the session, the entities, every link and the
-terminal were understood, and both sides give the same values, exceptions and SQL. This module must never
-decide anything about a single link, terminal or consumer: their tables do.
+The one entry: `rewrite(expression, knowledge, text)`. Safe means proven: the session, the entities, every
+link and the terminal were understood, and both sides give the same values, exceptions and SQL. This module
+must never decide anything about a single link, terminal or consumer: their tables do.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import Consumer, read_query
-from sqlalchemy_guard.fixes.select import consumers, links, source, terminals
+from sqlalchemy_guard.facts.query import Consumer, Link, read_query
+from sqlalchemy_guard.fixes.select import comments, consumers, links, source, terminals
+from sqlalchemy_guard.fixes.select.comments import Notes
+from sqlalchemy_guard.fixes.select.ending import Ending, TerminalForm, finish
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
-from sqlalchemy_guard.fixes.select.statement import Statement
-from sqlalchemy_guard.fixes.select.terminals import Ending
-from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, imports, render
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy_guard.facts.query import Knowledge, Link, QueryExpression
+    from sqlalchemy_guard.facts.query import Knowledge, QueryExpression
     from sqlalchemy_guard.fixes.select.source import SourceText
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -34,12 +35,14 @@ class Rewrite:
     Attributes:
         node: The expression that it replaces: the chain up to its terminal; what follows keeps its text.
         tree: The new expression.
+        notes: The comments that stood between arguments and links.
         doubts: Why it is not proven to be the same, as parts of a sentence; empty for a safe rewrite.
     """
 
     node: ast.expr
     tree: Tree
     doubts: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def is_safe(self) -> bool:
@@ -52,12 +55,13 @@ class Rewrite:
         return imports(self.tree)
 
     def text(self, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
-        """The new expression, in one line as far as the user's own text is.
+        """The new expression, in one line as far as the user's own text and comments let it; valid inside
+        brackets.
 
         Args:
             spell: How the file names something that is imported.
         """
-        return render(self.tree, spell)
+        return Renderer(spell, self.notes.before, self.notes.behind).render(self.tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,17 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     statement = begin(expression, knowledge, text)
     for link in expression.links:
         links.apply(statement, link)
-    form, link = _ending(expression)
+    last = expression.links[-1] if expression.links else Link("", expression.source.node)
+    form, link = form_of(expression.terminal, expression.consumer, last)
     if "no_eagerloads" in statement.clauses:
-        _without_eagerloads(statement, link)
+        without_eagerloads(statement, link)
     ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
-    tree = terminals.finish(ending, form)
-    tree = executed_by_sqlmodel(tree, statement, session.kind)
-    return Rewrite(link.node, tree, (*doubts, *statement.doubts))
+    tree = finish(ending, form)
+    tree = executed_by_sqlmodel(tree, session.kind)
+    notes, complete = comments.collect(link.node, text.segment(link.node), tree)
+    if not complete:
+        statement.doubt("a comment would be lost")
+    return Rewrite(link.node, tree, (*doubts, *statement.doubts), notes)
 
 
 def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Statement:
@@ -139,14 +147,25 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
 
 
 EXECUTING = frozenset(
-    ("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]")
-    + ("get_or_404", "first_or_404", "one_or_404", "paginate")
+    (
+        *("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]"),
+        *("get_or_404", "first_or_404", "one_or_404", "paginate"),
+    )
 )
 """Terminals that execute: inside another expression they are values, not parts of its statement."""
 
 
-def _ending(expression: QueryExpression) -> tuple[terminals.TerminalForm, Link]:
-    terminal = expression.terminal
+def form_of(terminal: Link | None, consumer: Consumer, last: Link) -> tuple[TerminalForm, Link]:
+    """How the expression ends.
+
+    Args:
+        terminal: Its terminal.
+        consumer: What becomes of the value when there is none.
+        last: The last link, which then stands for the terminal.
+
+    Raises:
+        Refuse: this end has no proven form.
+    """
     if terminal is not None:
         form = terminals.TERMINALS.get(terminal.name)
         if form is None:
@@ -154,20 +173,13 @@ def _ending(expression: QueryExpression) -> tuple[terminals.TerminalForm, Link]:
         if terminal.call is None and terminal.name not in ("[]", "statement", "whereclause"):
             raise Refuse(f"the method `{terminal.name}` itself is handed on: call it where it is written")
         return form, terminal
-    reason = consumers.REFUSED.get(expression.consumer)
+    reason = consumers.REFUSED.get(consumer)
     if reason is not None:
         raise Refuse(reason)
-    link = expression.links[-1] if expression.links else _no_link(expression)
-    return consumers.CONSUMERS[expression.consumer], link
+    return consumers.CONSUMERS[consumer], last
 
 
-def _no_link(expression: QueryExpression) -> Link:
-    from sqlalchemy_guard.facts.query import Link
-
-    return Link("", expression.source.node)
-
-
-def _without_eagerloads(statement: Statement, link: Link) -> None:
+def without_eagerloads(statement: Statement, link: Link) -> None:
     """`enable_eagerloads(False)`: needless where nothing is loaded, else every loader is made lazy."""
     if link.name in (
         "subquery",
@@ -179,6 +191,11 @@ def _without_eagerloads(statement: Statement, link: Link) -> None:
         "count",
         "delete",
         "update",
+    ):
+        return
+    plain = not statement.options and not statement.clauses & {"union", "with_entities"}
+    if plain and not any(
+        each.info.kind in ENTITIES and loads_eagerly(each.info.model) for each in statement.selected
     ):
         return
     function = statement.names["lazyload"]

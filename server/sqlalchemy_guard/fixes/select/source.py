@@ -1,4 +1,5 @@
-"""Where a query comes from: how each kind of session executes a statement, and when its queries may not be rewritten.
+"""Where a query comes from: how each kind of session executes a statement, and when its queries may not be
+rewritten.
 
 This module must never look at what the query selects.
 """
@@ -72,7 +73,7 @@ def admit(session: SessionInfo) -> tuple[str, ...]:
         )
     if session.has_query_cls:
         raise Refuse(
-            "this session makes queries of an own Query class, which select() does not use: move its behaviour "
+            "this session makes queries of an own Query class, which select() ignores: move its behaviour "
             "to a `do_orm_execute` listener with `with_loader_criteria()` first"
         )
     doubts = []
@@ -88,9 +89,7 @@ def receiver(source: Source, text: SourceText) -> Tree:
     if source.session.text is not None:
         return Text(source.session.text)
     if source.is_registry:
-        raise Refuse(
-            "the session behind `.query` was not found: write `session.scalars(select(...))` with yours"
-        )
+        raise Refuse("the session behind `.query` was not found: write `session.scalars(select(...))`")
     return Text(text.segment(source.receiver), source.receiver)
 
 

@@ -12,14 +12,13 @@ from sqlalchemy_guard.facts.query import SessionKind
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Chain, Imported, Step
 
 if TYPE_CHECKING:
-    from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 _SELECT = Imported("sqlalchemy", "select")
 _CHANGES_SHAPE = frozenset(("with_only_columns", "add_columns", "from_statement"))
 
 
-def executed_by_sqlmodel(tree: Tree, statement: Statement, kind: SessionKind) -> Tree:
+def executed_by_sqlmodel(tree: Tree, kind: SessionKind) -> Tree:
     """The tree with `exec`, where the session is SQLModel's and that means the same."""
     if kind is not SessionKind.SQLMODEL or not isinstance(tree, Chain) or not tree.steps:
         return tree

@@ -1,8 +1,8 @@
 """A statement while links are applied to it: its steps, its FROM elements, and what is proven about its rows.
 
-The question that decides most forms is `repeats()`: can one entity come back more than once, so that Query's silent
-de-duplication must be written as `.unique()`? The answer is "no" only when it is proven. This module must never know a
-method of Query: the tables in `links` and `terminals` call it.
+The question that decides most forms is `repeats()`: can one entity come back more than once, so that
+Query's silent de-duplication must be written as `.unique()`? The answer is "no" only when it is proven.
+This module must never know a method of Query: the tables in `links` and `terminals` call it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,15 @@ class Statement:
         steps: What was appended to it.
         execution: Steps that belong to the execution, not to the SQL: they go to the outermost statement.
         clauses: Which kinds of links were applied: `where`, `join`, `limit`, `order_by`, …
-        owners: FROM elements that are in the statement; the value says whether each of its rows belongs to one row of
-            the selected entities at most (`True`: it cannot multiply rows).
+        owners: FROM elements that are in the statement; the value says whether each of its rows belongs to
+            one row of the selected entities at most (`True`: it cannot multiply rows).
         sources: The FROM elements that were named: selected, joined, or given to select_from().
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
         target: What `filter_by` addresses; None stands for the first selected expression.
+        target_node: The expression that named it.
         single: Whether the result is one object per row (False: rows).
+        parameters: Values of bound parameters, which go to the execution.
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
@@ -71,9 +73,11 @@ class Statement:
     owners: dict[str, bool] = field(default_factory=dict)
     models: dict[str, ModelInfo] = field(default_factory=dict)
     target: EntityInfo | None = None
+    target_node: ast.expr | None = None
     sources: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
+    parameters: Tree | None = None
     assumed: bool = False
     by_position: bool = False
     opaque: str | None = None
@@ -125,11 +129,16 @@ class Statement:
         for each in entities:
             self.refer(each.node, each.info)
 
-    def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
-        """An expression is part of the SELECT list or of a criterion: its FROM elements come into the statement."""
-        found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
+    def refer(self, node: ast.expr, info: EntityInfo | None = None, *, is_criterion: bool = False) -> None:
+        """An expression is part of the SELECT list or of a criterion: its FROM elements come into the
+        statement."""
+        found = (
+            [info]
+            if info is not None and info.owner
+            else walk_references(node, self.knowledge, is_criterion=is_criterion)
+        )
         for each in found:
-            if each.owner is None:
+            if each.owner is None or _is_computed(each):
                 self.opaque = self.opaque or "a part of the statement is not known"
             else:
                 self.owners.setdefault(each.owner, False)
@@ -157,11 +166,13 @@ class Statement:
 
     @property
     def de_duplicates(self) -> bool:
-        """Whether `.unique()` must be written: Query de-duplicates here and its effect cannot be ruled out."""
+        """Whether `.unique()` must be written: Query de-duplicates here and its effect cannot be ruled
+        out."""
         return self.has_entities and "yield_per" not in self.clauses and self.repeats()
 
     def repeats(self) -> bool:
-        """Whether the same entity, or the same row of entities, may come twice. False only when that is proven."""
+        """Whether the same entity, or the same row of entities, may come twice. False only when that is
+        proven."""
         if self.opaque is not None or "union" in self.clauses or "from_statement" in self.clauses:
             return True
         keyed = {
@@ -218,16 +229,30 @@ class Statement:
                 return False
         return True
 
+    def is_loader(self, option: ast.expr) -> bool:
+        """Whether an option says only how attributes are loaded."""
+        node = option
+        while isinstance(node, ast.Call) and self.knowledge.qualified_name(node.func) is None:
+            if not isinstance(node.func, ast.Attribute):
+                return False
+            node = node.func.value
+        if not isinstance(node, ast.Call):
+            return False
+        qualified = self.knowledge.qualified_name(node.func) or ""
+        return qualified.rpartition(".")[2] in LOADERS
+
     def unhashable(self) -> str | None:
         """Why `.unique()` on rows may fail where Query did not: the reason, None when it cannot."""
         for each in self.selected:
             if each.info.kind in COLUMNS and each.info.hashable is not True:
                 certain = "cannot" if each.info.hashable is False else "perhaps cannot"
-                return f"the values of `{self.text.segment(each.node)}` {certain} be hashed, which unique() needs"
+                what = self.text.segment(each.node)
+                return f"the values of `{what}` {certain} be hashed, which unique() needs"
         return None
 
     def same_names(self) -> str | None:
-        """The name that two columns of the rows share, so that `row.name` would mean another one; None without."""
+        """The name that two columns of the rows share, so that `row.name` would mean another one; None
+        without."""
         seen: set[str] = set()
         for each in self.selected:
             name = each.info.label or each.info.attribute
@@ -242,6 +267,17 @@ class Statement:
                 return name
             seen.add(name)
         return None
+
+
+def loads_eagerly(model: ModelInfo | None) -> bool:
+    """Whether a model's mapping loads something along with it; True when not proven."""
+    if model is None or not model.complete:
+        return True
+    return any(not each.known or each.lazy not in NOT_EAGER for each in model.relationships.values())
+
+
+NOT_EAGER = frozenset(("select", "noload", "raise", "raise_on_sql", "dynamic", "write_only"))
+"""Loading strategies of a mapping that do nothing when the object is loaded."""
 
 
 SEPARATE_LOADERS = frozenset(
@@ -263,12 +299,27 @@ COLUMN_OPTIONS = frozenset(
 """Loader options about columns of the entity that they follow."""
 
 
+LOADERS = (
+    (SEPARATE_LOADERS - {"with_loader_criteria"})
+    | COLUMN_OPTIONS
+    | {"joinedload", "contains_eager", "defaultload"}
+)
+"""Options that say only how attributes are loaded."""
+
+
+def _is_computed(info: EntityInfo) -> bool:
+    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
+    model = info.model
+    return info.kind is EntityKind.COLUMN and model is not None and info.attribute not in model.columns
+
+
 def _has_key(model: ModelInfo) -> bool:
     return bool(model.primary_key) and model.inheritance not in (Inheritance.CONCRETE, Inheritance.UNKNOWN)
 
 
 def eager_collections(model: ModelInfo, visited: frozenset[str]) -> bool:
-    """Whether loading a model joins, by its mapping, something that can multiply rows; True when not proven."""
+    """Whether loading a model joins, by its mapping, something that can multiply rows; True when not
+    proven."""
     if not model.complete:
         return True
     if model.identity in visited:

@@ -1,19 +1,22 @@
-"""The new expression as a small tree, so that a pretty printer can break it, and templates that write such trees.
+"""The new expression as a small tree, so that a pretty printer can break it, and templates that write such
+trees.
 
-`Text` is an atom (the user's own text, or a word of ours), `Imported` a name that must be imported, `Call` a function
-with arguments, `Chain` a head with steps `.name(...)`. A template is ordinary Python: `session.scalars(stmt).all()`.
-This module must never know what a name in a template means; whoever writes it says what stands for each.
+`Text` is an atom (the user's own text, or a word of ours), `Imported` a name that must be imported, `Call`
+a function with arguments, `Chain` a head with steps `.name(...)`. A template is ordinary Python:
+`session.scalars(stmt).all()`. This module must never know what a name in a template means; whoever writes
+it says what stands for each.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +105,77 @@ def walk(tree: Tree) -> Iterator[Tree]:
                 yield from walk(argument.value)
 
 
-def render(tree: Tree, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
-    """The tree in one line.
+Comments = Mapping[int, list[str]]
+_NONE: Comments = {}
+
+
+class Renderer:
+    """Writes a tree: in one line, except for comments and for line ends in the user's own text.
 
     Args:
-        tree: What to write.
         spell: How the file names something that is imported.
+        before: Comments on lines of their own before a node, by the node's `id`.
+        behind: Comments at the end of a node's last line, by the node's `id`.
     """
-    if isinstance(tree, Text):
-        return tree.text
-    if isinstance(tree, Imported):
-        return spell(tree)
-    if isinstance(tree, Call):
-        return f"{render(tree.function, spell)}({_arguments(tree.arguments, spell)})"
-    parts = [render(tree.head, spell)]
-    for step in tree.steps:
+
+    def __init__(
+        self,
+        spell: Callable[[Imported], str] = lambda name: name.name,
+        before: Comments = _NONE,
+        behind: Comments = _NONE,
+    ) -> None:
+        self.spell = spell
+        self.before = dict(before)
+        self.behind = dict(behind)
+
+    def render(self, tree: Tree) -> str:
+        """The text of a tree; a comment behind its last atom ends with a line end."""
+        if isinstance(tree, Text):
+            return self._before(tree.node) + tree.text
+        if isinstance(tree, Imported):
+            return self.spell(tree)
+        if isinstance(tree, Call):
+            return f"{self.render(tree.function)}({self._arguments(tree.arguments)})"
+        parts = [self.render(tree.head)]
+        if isinstance(tree.head, Text):
+            parts.append(self._behind(tree.head.node))
+        for place, step in enumerate(tree.steps):
+            last = place + 1 == len(tree.steps) or tree.steps[place + 1].origin is not step.origin
+            parts.append(self._step(step, last))
+        return "".join(parts)
+
+    def _step(self, step: Step, last: bool) -> str:
+        before = self._before(step.origin)
         if step.index is not None:
-            parts.append(f"[{step.index.text}]")
+            text = f"[{step.index.text}]"
         elif step.arguments is None:
-            parts.append(f".{step.name}")
+            text = f".{step.name}"
         else:
-            parts.append(f".{step.name}({_arguments(step.arguments, spell)})")
-    return "".join(parts)
+            text = f".{step.name}({self._arguments(step.arguments)})"
+        return before + text + (self._behind(step.origin) if last else "")
+
+    def _arguments(self, arguments: tuple[Argument, ...]) -> str:
+        parts: list[str] = []
+        for place, each in enumerate(arguments):
+            node = each.value.node if isinstance(each.value, Text) else None
+            before = self._before(node)
+            name = f"{each.keyword}=" if each.keyword else ""
+            comma = ", " if place + 1 < len(arguments) else ""
+            parts.append(f"{before}{each.prefix}{name}{self.render(each.value)}{comma}{self._behind(node)}")
+        return "".join(parts)
+
+    def _before(self, node: ast.expr | None) -> str:
+        comments = self.before.pop(id(node), None) if node is not None else None
+        return "".join(f"\n{comment}" for comment in comments) + "\n" if comments else ""
+
+    def _behind(self, node: ast.expr | None) -> str:
+        comments = self.behind.pop(id(node), None) if node is not None else None
+        return "".join(f"  {comment}\n" for comment in comments) if comments else ""
 
 
-def _arguments(arguments: tuple[Argument, ...], spell: Callable[[Imported], str]) -> str:
-    return ", ".join(
-        f"{each.prefix}{each.keyword + '=' if each.keyword else ''}{render(each.value, spell)}"
-        for each in arguments
-    )
+def render(tree: Tree, spell: Callable[[Imported], str] = lambda name: name.name) -> str:
+    """The tree without comments of the old chain."""
+    return Renderer(spell).render(tree)
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +195,8 @@ def instantiate(
     Args:
         template: A Python expression.
         trees: What stands for a name; names that are not in it stay as they are written.
-        arguments: What `*name` unfolds to; a keyword argument whose value is a name mapped to nothing is left out.
+        arguments: What `*name` unfolds to; a keyword argument whose value is a name mapped to nothing is
+            left out.
         origin: The old link, for the steps that the template adds.
         without: Methods of the template that are left out.
     """

@@ -1,0 +1,164 @@
+"""How the step that leaves the Query API is written: its form, and what is asked of every form.
+
+This module must never know a terminal by name: `terminals` lists them.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.tree import Argument, Chain, instantiate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy_guard.facts.query import Link, SessionKind
+    from sqlalchemy_guard.fixes.select.statement import Statement
+    from sqlalchemy_guard.fixes.select.tree import Tree
+
+    Finish = Callable[["Ending"], "str | Tree | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a terminal sees: the statement, itself, the session, and whether its value is thrown away."""
+
+    statement: Statement
+    link: Link
+    session: Tree
+    kind: SessionKind
+    is_bare: bool
+
+    @property
+    def entity(self) -> Tree:
+        """The one thing that is selected."""
+        return self.statement.selected[0].tree
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalForm:
+    """How one terminal is written.
+
+    Attributes:
+        entity: The template for one object per row.
+        rows: The template for rows; the same when empty.
+        finish: Looks closer: gives another template or a tree, or refuses.
+        parameters: The method's parameters, when the template names them.
+        names_rows: Whether rows leave with their column names.
+        shape: Whether it matters if objects or rows come.
+        note: What a reader should know.
+    """
+
+    entity: str
+    rows: str = ""
+    finish: Finish | None = None
+    parameters: tuple[str, ...] = ()
+    names_rows: bool = False
+    shape: bool = True
+    note: str = ""
+
+
+def finish(ending: Ending, form: TerminalForm) -> Tree:
+    """The new expression.
+
+    Raises:
+        Refuse: it has no proven form here.
+    """
+    statement = ending.statement
+    if form.shape:
+        _check_shape(statement, form)
+        # Only SQL would show these labels: rows of Query keep the columns' own names.
+        statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
+    elif "from_statement" in statement.clauses and ending.link.name != "statement":
+        raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
+    found = (form.finish(ending) if form.finish else None) or (
+        form.entity if statement.single or not form.rows else form.rows
+    )
+    tree = write(ending, found, form.parameters) if isinstance(found, str) else found
+    return _with_parameters(tree, statement) if statement.parameters is not None else tree
+
+
+def _with_parameters(tree: Tree, statement: Statement) -> Tree:
+    """The execution with the values of bound parameters, which Query hands over there as well."""
+    assert statement.parameters is not None
+    if not isinstance(tree, Chain) or tree.steps[0].name not in ("scalars", "execute", "scalar"):
+        raise Refuse("params() of a statement that is not executed here: write bindparams() at its text()")
+    first = tree.steps[0]
+    arguments = (*(first.arguments or ()), Argument(statement.parameters))
+    return Chain(tree.head, (replace(first, arguments=arguments), *tree.steps[1:]))
+
+
+def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tree:
+    """A template with everything in it replaced."""
+    statement = ending.statement
+    if ".unique()" in template and statement.de_duplicates and not statement.single:
+        reason = statement.unhashable()
+        if reason is not None:
+            statement.doubt(reason)
+    values = bind(ending.link, parameters) if parameters else {}
+    return instantiate(
+        template,
+        {
+            **statement.names,
+            "session": ending.session,
+            "stmt": statement.tree(),
+            "inner": statement.tree(executed=False),
+            "entity": ending.entity,
+            **{name: statement.argument(node) for name, node in values.items()},
+        },
+        {
+            "args": statement.arguments(ending.link),
+            **{name: () for name in parameters if name not in values},
+        },
+        ending.link.node,
+        frozenset() if statement.de_duplicates else frozenset(("unique",)),
+    )
+
+
+def _check_shape(statement: Statement, form: TerminalForm) -> None:
+    """Demand that it is known whether objects or rows come."""
+    if any(isinstance(each.node, ast.Starred) for each in statement.selected):
+        raise Refuse(
+            "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
+        )
+    only = statement.selected[0]
+    if (
+        len(statement.selected) == 1
+        and only.info.kind is EntityKind.BUNDLE
+        and not _is_plain_bundle(statement, only.node)
+    ):
+        statement.doubt("a Bundle with `single_entity=True` gives no rows")
+    if statement.unsure_entities:
+        named = next(each for each in statement.selected if each.info.kind in UNSURE)
+        what = statement.text.segment(named.node)
+        if len(statement.selected) == 1:
+            if not isinstance(named.node, ast.Name):
+                raise Refuse(
+                    f"what `{what}` is could not be found: a class needs `session.scalars(select(…))`, "
+                    "a column `session.execute(select(…))`"
+                )
+            statement.single = True
+            statement.assumed = True
+            statement.doubt(f"`{what}` is taken to be a mapped class")
+        else:
+            statement.doubt(f"what `{what}` is could not be found")
+    if form.names_rows and not statement.single:
+        name = statement.same_names()
+        if name is not None and not statement.by_position:
+            statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
+
+
+def _is_plain_bundle(statement: Statement, node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and statement.knowledge.qualified_name(node.func) == "sqlalchemy.orm.Bundle"
+        and not any(each.arg in ("single_entity", None) for each in node.keywords)
+    )
+
+
+UNSURE = frozenset((EntityKind.UNKNOWN, EntityKind.VALUE))

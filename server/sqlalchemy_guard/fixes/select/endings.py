@@ -1,0 +1,219 @@
+"""Terminals that need a closer look: LIMIT of `first`, one certain row of `scalar`, counts, EXISTS,
+slices, subqueries.
+
+This module must never execute or write a statement itself other than by a template.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query
+from sqlalchemy_guard.fixes.select.ending import write
+from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.fixes.select.ending import Ending
+    from sqlalchemy_guard.fixes.select.statement import Statement
+    from sqlalchemy_guard.fixes.select.tree import Tree
+
+
+def first(ending: Ending) -> str | None:
+    statement = ending.statement
+    if "from_statement" in statement.clauses:
+        return "session.scalars(stmt).first()" if statement.single else "session.execute(stmt).first()"
+    steps = statement.steps
+    if steps and steps[-1].name == "limit" and len(steps[-1].arguments or ()) == 1:
+        argument = (steps[-1].arguments or ())[0].value
+        if isinstance(argument, Text) and isinstance(argument.node, ast.Constant | ast.Name):
+            steps.pop()
+    return None
+
+
+def scalar(ending: Ending) -> str | None:
+    statement = ending.statement
+    if "group_by" in statement.clauses or "from_statement" in statement.clauses:
+        return None
+    if all(each.info.kind is EntityKind.AGGREGATE for each in statement.selected):
+        return "session.scalar(stmt)"
+    alone = not statement.clauses - {"execution_options", "populate_existing", "autoflush"}
+    if alone and len(statement.selected) == 1 and _is_exists(statement, statement.selected[0].node):
+        return "session.scalar(stmt)"
+    return None
+
+
+def _is_exists(statement: Statement, node: ast.expr) -> bool:
+    inner = read_query(node, statement.knowledge, Consumer.NESTED)
+    if inner is not None:
+        return inner.terminal is not None and inner.terminal.name == "exists" and not inner.trailing
+    return isinstance(node, ast.Call) and statement.knowledge.qualified_name(node.func) == "sqlalchemy.exists"
+
+
+SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
+"""Steps behind which rows may be counted without a subquery."""
+
+
+def _drop_loaders(statement: Statement) -> None:
+    """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse
+    them."""
+    kept = []
+    for step in statement.steps:
+        if step.name == "options" and all(
+            isinstance(argument.value, Text)
+            and argument.value.node is not None
+            and not argument.prefix
+            and statement.is_loader(argument.value.node)
+            for argument in step.arguments or ()
+        ):
+            continue
+        kept.append(step)
+    statement.steps = kept
+
+
+def count(ending: Ending) -> Tree | str | None:
+    statement = ending.statement
+    _drop_loaders(statement)
+    if any(step.name == "options" for step in statement.steps):
+        statement.doubt("options that are no loader options may not reach into count()'s subquery")
+    infos = [each.info for each in statement.selected]
+    short = (
+        len(infos) == 1
+        and infos[0].kind is EntityKind.MODEL
+        and infos[0].model is not None
+        and infos[0].model.inheritance in (Inheritance.NONE, Inheritance.JOINED)
+        and all(step.name in SHORT_COUNT for step in statement.steps)
+        and not statement.clauses & {"union", "select_from", "flow"}
+    )
+    if "yield_per" in statement.clauses:
+        raise Refuse("yield_per() has no effect on count(): remove it")
+    template = (
+        "select(func.count()).select_from(entity)"
+        if short
+        else "select(func.count()).select_from(inner.subquery())"
+    )
+    counting = write(ending, template)
+    if short:
+        counting = extend(counting, *statement.steps)
+    counting = extend(counting, *statement.execution)
+    return extend(ending.session, Step("scalar", (Argument(counting),), origin=ending.link.node))
+
+
+def exists(ending: Ending) -> None:
+    statement = ending.statement
+    _drop_loaders(statement)
+    if "loose_join" in statement.clauses:
+        statement.doubt("exists() joins from what is selected, not from the relationship's own class")
+    kinds = {each.info.kind for each in statement.selected}
+    if not kinds <= {EntityKind.MODEL, EntityKind.ALIAS, EntityKind.COLUMN}:
+        raise Refuse(
+            "exists() drops what is selected: write `select(literal(1)).select_from(…).where(…).exists()`"
+        )
+    if len({each.info.owner for each in statement.selected}) > 1:
+        raise Refuse("exists() looks at the first entity only: select that one alone")
+    if "distinct" in statement.clauses and statement.clauses & {"limit", "offset"}:
+        raise Refuse(
+            "exists() behind distinct() and limit(): distinct() applies to the constant 1 there; remove it"
+        )
+    if "union" in statement.clauses:
+        statement.doubt("exists() replaces the SELECT list of the union")
+
+
+def item(ending: Ending) -> str | Tree | None:
+    index = ending.link.index
+    if "from_statement" in ending.statement.clauses:
+        raise Refuse("a slice behind from_statement(): Query raises here")
+    if isinstance(index, ast.Slice):
+        return _range(ending, index)
+    if index is None or isinstance(index, ast.Tuple):
+        raise Refuse("a query has no such index")
+    position = _integer(index)
+    if position is None or position < 0:
+        if position is not None:
+            raise Refuse("Query raises IndexError for a negative index: order the other way round")
+        ending.statement.doubt("a negative index raised IndexError")
+        text = ending.statement.text.segment(index)
+        wrapped = text if isinstance(index, ast.Name | ast.Attribute | ast.Call) else f"({text})"
+        bounds = (Text(text, index), Text(f"{wrapped} + 1"))
+    else:
+        bounds = (Text(str(position), index), Text(str(position + 1)))
+    _append_slice(ending, bounds)
+    return (
+        "session.scalars(stmt).unique().all()[0]"
+        if ending.statement.single
+        else ("session.execute(stmt).unique().all()[0]")
+    )
+
+
+def _range(ending: Ending, index: ast.Slice) -> str:
+    statement = ending.statement
+    bounds = (index.lower, index.upper)
+    numbers = tuple(_integer(node) if node is not None else None for node in bounds)
+    if any(number is not None and number < 0 for number in numbers):
+        raise Refuse("Query raises IndexError for negative bounds: order the other way round")
+    if any(node is not None and number is None for node, number in zip(bounds, numbers, strict=True)):
+        statement.doubt("negative or crossed bounds of a slice are not caught any more")
+    start, stop = numbers
+    if start is not None and stop is not None and stop <= start:
+        raise Refuse("this slice is always the empty list, without any SQL")
+    texts = tuple(Text("None") if node is None else statement.atom(node) for node in bounds)
+    if index.lower is not None or index.upper is not None:
+        _append_slice(ending, texts)
+    ending_text = "[::step]" if index.step is not None else ""
+    if index.step is not None:
+        ending_text = f"[::{statement.text.segment(index.step)}]"
+    method = "scalars" if statement.single else "execute"
+    return f"session.{method}(stmt).unique().all(){ending_text}"
+
+
+def _integer(node: ast.expr) -> int | None:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _append_slice(ending: Ending, bounds: tuple[Text, ...]) -> None:
+    statement = ending.statement
+    statement.steps.append(Step("slice", tuple(Argument(bound) for bound in bounds), origin=ending.link.node))
+    statement.clauses.add("limit")
+
+
+def statement(ending: Ending) -> None:
+    if "union" in ending.statement.clauses:
+        ending.statement.doubt("the columns of a union have other names")
+    if ending.statement.clauses & {"populate_existing", "autoflush", "yield_per", "from_statement"}:
+        ending.statement.doubt("options of the execution are not part of Query.statement")
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def subquery(ending: Ending) -> str | None:
+    selectable(ending)
+    if not any(each.arg in ("with_labels", "reduce_columns") for each in ending.link.keywords):
+        return None
+    values = bind(ending.link, ("name", "with_labels", "reduce_columns"))
+    on = {name for name in ("with_labels", "reduce_columns") if name in values}
+    if not all(_is_true(values[name]) for name in on):
+        raise Refuse("subquery() with a variable argument: write set_label_style() or reduce_columns() by it")
+    labels = ".set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)" if "with_labels" in on else ""
+    reduced = ".reduce_columns()" if "reduce_columns" in on else ""
+    given = "name" if "name" in values else ""
+    return f"stmt{labels}{reduced}.subquery({given})"
+
+
+def scalar_subquery(ending: Ending) -> None:
+    selectable(ending)
+    if ending.statement.has_entities:
+        ending.statement.doubt("a scalar subquery of a class joins what its mapping loads eagerly")
+
+
+def selectable(ending: Ending) -> None:
+    _drop_loaders(ending.statement)
+    if "union" in ending.statement.clauses:
+        ending.statement.doubt("the columns of a union's subquery have other names")

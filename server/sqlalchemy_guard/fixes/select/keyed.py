@@ -1,0 +1,135 @@
+"""Terminals that take exactly one mapped class: `get`, and the bulk writes `update` and `delete`.
+
+What stands before them is not applied by Query but refused or ignored, so only a few links may.
+This module must never write a SELECT.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.fixes.select.ending import Ending
+    from sqlalchemy_guard.fixes.select.statement import Statement
+    from sqlalchemy_guard.fixes.select.tree import Tree
+
+
+def no_more_than(ending: Ending, allowed: frozenset[str], what: str) -> None:
+    statement = ending.statement
+    if len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
+        if len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.UNKNOWN:
+            statement.doubt(
+                f"`{statement.text.segment(statement.selected[0].node)}` is taken to be a mapped class"
+            )
+        else:
+            raise Refuse(f"{what}() needs one mapped class: Query raises here")
+    extra = sorted({step.name for step in statement.steps} - allowed - {"filter_by"}) or sorted(
+        statement.clauses - allowed
+    )
+    if extra:
+        raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
+
+
+DML_CLAUSES = frozenset(("where", "execution_options"))
+
+
+def delete(ending: Ending) -> Tree:
+    values = bind(ending.link, ("synchronize_session", "delete_args"))
+    no_more_than(ending, DML_CLAUSES, "delete")
+    return _dml(ending, "delete", (), values, "delete_args")
+
+
+def update(ending: Ending) -> Tree:
+    values = bind(ending.link, ("values", "synchronize_session", "update_args"))
+    no_more_than(ending, DML_CLAUSES, "update")
+    if "values" not in values:
+        raise Refuse("update() needs its values")
+    assigned = values["values"]
+    step = Step("values", (Argument(ending.statement.atom(assigned)),), origin=ending.link.node)
+    if isinstance(assigned, ast.List | ast.Tuple):
+        raise Refuse("update() with a list of pairs: write `update(Class).where(…).ordered_values(*pairs)`")
+    return _dml(ending, "update", (step,), values, "update_args")
+
+
+def _dml(
+    ending: Ending, name: str, assignments: tuple[Step, ...], values: dict[str, ast.expr], options: str
+) -> Tree:
+    statement = ending.statement
+    if any(step.name == "filter_by" for step in statement.steps) and (
+        len(statement.owners) != 1 or statement.opaque
+    ):
+        statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
+    function = statement.names[name]
+    assert isinstance(function, Text | Imported)
+    steps = [*statement.steps, *assignments]
+    if options in values:
+        given = values[options]
+        if not isinstance(given, ast.Dict) or not all(
+            isinstance(key, ast.Constant) and isinstance(key.value, str) for key in given.keys
+        ):
+            raise Refuse(f"{options} is not written out: use `.with_dialect_options(name=value)`")
+        named = tuple(
+            Argument(statement.atom(value), key.value)
+            for key, value in zip(given.keys, given.values, strict=True)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        )
+        if any(argument.keyword == "preserve_parameter_order" for argument in named):
+            raise Refuse("preserve_parameter_order: write `update(Class).where(…).ordered_values(*pairs)`")
+        steps.append(Step("with_dialect_options", named, origin=ending.link.node))
+    execution = list(statement.execution)
+    if "synchronize_session" in values:
+        argument = Argument(statement.atom(values["synchronize_session"]), "synchronize_session")
+        before = execution.pop().arguments or () if execution else ()
+        execution.append(Step("execution_options", (*before, argument), origin=ending.link.node))
+    tree = extend(Call(function, (Argument(ending.entity),)), *steps, *execution)
+    executed = extend(ending.session, Step("execute", (Argument(tree),), origin=ending.link.node))
+    return executed if ending.is_bare else extend(executed, Step("rowcount", origin=ending.link.node))
+
+
+GET_CLAUSES = frozenset(("options", "populate_existing", "with_for_update", "execution_options"))
+
+
+def get(ending: Ending) -> Tree:
+    statement = ending.statement
+    no_more_than(ending, GET_CLAUSES, "get")
+    ident = bind(ending.link, ("ident",)).get("ident")
+    if ident is None:
+        raise Refuse("get() needs the primary key")
+    return extend(
+        ending.session,
+        Step(
+            "get",
+            (Argument(ending.entity), Argument(statement.atom(ident)), *get_arguments(statement)),
+            origin=ending.link.node,
+        ),
+    )
+
+
+def get_arguments(statement: Statement) -> list[Argument]:
+    """The links before `get()` as its keyword arguments."""
+    found: list[Argument] = []
+    options = [
+        argument for step in statement.steps if step.name == "options" for argument in step.arguments or ()
+    ]
+    if options:
+        if any(argument.prefix or not isinstance(argument.value, Text) for argument in options):
+            raise Refuse("options() before get(): write `session.get(Class, key, options=[…])`")
+        texts = ", ".join(argument.value.text for argument in options if isinstance(argument.value, Text))
+        found.append(Argument(Text(f"[{texts}]"), "options"))
+    if "populate_existing" in statement.clauses:
+        found.append(Argument(Text("True"), "populate_existing"))
+    for step in statement.steps:
+        if step.name == "with_for_update":
+            value: Tree = Call(Text("dict"), step.arguments) if step.arguments else Text("True")
+            found.append(Argument(value, "with_for_update"))
+    if "execution_options" in statement.clauses:
+        given = [argument for step in statement.execution for argument in step.arguments or ()]
+        given = [argument for argument in given if argument.keyword != "populate_existing"]
+        found.append(Argument(Call(Text("dict"), tuple(given)), "execution_options"))
+    return found

@@ -1,0 +1,179 @@
+"""Between what the analysis says and what the protocol says: the only place that knows the client's columns.
+
+Everything here is JSON values or JSON text; a diagnostic's text is kept for as long as the checker keeps the violation,
+so that a keystroke writes only what is new. This module must never analyse.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy_guard.rules.api import Applicability, Severity, Span
+from sqlalchemy_guard.text.columns import Encoding, from_code_points, to_code_points
+from sqlalchemy_guard.text.lines import content_length
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy_guard.lsp.capabilities import Client
+    from sqlalchemy_guard.rules.api import Violation
+    from sqlalchemy_guard.text.document import Document
+    from sqlalchemy_guard.text.edit import Edit
+
+Json: TypeAlias = dict[str, Any]
+
+SOURCE = "sqlalchemy-guard"
+SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFORMATION: 3, Severity.HINT: 4}
+_APPLICABILITY = {
+    Applicability.SAFE: "safe",
+    Applicability.UNSAFE: "unsafe",
+    Applicability.DISPLAY: "display",
+}
+
+
+def position(lines: Sequence[str], line: int, column: int, encoding: Encoding) -> Json:
+    """A place in the client's unit, clamped to the text."""
+    line = max(0, min(line, len(lines) - 1))
+    return {"line": line, "character": from_code_points(lines[line], column, encoding)}
+
+
+def range_of(lines: Sequence[str], span: Span, encoding: Encoding) -> Json:
+    """A span as the client's range."""
+    return {
+        "start": position(lines, span.line, span.column, encoding),
+        "end": position(lines, span.end_line, span.end_column, encoding),
+    }
+
+
+def place(lines: Sequence[str], given: Any, encoding: Encoding) -> tuple[int, int]:
+    """A client's position as line and column in code points, clamped to the text.
+
+    Raises:
+        KeyError, TypeError: it is no position.
+    """
+    line, column = given["line"], given["character"]
+    if line >= len(lines):
+        return len(lines) - 1, len(lines[-1])
+    text = lines[max(0, line)]
+    return max(0, line), min(to_code_points(text, column, encoding), content_length(text))
+
+
+def span_of(lines: Sequence[str], given: Any, encoding: Encoding) -> Span:
+    """A client's range as a span.
+
+    Raises:
+        KeyError, TypeError: it is no range.
+    """
+    return Span(*place(lines, given["start"], encoding), *place(lines, given["end"], encoding))
+
+
+def text_edits(document: Document, edits: Iterable[Edit], encoding: Encoding) -> list[Json]:
+    """Edits of a document as the client's."""
+    lines = document.lines
+    return [
+        {
+            "range": range_of(lines, Span(*document.position(e.start), *document.position(e.end)), encoding),
+            "newText": e.new,
+        }
+        for e in edits
+    ]
+
+
+class DiagnosticTexts:
+    """Violations of one document as JSON text, kept while the violation and its place stay the same.
+
+    Args:
+        features: The client's capabilities.
+        locate: The URI and the lines of a file's id, for places in other files; None when its text is not known.
+    """
+
+    def __init__(self, features: Client, locate: Callable[[str], tuple[str, Sequence[str]] | None]) -> None:
+        self._features = features
+        self._locate = locate
+        self._kept: dict[int, tuple[Violation, str]] = {}
+        self._tails: dict[tuple[object, ...], str] = {}
+
+    def items(self, violations: Sequence[Violation], lines: Sequence[str]) -> list[str]:
+        """The JSON text of each violation, in order."""
+        kept = self._kept
+        fresh: dict[int, tuple[Violation, str]] = {}
+        result = []
+        for violation in violations:
+            found = kept.get(id(violation))
+            if found is None or found[0] is not violation or violation.related:
+                found = (violation, self._item(violation, lines))
+            fresh[id(violation)] = found
+            result.append(found[1])
+        self._kept = fresh
+        return result
+
+    def _item(self, violation: Violation, lines: Sequence[str]) -> str:
+        span, encoding = violation.span, self._features.encoding
+        start = position(lines, span.line, span.column, encoding)
+        end = position(lines, span.end_line, span.end_column, encoding)
+        return (
+            f'{{"range":{{"start":{{"line":{start["line"]},"character":{start["character"]}}},'
+            f'"end":{{"line":{end["line"]},"character":{end["character"]}}}}}{self._tail(violation)}'
+        )
+
+    def _tail(self, violation: Violation) -> str:
+        key = (violation.rule.code, violation.message, violation.severity, violation.applicability)
+        tail = None if violation.related else self._tails.get(key)
+        if tail is None:
+            if len(self._tails) > 4096:
+                self._tails.clear()
+            rest = diagnostic_fields(violation, self._features)
+            if violation.related and self._features.related_information:
+                rest["relatedInformation"] = self._related(violation)
+            tail = "," + json.dumps(rest, separators=(",", ":"))[1:]
+            if not violation.related:
+                self._tails[key] = tail
+        return tail
+
+    def _related(self, violation: Violation) -> list[Json]:
+        found = []
+        for related in violation.related:
+            where = self._locate(related.path)
+            if where is not None:
+                uri, lines = where
+                place_ = {"uri": uri, "range": range_of(lines, related.span, self._features.encoding)}
+                found.append({"location": place_, "message": related.message})
+        return found
+
+
+def diagnostic_fields(violation: Violation, features: Client) -> Json:
+    """Everything of a diagnostic but its range and related places."""
+    rule = violation.rule
+    fields: Json = {"severity": SEVERITIES[violation.severity], "code": rule.code, "source": SOURCE}
+    if features.code_description:
+        fields["codeDescription"] = {"href": rule.url}
+    fields["message"] = violation.message
+    if features.diagnostic_data and violation.applicability is not None:
+        fields["data"] = {"fix": _APPLICABILITY[violation.applicability]}
+    return fields
+
+
+def diagnostic(violation: Violation, lines: Sequence[str], features: Client) -> Json:
+    """A violation as a diagnostic, to be named by a code action."""
+    return {
+        "range": range_of(lines, violation.span, features.encoding),
+        **diagnostic_fields(violation, features),
+    }
+
+
+def workspace_edit(changes: Mapping[str, tuple[int | None, list[Json]]], document_changes: bool) -> Json:
+    """A workspace edit.
+
+    Args:
+        changes: By URI the version that the edits are made for (None: the file on the disk) and the edits.
+        document_changes: Whether the client understands versions.
+    """
+    if not document_changes:
+        return {"changes": {uri: edits for uri, (_, edits) in changes.items()}}
+    return {
+        "documentChanges": [
+            {"textDocument": {"uri": uri, "version": version}, "edits": edits}
+            for uri, (version, edits) in changes.items()
+        ]
+    }

@@ -1,0 +1,55 @@
+"""The documentation of a rule, shown where it is violated. This module must never analyse."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy_guard.lsp.convert import place, range_of
+from sqlalchemy_guard.lsp.diagnostics import moved_span
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.lsp.session import Session
+    from sqlalchemy_guard.rules.api import Rule, Span
+
+_FENCE = re.compile(r"^```\w*$\n?", re.MULTILINE)
+_HEADING = re.compile(r"^#+ ", re.MULTILINE)
+
+
+def hover(session: Session, uri: str, line: int, character: int) -> dict[str, Any] | None:
+    """The hover at a place of the client's, None where nothing is wrong."""
+    document = session.document(uri)
+    part = document.part(uri) if document is not None else None
+    if document is None or part is None or document.read_only:
+        return None
+    encoding, lines = session.client.encoding, part.document.lines
+    at = place(lines, {"line": line, "character": character}, encoding)
+    at = (at[0] + part.start, at[1])
+    violations = [one for one in session.check(document).violations if _covers(one.span, at)]
+    if not violations:
+        return None
+    rules = {violation.rule.code: violation.rule for violation in violations}
+    text = "\n\n---\n\n".join(documentation(rule) for rule in rules.values())
+    kind = "markdown" if session.client.markdown_hover else "plaintext"
+    smallest = min((one.span for one in violations), key=_size)
+    return {
+        "contents": {"kind": kind, "value": text if kind == "markdown" else _plain(text)},
+        "range": range_of(lines, moved_span(smallest, -part.start), encoding),
+    }
+
+
+def documentation(rule: Rule) -> str:
+    """A rule's documentation in Markdown, with its code, name and address."""
+    return f"**[{rule.code}]({rule.url})** `{rule.name}`\n\n{rule.explanation}"
+
+
+def _covers(span: Span, at: tuple[int, int]) -> bool:
+    return (span.line, span.column) <= at <= (span.end_line, span.end_column)
+
+
+def _size(span: Span) -> tuple[int, int]:
+    return span.end_line - span.line, span.end_column - span.column
+
+
+def _plain(text: str) -> str:
+    return _HEADING.sub("", _FENCE.sub("", text)).replace("**", "").replace("`", "")

@@ -1,0 +1,56 @@
+"""URIs of documents and the ids of files in the workspace.
+
+The id of a `file:` document is its canonical absolute path, that of any other document its URI. Clients spell one file
+in several ways (`file:///c%3A/a.py`, `file:///C:/a.py`); answers must use the client's own spelling, which the owner of
+the open documents keeps. This module must never touch the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote, unquote
+
+from sqlalchemy_guard.vfs import canonical
+
+READ_ONLY_SCHEMES = frozenset(
+    {"git", "gitlens", "gitfs", "scm-history-item", "review", "pr", "diff", "chat-editing-text-model"}
+)
+"""Shown to be read or compared: nobody can mend what is wrong there, so nothing is published for them."""
+
+_DRIVE = re.compile(r"/[A-Za-z]:(/|$)")
+
+
+def scheme(uri: str) -> str:
+    """The scheme of a URI in lower case, empty when there is none."""
+    head, colon, _ = uri.partition(":")
+    return head.lower() if colon else ""
+
+
+def to_file_id(uri: str, *, windows: bool = os.name == "nt") -> str:
+    """The id of a document in the workspace."""
+    if scheme(uri) != "file":
+        return uri
+    rest = uri[len("file:") :].partition("#")[0].partition("?")[0]
+    host = ""
+    if rest.startswith("//"):
+        host, slash, rest = rest[2:].partition("/")
+        rest = slash + rest
+    path = unquote(rest, errors="surrogateescape")
+    if not windows:
+        return canonical(path)
+    if host and host.lower() != "localhost":
+        path = f"//{host}{path}"
+    elif _DRIVE.match(path):
+        path = path[1:]
+    return canonical(path.replace("/", "\\"))
+
+
+def to_uri(file_id: str) -> str:
+    """The URI of a file's id."""
+    if not os.path.isabs(file_id):
+        return file_id
+    path = file_id.replace("\\", "/") if os.name == "nt" else file_id
+    if path.startswith("//"):
+        return "file:" + quote(os.fsencode(path))
+    return "file://" + quote(os.fsencode(path if path.startswith("/") else "/" + path))

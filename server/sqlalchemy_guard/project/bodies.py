@@ -1,0 +1,67 @@
+"""The statements of functions and classes, whether their chunk was cut or not.
+
+This module must never know what the statements mean.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.facts.declarations import ClassFacts, FunctionFacts
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+def body_of(facts: FunctionFacts | ClassFacts) -> list[tuple[Chunk, ast.stmt]]:
+    """The statements of a definition's body, each with the chunk it belongs to."""
+    chunk = facts.chunk
+    if chunk.children is not None and chunk.body and chunk.body[0] is facts.header:
+        return [(child, statement) for child in chunk.children for statement in child.body]
+    return [(chunk, statement) for statement in facts.header.body]
+
+
+def own_nodes(facts: FunctionFacts) -> Iterator[tuple[Chunk, ast.AST]]:
+    """The nodes of a function's body without those of definitions inside."""
+    todo: list[tuple[Chunk, ast.AST]] = list(reversed(body_of(facts)))
+    while todo:
+        chunk, node = todo.pop()
+        yield chunk, node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        todo.extend((chunk, child) for child in reversed(list(ast.iter_child_nodes(node))))
+
+
+def is_docstring(statement: ast.stmt) -> bool:
+    """Whether a statement is a bare string."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+@dataclass(slots=True, eq=False)
+class ImportFact:
+    """A `from` import at the level of the module, in branches and `try` blocks too."""
+
+    node: ast.ImportFrom
+    siblings: list[ast.stmt]
+    chunk: Chunk
+
+
+def imports_of(chunk: Chunk) -> Iterator[ImportFact]:
+    """The `from` imports of a chunk of the module's level."""
+    todo: list[list[ast.stmt]] = [chunk.body]
+    while todo:
+        block = todo.pop()
+        for statement in block:
+            if isinstance(statement, ast.ImportFrom):
+                yield ImportFact(statement, block, chunk)
+            elif isinstance(statement, (ast.If, ast.Try)):
+                todo.extend((statement.body, statement.orelse))
+                if isinstance(statement, ast.Try):
+                    todo.extend((*(handler.body for handler in statement.handlers), statement.finalbody))

@@ -1,0 +1,1 @@
+"""Executes both sides of every rewrite of a query against the real library."""

@@ -1,0 +1,285 @@
+"""Every known pitfall of rewriting a query: the form that is right, and that both sides behave the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlalchemy_guard.facts.query import Consumer
+from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite
+from tests.query.oracle import check, difference, new_code
+
+SAFE = {
+    # de-duplication
+    "session.query(User).all()": "session.scalars(select(User)).all()",
+    "session.query(User).join(User.addresses).all()": (
+        "session.scalars(select(User).join(User.addresses)).unique().all()"
+    ),
+    "session.query(User).filter(Address.user_id == User.id).all()": (
+        "session.scalars(select(User).where(Address.user_id == User.id)).unique().all()"
+    ),
+    "session.query(User, User.name).join(User.addresses).all()": (
+        "session.execute(select(User, User.name).join(User.addresses)).unique().all()"
+    ),
+    "session.query(User.name).join(User.addresses).all()": (
+        "session.execute(select(User.name).join(User.addresses)).all()"
+    ),
+    "session.query(Address).from_statement(text('select * from addresses union all select * from addresses')).all()": (
+        "session.scalars(select(Address).from_statement("
+        "text('select * from addresses union all select * from addresses'))).unique().all()"
+    ),
+    "session.query(Address).union_all(session.query(Address)).all()": (
+        "session.scalars(select(aliased(Address, union_all(select(Address), select(Address)).subquery())))"
+        ".unique().all()"
+    ),
+    "session.query(Address).join(Address.user).filter(User.id > 0).order_by(Address.id).limit(3).all()": (
+        "session.scalars(select(Address).join(Address.user).where(User.id > 0).order_by(Address.id).limit(3)).all()"
+    ),
+    "session.query(User).join(User.tags).all()": "session.scalars(select(User).join(User.tags)).unique().all()",
+    "session.query(User, Tag).join(User.tags).all()": (
+        "session.execute(select(User, Tag).join(User.tags)).unique().all()"
+    ),
+    "session.query(User, Address).join(User.addresses).all()": (
+        "session.execute(select(User, Address).join(User.addresses)).all()"
+    ),
+    "session.query(User).join(User.profile).all()": (
+        "session.scalars(select(User).join(User.profile)).unique().all()"
+    ),
+    # joined eager loading
+    "session.query(User).options(joinedload(User.addresses)).all()": (
+        "session.scalars(select(User).options(joinedload(User.addresses))).unique().all()"
+    ),
+    "session.query(User).options(selectinload(User.addresses)).all()": (
+        "session.scalars(select(User).options(selectinload(User.addresses))).all()"
+    ),
+    "session.query(Address).options(joinedload(Address.user)).all()": (
+        "session.scalars(select(Address).options(joinedload(Address.user))).all()"
+    ),
+    "session.query(Company).all()": "session.scalars(select(Company)).unique().all()",
+    "session.query(Contract).all()": "session.scalars(select(Contract)).unique().all()",
+    "session.query(Order).all()": "session.scalars(select(Order)).all()",
+    "session.query(Company).get(1)": "session.get(Company, 1)",
+    "session.query(Company).first()": "session.scalars(select(Company).limit(1)).first()",
+    # first
+    "session.query(User).first()": "session.scalars(select(User).limit(1)).first()",
+    "session.query(User).limit(5).first()": "session.scalars(select(User).limit(1)).first()",
+    "session.query(User).join(User.addresses).options(contains_eager(User.addresses)).first()": (
+        "session.scalars(select(User).join(User.addresses).options(contains_eager(User.addresses)).limit(1)).first()"
+    ),
+    "session.query(User.id, User.name).first()": "session.execute(select(User.id, User.name).limit(1)).first()",
+    # rows
+    "session.query(User.id).all()": "session.execute(select(User.id)).all()",
+    "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
+    # one value
+    "session.query(User.id).scalar()": "session.execute(select(User.id)).scalar_one_or_none()",
+    "session.query(User.id).filter_by(id=1).scalar()": (
+        "session.execute(select(User.id).filter_by(id=1)).scalar_one_or_none()"
+    ),
+    "session.query(func.count(User.id)).scalar()": "session.scalar(select(func.count(User.id)))",
+    "session.query(func.count(User.id)).group_by(User.name).scalar()": (
+        "session.execute(select(func.count(User.id)).group_by(User.name)).scalar_one_or_none()"
+    ),
+    "session.query(User).join(User.addresses).filter(User.id == 1).one()": (
+        "session.scalars(select(User).join(User.addresses).where(User.id == 1)).unique().one()"
+    ),
+    "session.query(User).filter_by(id=99).one()": "session.scalars(select(User).filter_by(id=99)).one()",
+    "session.query(User).filter_by(name='ann').one_or_none()": (
+        "session.scalars(select(User).filter_by(name='ann')).one_or_none()"
+    ),
+    # counting and existence
+    "session.query(User).filter_by(name='ann').count()": (
+        "session.scalar(select(func.count()).select_from(User).filter_by(name='ann'))"
+    ),
+    "session.query(User).limit(1).count()": (
+        "session.scalar(select(func.count()).select_from(select(User).limit(1).subquery()))"
+    ),
+    "session.query(User.name).distinct().count()": (
+        "session.scalar(select(func.count()).select_from(select(User.name).distinct().subquery()))"
+    ),
+    "session.query(User).options(joinedload(User.addresses)).count()": (
+        "session.scalar(select(func.count()).select_from(User))"
+    ),
+    "session.query(session.query(User).filter(User.id == 1).exists()).scalar()": (
+        "session.scalar(select(select(User).where(User.id == 1).exists()))"
+    ),
+    # get
+    "session.query(User).get(1)": "session.get(User, 1)",
+    "session.query(User).options(joinedload(User.tags)).populate_existing().with_for_update().get(1)": (
+        "session.get(User, 1, options=[joinedload(User.tags)], populate_existing=True, with_for_update=True)"
+    ),
+    "session.query(User).with_for_update(nowait=True).get(1)": (
+        "session.get(User, 1, with_for_update=dict(nowait=True))"
+    ),
+    "session.query(Line).get((1, 2))": "session.get(Line, (1, 2))",
+    # slices
+    "session.query(User).order_by(User.id)[1:3]": (
+        "session.scalars(select(User).order_by(User.id).slice(1, 3)).all()"
+    ),
+    "session.query(User).order_by(User.id)[5]": (
+        "session.scalars(select(User).order_by(User.id).slice(5, 6)).all()[0]"
+    ),
+    # changing what is selected
+    "session.query(User).filter(User.id == 1).with_entities(User.name).all()": (
+        "session.execute(select(User).where(User.id == 1).with_only_columns(User.name)).all()"
+    ),
+    "session.query(User).with_entities(func.count()).scalar()": (
+        "session.scalar(select(User).with_only_columns(func.count()))"
+    ),
+    # filter_by
+    "session.query(User).join(User.addresses).filter_by(email='x').all()": (
+        "session.scalars(select(User).join(User.addresses).filter_by(email='x')).unique().all()"
+    ),
+    "session.query(User).join(User.addresses).filter_by(id=1).all()": (
+        "session.scalars(select(User).join(User.addresses).where(Address.id == 1)).unique().all()"
+    ),
+    "session.query(User).join(User.addresses).filter_by(id=None).all()": (
+        "session.scalars(select(User).join(User.addresses).where(Address.id.is_(None))).unique().all()"
+    ),
+    "session.query(User).join(User.addresses).filter_by(id=1 if name else 2).all()": (
+        "session.scalars(select(User).join(User.addresses).where(Address.id == (1 if name else 2))).unique().all()"
+    ),
+    "session.query(User).join(A2, User.addresses).filter_by(id=1).all()": (
+        "session.scalars(select(User).join(A2, User.addresses).where(A2.id == 1)).unique().all()"
+    ),
+    "session.query(User).join(User.addresses).reset_joinpoint().filter_by(id=1).all()": (
+        "session.scalars(select(User).join(User.addresses).where(User.id == 1)).unique().all()"
+    ),
+    "session.query(User).distinct().order_by(User.name).all()": (
+        "session.scalars(select(User).distinct().order_by(User.name)).all()"
+    ),
+    # bulk writes
+    "session.query(User).filter(User.id > 2).delete()": "session.execute(delete(User).where(User.id > 2)).rowcount",
+    "session.query(User).filter(User.id > 2).delete(synchronize_session='fetch')": (
+        "session.execute(delete(User).where(User.id > 2).execution_options(synchronize_session='fetch')).rowcount"
+    ),
+    "session.query(User).filter_by(id=1).update({'nick': 'n'}, False)": (
+        "session.execute(update(User).filter_by(id=1).values({'nick': 'n'})"
+        ".execution_options(synchronize_session=False)).rowcount"
+    ),
+    # execution options
+    "session.query(User).yield_per(2).all()": "session.scalars(select(User).execution_options(yield_per=2)).all()",
+    "session.query(Address).join(Address.user).yield_per(1).all()": (
+        "session.scalars(select(Address).join(Address.user).execution_options(yield_per=1)).all()"
+    ),
+    "session.query(User).populate_existing().autoflush(False).all()": (
+        "session.scalars(select(User).execution_options(populate_existing=True, autoflush=False)).all()"
+    ),
+    "session.query(Address).enable_eagerloads(False).all()": "session.scalars(select(Address)).all()",
+    "session.query(User).enable_eagerloads(False).subquery()": "select(User).subquery()",
+    "session.query(Address).with_parent(session.get(User, 1), User.addresses).all()": (
+        "session.scalars(select(Address).where(with_parent(session.get(User, 1), User.addresses))).all()"
+    ),
+    "session.query(User).filter(User.id == bindparam('x')).params(x=1).all()": (
+        "session.scalars(select(User).where(User.id == bindparam('x')), {\"x\": 1}).all()"
+    ),
+    # statements
+    "session.query(User.id).statement": "select(User.id)",
+    "session.query(User.id).subquery('s')": "select(User.id).subquery('s')",
+    "session.query(User).subquery(with_labels=True)": (
+        "select(User).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL).subquery()"
+    ),
+    "session.query(User.id).cte(name='c')": "select(User.id).cte(name='c')",
+    "session.query(User.id).as_scalar()": "select(User.id).scalar_subquery()",
+    "session.query(User.id).label('x')": "select(User.id).label('x')",
+    # inheritance and criteria that are not understood
+    "session.query(Manager).filter_by(name='max').all()": "session.scalars(select(Manager).filter_by(name='max')).all()",
+    "session.query(Car).all()": "session.scalars(select(Car)).all()",
+    "session.query(Letter).all()": "session.scalars(select(Letter)).unique().all()",
+    "session.query(User).filter(opaque_join).all()": "session.scalars(select(User).where(opaque_join)).unique().all()",
+    "session.query(User).filter(User.id.in_(session.query(Address.user_id))).all()": (
+        "session.scalars(select(User).where(User.id.in_(session.query(Address.user_id)))).all()"
+    ),
+    "session.query(User).filter(User.addresses.any(Address.email == 'x')).all()": (
+        "session.scalars(select(User).where(User.addresses.any(Address.email == 'x'))).all()"
+    ),
+}
+
+CONSUMED = {
+    ("session.query(User).join(User.addresses)", Consumer.ITERATED): (
+        "session.scalars(select(User).join(User.addresses)).unique()"
+    ),
+    ("session.query(User)", Consumer.ITERATED_AGAIN): "session.scalars(select(User)).all()",
+    ("session.query(User.id, User.name)", Consumer.UNPACKED): "session.execute(select(User.id, User.name))",
+    ("session.query(User.id, Address.id)", Consumer.UNPACKED): "session.execute(select(User.id, Address.id))",
+    ("session.query(User.id)", Consumer.NESTED): "select(User.id)",
+    ("session.query(User).filter(User.id > 2).delete()", Consumer.STATEMENT): (
+        "session.execute(delete(User).where(User.id > 2))"
+    ),
+}
+
+UNSAFE = {
+    "session.query(User.id, Address.id).all()": "called `id`",
+    "session.query(User, User.settings).join(User.addresses).all()": "hashed",
+    "session.query(User).enable_eagerloads(False).all()": "lazyload",
+    "session.query(opaque_thing).all()": "taken to be a mapped class",
+    "session.query(User)[number]": "negative index",
+    "session.query(User)[:number]": "bounds",
+    "session.query(User).union(session.query(User)).all()": "computed again",
+}
+
+REFUSED = {
+    "session.query(User).filter(User.id == 1).get(1)": "get() behind where()",
+    "session.query(User)[-1]": "IndexError",
+    "session.query(User).join(User.addresses).delete()": "behind join()",
+    "session.query(User).limit(1).delete()": "behind limit()",
+    "session.query(User).limit(1).filter(User.id == 1).all()": "before limit()",
+    "session.query(User).from_self().all()": "aliased(Entity, stmt.subquery())",
+    "session.query(User).join('addresses').all()": "join(Class.name)",
+    "session.query(User).join(User.addresses, User.tags).all()": "two calls",
+    "session.query(User).join((Address, Address.user_id == User.id)).all()": "tuple",
+    "session.query(User).union(session.query(User)).filter(User.id == 1).all()": "after a union",
+    "session.query(User).options(joinedload('addresses')).with_polymorphic('*').all()": "with_polymorphic",
+    "session.query(User).params(x=1).subquery()": "bindparams()",
+    "session.query(User).from_statement(text('select * from users'))[1:]": "Query raises here",
+    "session.query(func.count(User.id)).exists()": "drops what is selected",
+    "session.query([User.id]).all()": "unpack it",
+    "session.query().all()": "selects nothing",
+    "session.query(User).filter_by(nmae='x').all()": "no attribute `nmae`",
+    "session.query(User).values(User.id)": "deprecated",
+    "session.query(User).session": "no session",
+    "session.query(User).all": "handed on",
+    "session.query(User).update([('name', 'x')])": "ordered_values",
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), SAFE.items())
+def test_a_safe_form_is_written_and_behaves_the_same(code: str, expected: str) -> None:
+    found = check(code)
+    assert isinstance(found, Rewrite), found
+    assert new_code(code, found) == expected
+    assert found.doubts == ()
+    assert difference(code, found, Consumer.UNKNOWN) is None
+
+
+@pytest.mark.parametrize(("case", "expected"), CONSUMED.items())
+def test_the_consumer_decides_the_form(case: tuple[str, Consumer], expected: str) -> None:
+    code, consumer = case
+    found = check(code, consumer)
+    assert isinstance(found, Rewrite), found
+    assert new_code(code, found) == expected
+    assert found.doubts == ()
+    assert difference(code, found, consumer) is None
+
+
+@pytest.mark.parametrize(("code", "reason"), UNSAFE.items())
+def test_what_is_not_proven_is_offered_with_its_reason(code: str, reason: str) -> None:
+    found = check(code)
+    assert isinstance(found, Rewrite), found
+    assert reason in " ".join(found.doubts)
+
+
+@pytest.mark.parametrize(("code", "reason"), REFUSED.items())
+def test_what_has_no_form_is_refused_with_a_sentence(code: str, reason: str) -> None:
+    found = check(code)
+    assert isinstance(found, Refusal), found
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    "consumer",
+    [
+        *(Consumer.TRUTH, Consumer.LENGTH, Consumer.RETURNED, Consumer.PASSED, Consumer.ASSIGNED),
+        *(Consumer.ATTRIBUTE, Consumer.STATEMENT, Consumer.AWAITED, Consumer.INDEXED, Consumer.UNKNOWN),
+    ],
+)
+def test_a_query_that_escapes_is_left_alone(consumer: Consumer) -> None:
+    assert isinstance(check("session.query(User).filter_by(id=1)", consumer), Refusal)
