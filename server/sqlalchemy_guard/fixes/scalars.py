@@ -61,11 +61,16 @@ def _removal(source: Source, call: ast.Call, shift: int) -> Edit:
     function = call.func
     assert isinstance(function, ast.Attribute)
     start, end = source.end(function.value, shift), source.end(call, shift)
-    dot = source.end(function, shift) - len(function.attr)
+    dot = source.text.rindex(".", start, source.end(function, shift))
+    commented = False
     for token in source.tokens(start, dot):
         # Parentheses around the value, and comments, end in front of the link.
         if token.kind in ("close", "comment"):
-            start = token.end
+            start, commented = token.end, token.kind == "comment"
+    rest = source.text[end : source.line_end(end)]
+    if commented and rest.lstrip().startswith("#"):
+        # Two comments on one line would become one.
+        return Edit(dot, end + len(rest) - len(rest.lstrip()), "")
     return Edit(start, end, "")
 
 

@@ -300,6 +300,8 @@ class Origins:
         if short in _QUOTING or "quote" in short:
             return Origin.HARMLESS
         if type(func) is Attr:
+            if short == "replace" and value.args and value.args[0] == Const("'"):
+                return Origin.HARMLESS
             if short in ("get", "pop", "items", "keys", "values", "copy", "setdefault"):
                 return self._worst((func.base, *value.args[1:]), file, depth)
             if short in _TEXT_METHODS:

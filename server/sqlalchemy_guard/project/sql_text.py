@@ -295,6 +295,9 @@ class _Reader:
     ) -> list[SqlText]:
         template = self._template(base, file, arguments, depth)
         mark = self._template(call.args[0], file, arguments, depth)
+        if mark == "'":
+            # Quotes are doubled or taken out: the whole call is what is interpolated.
+            return [_hole(call, file)]
         if template is None or not mark or mark not in template:
             return self.read(base, file, arguments, depth + 1)
         pieces: list[str | Interpolated] = []
