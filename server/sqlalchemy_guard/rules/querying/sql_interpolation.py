@@ -132,13 +132,15 @@ def _message(found: Dangers, name: str) -> str:
     if found.values:
         subject = _listed(found.values)
         what = (
-            f"{subject} becomes part of the SQL, so a crafted value changes the statement"
+            f"{subject} {'becomes' if len(found.values) == 1 else 'become'} part of the SQL, "
+            "so a crafted value changes the statement"
             if subject
             else "A value becomes part of the SQL, so a crafted one changes the statement"
         )
         return f'{what}; bind it: `text("… :{name}").bindparams({name}=…)`'
+    verbs = "comes from outside and becomes" if len(found.names) == 1 else "come from outside and become"
     return (
-        f"{_listed(found.names) or 'A name'} comes from outside and becomes part of the SQL; names cannot be bound: "
+        f"{_listed(found.names) or 'A name'} {verbs} part of the SQL; names cannot be bound: "
         "look it up in a mapping of the allowed ones"
     )
 
