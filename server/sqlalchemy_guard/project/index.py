@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import is_foreign
 from sqlalchemy_guard.facts.values import Const
 
 if TYPE_CHECKING:
@@ -122,8 +121,8 @@ class Index:
         if not names:
             return set()
         values: dict[str, list[Value]] = {}
-        for base, name, _, value in facts.attribute_sets:
-            if name in names and is_foreign(base) and type(value) is not Const:
+        for _, name, _, value in facts.foreign_sets:
+            if name in names and type(value) is not Const:
                 values.setdefault(name, []).append(value)
         for name in names:
             if name in values:
