@@ -20,8 +20,10 @@ from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
@@ -88,6 +90,11 @@ class Context:
     def source(self) -> Source:
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+
+    @cached_property
+    def target_version(self) -> str | None:
+        """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        return self.settings.target_version or self._checker.targets.of(self.file.file_id)
 
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
@@ -382,6 +389,7 @@ class Checker:
             rules = registry.rules()
         self.workspace = workspace
         self.rules = rules
+        self.targets = Targets(workspace.vfs, workspace.folders)
         self.is_cancelled: Callable[[], bool] = lambda: False
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
@@ -409,7 +417,7 @@ class Checker:
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
-        if violation.rule.module.endswith(".invalid_configuration"):
+        if self.workspace.settings.is_config_path(report.file_id):
             return self._fix_configuration(report, violation)
         file = self.workspace.file(report.file_id)
         if file is None or violation.applicability is None:
@@ -510,6 +518,9 @@ class Checker:
         if ItemSet in by_fact:
             for item in unit.item_sets:
                 self._dispatch(by_fact[ItemSet], item, context, found)
+        if ImportFact in by_fact and unit.kind == "leaf":
+            for imported in imports_of(unit.chunk):
+                self._dispatch(by_fact[ImportFact], imported, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
@@ -599,9 +610,9 @@ class Checker:
             return report
         settings, problems = parsed
         for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(
-                settings, rule, file_id
-            ):
+            if not any(fact is ConfigFact for fact, _ in rule.checks):
+                continue
+            if not rule_selected(self.workspace.settings_for(file_id), rule, file_id):
                 continue
             for problem in self._config_problems(settings, problems):
                 for fact, check in rule.checks:

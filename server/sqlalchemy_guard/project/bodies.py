@@ -6,6 +6,7 @@ This module must never know what the statements mean.
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,3 +42,26 @@ def is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+@dataclass(slots=True, eq=False)
+class ImportFact:
+    """A `from` import at the level of the module, in branches and `try` blocks too."""
+
+    node: ast.ImportFrom
+    siblings: list[ast.stmt]
+    chunk: Chunk
+
+
+def imports_of(chunk: Chunk) -> Iterator[ImportFact]:
+    """The `from` imports of a chunk of the module's level."""
+    todo: list[list[ast.stmt]] = [chunk.body]
+    while todo:
+        block = todo.pop()
+        for statement in block:
+            if isinstance(statement, ast.ImportFrom):
+                yield ImportFact(statement, block, chunk)
+            elif isinstance(statement, (ast.If, ast.Try)):
+                todo.extend((statement.body, statement.orelse))
+                if isinstance(statement, ast.Try):
+                    todo.extend((*(handler.body for handler in statement.handlers), statement.finalbody))

@@ -547,6 +547,7 @@ METHODS: dict[str, dict[str, Stub]] = {
     "sqlalchemy.orm.registry": {
         "generate_base": lambda _site: ClassType("sqlalchemy.orm.declarative_base()"),
         "mapped": _first_argument,
+        "as_declarative_base": unknown,
         "map_imperatively": unknown,
         "configure": unknown,
         "mapped_as_dataclass": _first_argument,
