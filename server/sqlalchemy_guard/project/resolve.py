@@ -98,8 +98,8 @@ class Sources(Protocol):
     def classes_named(self, name: str, near: str) -> list[ClassRef]:
         """Classes of that name in the files that are known, the nearest first (string targets of relationships)."""
 
-    def calls_of(self, name: str) -> Iterator[tuple[Call, SourceFile]]:
-        """The calls with arguments of something of that last name in known files."""
+    def calls_of(self, name: str, home: str | None) -> Iterator[tuple[Call, SourceFile]]:
+        """The calls with arguments of something of that last name, in known files or in those that import `home`."""
 
     def stored_attributes(self, name: str) -> Iterator[tuple[Value, SourceFile]]:
         """What known files assign to attributes of that name of objects that are not their own `self`."""
