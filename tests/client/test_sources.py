@@ -13,10 +13,6 @@ from tests.client import build
 from tests.editors import support
 
 
-def test_settings_are_those_of_the_server() -> None:
-    build.run(sys.executable, "scripts/generate_settings.py", "--check")
-
-
 def test_every_setting_is_unset_by_default() -> None:
     """A default that is sent would override the project's configuration file."""
     package = json.loads((build.CLIENT / "package.json").read_text("utf-8"))

@@ -260,3 +260,18 @@ def difference(code: str, found: Rewrite, consumer: Consumer) -> str | None:
         if not same(old.value, new.value) or old.error != new.error or not _same_sql(code, old, new):
             return f"{code}\n{old}\n{new_code(code, found)}\n{new}"
     return None
+
+
+def difference_of_functions(before: str, after: str, *, flag: bool) -> str | None:
+    """How two function bodies differ; both see `session`, `flag` and the usual names."""
+    for empty in (False, True):
+        both = []
+        for body in (before, after):
+            names = {**NAMES, "flag": flag}
+            lines = "\n".join(f"    {line}" for line in body.splitlines())
+            exec(f"def build(session):\n{lines}", names)
+            both.append(run("build(session)", Consumer.UNKNOWN, empty=empty, names=names))
+        old, new = both
+        if not same(old.value, new.value) or old.error != new.error or len(old.sql) != len(new.sql):
+            return f"{before}\n{old}\n{after}\n{new}"
+    return None

@@ -27,7 +27,7 @@ HARD = {
     "chain": "a" + ".b()" * 20_000,
     "indentation": "".join(" " * depth + "if 1:\n" for depth in range(150)) + " " * 150 + "pass\n",
     "open definitions": "".join("\t" * depth + "def f():\n" for depth in range(60)),
-    "long line": "x=1;" * 20_000,
+    "long line": "x=1;" * 2_000,
     "unclosed string": '"""' + "x\n" * 3000,
     "backslash": "a = 1 \\",
     "decorator": "@a\n",

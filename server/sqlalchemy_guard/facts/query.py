@@ -388,6 +388,30 @@ def read_query(
     )
 
 
+def read_refinement(
+    node: ast.expr, name: str
+) -> tuple[tuple[Link, ...], Link | None, tuple[Link, ...]] | None:
+    """Take apart a chain that begins with a variable which holds a query.
+
+    Args:
+        node: The outermost expression of the chain.
+        name: The variable.
+
+    Returns:
+        Links, terminal and what follows it; None when the expression does not begin with the variable.
+    """
+    steps: list[Link] = []
+    while not (isinstance(node, ast.Name) and node.id == name):
+        step = _step(node)
+        if step is None:
+            return None
+        steps.append(step)
+        node = _below(node)
+    steps.reverse()
+    at = next((place for place, step in enumerate(steps) if step.name in TERMINALS), len(steps))
+    return tuple(steps[:at]), steps[at] if at < len(steps) else None, tuple(steps[at + 1 :])
+
+
 def _source(node: ast.expr, knowledge: Knowledge) -> Source | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "query":
         session = knowledge.session(node.func.value)
@@ -416,14 +440,26 @@ def _below(node: ast.expr) -> ast.expr:
     return node.value
 
 
-def walk_references(node: ast.expr, knowledge: Knowledge) -> Iterator[EntityInfo]:
-    """What inside an expression may bring a FROM element into the statement that holds it: the known
-    entities, and `UNKNOWN_ENTITY` for each part that is not understood. Subqueries keep their FROM elements
-    to themselves."""
+def walk_references(
+    node: ast.expr, knowledge: Knowledge, *, is_criterion: bool = False
+) -> Iterator[EntityInfo]:
+    """What inside an expression may bring a FROM element into the statement that holds it.
+
+    Args:
+        node: The expression.
+        knowledge: Who knows what names mean.
+        is_criterion: Whether it stands where a whole criterion is expected: a name that looks like a plain
+            value is then an SQL expression that came from elsewhere.
+
+    Yields:
+        The known entities, and `UNKNOWN_ENTITY` for each part that is not understood. Subqueries keep
+        their FROM elements to themselves.
+    """
     info = knowledge.entity(node)
     if info.kind is EntityKind.VALUE:
-        return
-    if info.kind is not EntityKind.UNKNOWN and info.owner is not None:
+        if is_criterion and not isinstance(node, ast.Constant):
+            yield UNKNOWN_ENTITY
+    elif info.kind is not EntityKind.UNKNOWN and info.owner is not None:
         yield info
     elif isinstance(node, ast.Constant) or is_subquery(node, knowledge):
         return
@@ -432,25 +468,29 @@ def walk_references(node: ast.expr, knowledge: Knowledge) -> Iterator[EntityInfo
     elif isinstance(node, ast.Attribute | ast.Name | ast.Lambda | ast.Await | ast.Yield | ast.YieldFrom):
         yield info
     else:
+        logical = isinstance(node, ast.BoolOp | ast.UnaryOp) or (
+            isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr)
+        )
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
-                yield from walk_references(child, knowledge)
+                yield from walk_references(child, knowledge, is_criterion=is_criterion and logical)
 
 
 def _walk_call(node: ast.Call, knowledge: Knowledge) -> Iterator[EntityInfo]:
     name = knowledge.qualified_name(node.func)
     if name is None and isinstance(node.func, ast.Attribute):  # a method of a column: User.name.in_(...)
-        left = knowledge.entity(node.func.value)
-        yield from walk_references(node.func.value, knowledge)
-        if left.kind is EntityKind.RELATIONSHIP and node.func.attr in ("any", "has", "contains"):
+        left = list(walk_references(node.func.value, knowledge))
+        yield from left or (UNKNOWN_ENTITY,)
+        kind = knowledge.entity(node.func.value).kind
+        if kind is EntityKind.RELATIONSHIP and node.func.attr in ("any", "has", "contains"):
             return  # its criteria stand in an EXISTS of their own
     elif name is None or not name.startswith(("sqlalchemy.", "sqlmodel.")):
         yield UNKNOWN_ENTITY
         return
+    logical = (name or "").rpartition(".")[2] in ("and_", "or_", "not_")
     for argument in [*node.args, *(each.value for each in node.keywords)]:
-        yield from walk_references(
-            argument.value if isinstance(argument, ast.Starred) else argument, knowledge
-        )
+        value = argument.value if isinstance(argument, ast.Starred) else argument
+        yield from walk_references(value, knowledge, is_criterion=logical)
 
 
 def is_subquery(node: ast.expr, knowledge: Knowledge) -> bool:

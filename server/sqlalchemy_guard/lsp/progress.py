@@ -40,18 +40,19 @@ class Progress:
         if not self._session.folders.paths():
             return
         self._steps = self._session.analysis.workspace.index_steps()
-        if self._session.client.progress:
-            self._count += 1
-            token = f"guard/index/{self._count}"
-            self._session.request(
-                "window/workDoneProgress/create", {"token": token}, lambda answer: self._begin(token, answer)
-            )
-        self._session.schedule.later("index", 0, self._slice)
+        if not self._session.client.progress:
+            self._session.schedule.later("index", 0, self._slice)
+            return
+        self._count += 1
+        token, steps = f"guard/index/{self._count}", self._steps
 
-    def _begin(self, token: str, _: Any) -> None:
-        if self._steps is not None:
-            self._token = token
-            self._report({"kind": "begin", "title": "Indexing", "cancellable": True, "percentage": 0})
+        def begin(_: Any) -> None:
+            if self._steps is steps:
+                self._token = token
+                self._report({"kind": "begin", "title": "Indexing", "cancellable": True, "percentage": 0})
+                self._session.schedule.later("index", 0, self._slice)
+
+        self._session.request("window/workDoneProgress/create", {"token": token}, begin)
 
     def cancel(self) -> None:
         """Give up; what was indexed stays."""

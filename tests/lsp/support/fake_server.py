@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.check import FileReport
-from sqlalchemy_guard.config import SettingsStore
+from sqlalchemy_guard.config import SettingsStore, rule_selected
 from sqlalchemy_guard.lsp.analysis import Analysis
 from sqlalchemy_guard.rules.api import Applicability, Fix, Severity, Span, Violation
 from sqlalchemy_guard.text.edit import Edit, apply_edits
@@ -31,7 +31,14 @@ _WORD = re.compile(r"\b(BAD|WORSE)\b")
 
 def _rule(code: str, name: str) -> Any:
     explanation = f"The word {name}.\n\n## What it does\nFinds **it**.\n\n```python\n{name} = 1\n```"
-    return SimpleNamespace(code=code, name=name, url=f"https://example.org/{code}", explanation=explanation)
+    return SimpleNamespace(
+        code=code,
+        name=name,
+        default=True,
+        severity=Severity.WARNING,
+        url=f"https://example.org/{code}",
+        explanation=explanation,
+    )
 
 
 RULES = {"BAD": _rule("SAG901", "bad-word"), "WORSE": _rule("SAG902", "worse-word")}
@@ -60,8 +67,9 @@ class FakeWorkspace:
         for start, removed, added in line_edits:
             shift = added - removed
             if shift:
-                found = {n + shift if n >= start + removed else n: v for n, v in found.items()}
-                dirty = {n + shift if n >= start + removed else n for n in dirty}
+                gone = range(start, start + removed)
+                found = {n + shift if n > start else n: v for n, v in found.items() if n not in gone}
+                dirty = {n + shift if n > start else n for n in dirty if n not in gone}
             dirty.update(range(start, start + added))
         for n in dirty:
             found.pop(n, None)
@@ -123,9 +131,11 @@ class FakeChecker:
         if "PRINT" in document.lines[0]:
             print("a rule prints to standard output")
             os.write(1, b"and so does a library below it\n")
-        ignored = self.workspace.settings_for(file_id).ignore
+        settings = self.workspace.settings_for(file_id)
         found = self.workspace.found[file_id]
-        violations = [one for n in sorted(found) for one in found[n] if one.rule.code not in ignored]
+        violations = [
+            one for n in sorted(found) for one in found[n] if rule_selected(settings, one.rule, file_id)
+        ]
         if "# uses" in document.lines[0] and any(
             "EXPORT" in d.text for d in self.workspace.documents.values()
         ):

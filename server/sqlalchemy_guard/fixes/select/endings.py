@@ -85,7 +85,7 @@ def count(ending: Ending) -> Tree | str | None:
         and infos[0].model is not None
         and infos[0].model.inheritance in (Inheritance.NONE, Inheritance.JOINED)
         and all(step.name in SHORT_COUNT for step in statement.steps)
-        and not statement.clauses & {"union", "select_from"}
+        and not statement.clauses & {"union", "select_from", "flow"}
     )
     if "yield_per" in statement.clauses:
         raise Refuse("yield_per() has no effect on count(): remove it")
@@ -123,6 +123,8 @@ def exists(ending: Ending) -> None:
 
 def item(ending: Ending) -> str | Tree | None:
     index = ending.link.index
+    if "from_statement" in ending.statement.clauses:
+        raise Refuse("a slice behind from_statement(): Query raises here")
     if isinstance(index, ast.Slice):
         return _range(ending, index)
     if index is None or isinstance(index, ast.Tuple):

@@ -143,16 +143,10 @@ def _criteria(statement: Statement, link: Link) -> None:
     for node in link.args:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise Refuse(f"a string as criterion of {link.name}(): wrap it in text()")
-        statement.refer(node.value if isinstance(node, ast.Starred) else node)
+        unpacked = node.value if isinstance(node, ast.Starred) else node
+        statement.refer(unpacked, is_criterion=True)
     if link.keywords:
         raise Refuse(f"{link.name}() takes no keyword arguments")
-
-
-def _ordering(statement: Statement, link: Link) -> None:
-    for node in link.args:
-        if isinstance(node, ast.Constant):
-            continue
-        statement.refer(node.value if isinstance(node, ast.Starred) else node)
 
 
 def _slice(_: Statement, link: Link) -> None:
@@ -264,7 +258,7 @@ def _join(statement: Statement, link: Link) -> None:
         statement.opaque = statement.opaque or "a join goes through an association table"
     statement.join(info, to_one=relation is not None and relation.to_one and known_left)
     for node in criteria:
-        statement.refer(node)
+        statement.refer(node, is_criterion=True)
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
@@ -304,6 +298,16 @@ def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
 
 def _reset_joinpoint(statement: Statement, _: Link) -> None:
     statement.target = statement.target_node = None
+
+
+def _params(statement: Statement, link: Link) -> None:
+    if statement.parameters is not None or len(link.args) + bool(link.keywords) != 1 or link.has_unpacking:
+        raise Refuse("params() more than once or of both kinds: hand one mapping to the execution")
+    if link.args:
+        statement.parameters = statement.atom(link.args[0])
+    else:
+        values = (f'"{each.arg}": {statement.text.segment(each.value)}' for each in link.keywords)
+        statement.parameters = Text("{" + ", ".join(values) + "}")
 
 
 def _yield_per(statement: Statement, _: Link) -> None:
@@ -358,7 +362,12 @@ def _with_parent(statement: Statement, link: Link) -> str:
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
     zero = statement.selected[0].info
-    if statement.target is not None or zero.model is None or zero.owner != zero.model.identity:
+    if (
+        statement.target is not None
+        or zero.model is None
+        or zero.owner != zero.model.identity
+        or (zero.attribute is not None and zero.attribute not in zero.model.columns)
+    ):
         raise Refuse(
             "with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))"
         )
@@ -395,13 +404,13 @@ LINKS: Mapping[str, LinkForm] = {
         criterion=True,
         note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
-    "order_by": LinkForm("stmt.order_by(*args)", _ordering, clause="order_by", criterion=True),
-    "group_by": LinkForm("stmt.group_by(*args)", _ordering, clause="group_by", criterion=True),
+    "order_by": LinkForm("stmt.order_by(*args)", clause="order_by", criterion=True),
+    "group_by": LinkForm("stmt.group_by(*args)", clause="group_by", criterion=True),
     "having": LinkForm("stmt.having(*args)", _criteria, clause="having", criterion=True),
     "limit": LinkForm("stmt.limit(*args)", clause="limit", after_union=True),
     "offset": LinkForm("stmt.offset(*args)", clause="offset", after_union=True),
     "slice": LinkForm("stmt.slice(*args)", _slice, clause="limit", after_union=True),
-    "distinct": LinkForm("stmt.distinct(*args)", _ordering, clause="distinct", after_union=True),
+    "distinct": LinkForm("stmt.distinct(*args)", clause="distinct", after_union=True),
     "join": LinkForm("stmt.join(*args)", _join, clause="join", criterion=True),
     "outerjoin": LinkForm("stmt.outerjoin(*args)", _join, clause="join", criterion=True),
     "reset_joinpoint": LinkForm("", _reset_joinpoint, note="left out; `filter_by` behind it is qualified"),
@@ -436,7 +445,9 @@ LINKS: Mapping[str, LinkForm] = {
     "execution_options": LinkForm(
         "stmt.execution_options(*args)", clause="execution_options", execution=True, after_union=True
     ),
-    "params": LinkForm("stmt.params(*args)", clause="params", execution=True),
+    "params": LinkForm(
+        "", _params, clause="params", execution=True, note="the second argument: `session.scalars(stmt, {…})`"
+    ),
     "populate_existing": LinkForm(
         "stmt.execution_options(populate_existing=True)", clause="populate_existing", execution=True
     ),

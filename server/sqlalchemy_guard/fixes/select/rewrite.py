@@ -93,9 +93,10 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     statement = begin(expression, knowledge, text)
     for link in expression.links:
         links.apply(statement, link)
-    form, link = _ending(expression)
+    last = expression.links[-1] if expression.links else Link("", expression.source.node)
+    form, link = form_of(expression.terminal, expression.consumer, last)
     if "no_eagerloads" in statement.clauses:
-        _without_eagerloads(statement, link)
+        without_eagerloads(statement, link)
     ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
     tree = finish(ending, form)
     tree = executed_by_sqlmodel(tree, session.kind)
@@ -154,8 +155,17 @@ EXECUTING = frozenset(
 """Terminals that execute: inside another expression they are values, not parts of its statement."""
 
 
-def _ending(expression: QueryExpression) -> tuple[TerminalForm, Link]:
-    terminal = expression.terminal
+def form_of(terminal: Link | None, consumer: Consumer, last: Link) -> tuple[TerminalForm, Link]:
+    """How the expression ends.
+
+    Args:
+        terminal: Its terminal.
+        consumer: What becomes of the value when there is none.
+        last: The last link, which then stands for the terminal.
+
+    Raises:
+        Refuse: this end has no proven form.
+    """
     if terminal is not None:
         form = terminals.TERMINALS.get(terminal.name)
         if form is None:
@@ -163,14 +173,13 @@ def _ending(expression: QueryExpression) -> tuple[TerminalForm, Link]:
         if terminal.call is None and terminal.name not in ("[]", "statement", "whereclause"):
             raise Refuse(f"the method `{terminal.name}` itself is handed on: call it where it is written")
         return form, terminal
-    reason = consumers.REFUSED.get(expression.consumer)
+    reason = consumers.REFUSED.get(consumer)
     if reason is not None:
         raise Refuse(reason)
-    link = expression.links[-1] if expression.links else Link("", expression.source.node)
-    return consumers.CONSUMERS[expression.consumer], link
+    return consumers.CONSUMERS[consumer], last
 
 
-def _without_eagerloads(statement: Statement, link: Link) -> None:
+def without_eagerloads(statement: Statement, link: Link) -> None:
     """`enable_eagerloads(False)`: needless where nothing is loaded, else every loader is made lazy."""
     if link.name in (
         "subquery",

@@ -55,6 +55,7 @@ class Statement:
         target: What `filter_by` addresses; None stands for the first selected expression.
         target_node: The expression that named it.
         single: Whether the result is one object per row (False: rows).
+        parameters: Values of bound parameters, which go to the execution.
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
@@ -76,6 +77,7 @@ class Statement:
     sources: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
+    parameters: Tree | None = None
     assumed: bool = False
     by_position: bool = False
     opaque: str | None = None
@@ -127,12 +129,16 @@ class Statement:
         for each in entities:
             self.refer(each.node, each.info)
 
-    def refer(self, node: ast.expr, info: EntityInfo | None = None) -> None:
+    def refer(self, node: ast.expr, info: EntityInfo | None = None, *, is_criterion: bool = False) -> None:
         """An expression is part of the SELECT list or of a criterion: its FROM elements come into the
         statement."""
-        found = [info] if info is not None and info.owner else walk_references(node, self.knowledge)
+        found = (
+            [info]
+            if info is not None and info.owner
+            else walk_references(node, self.knowledge, is_criterion=is_criterion)
+        )
         for each in found:
-            if each.owner is None:
+            if each.owner is None or _is_computed(each):
                 self.opaque = self.opaque or "a part of the statement is not known"
             else:
                 self.owners.setdefault(each.owner, False)
@@ -299,6 +305,12 @@ LOADERS = (
     | {"joinedload", "contains_eager", "defaultload"}
 )
 """Options that say only how attributes are loaded."""
+
+
+def _is_computed(info: EntityInfo) -> bool:
+    """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
+    model = info.model
+    return info.kind is EntityKind.COLUMN and model is not None and info.attribute not in model.columns
 
 
 def _has_key(model: ModelInfo) -> bool:
