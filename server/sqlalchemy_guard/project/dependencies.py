@@ -127,12 +127,8 @@ def _closed_in_finally(function: FunctionFacts, value: Value) -> bool:
 def _is_registered(function: FunctionFacts, value: Value) -> bool:
     """Whether something is told to close it later: `stack.callback(session.close)`, `stack.push(session)`."""
     return any(
-        (isinstance(argument, Attr)
-        and argument.base == value
-        and argument.name in ("close", "aclose"))
-        or (argument == value
-        and isinstance(fact.value.func, Attr)
-        and fact.value.func.name in _REGISTERING)
+        (isinstance(argument, Attr) and argument.base == value and argument.name in ("close", "aclose"))
+        or (argument == value and isinstance(fact.value.func, Attr) and fact.value.func.name in _REGISTERING)
         for fact in function.calls
         for argument in fact.value.args
     )
