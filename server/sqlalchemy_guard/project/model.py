@@ -62,11 +62,10 @@ def model_of(resolver: Resolver, facts: ClassFacts, file: SourceFile) -> Model |
             for base in facts.bases
             for option in options(resolver.type_of(base, file))
         )
-    elif kind == "flask_sqlalchemy.Model" and any(
-        _is_extensions_own(resolver, base, file) for base in facts.bases
-    ):
-        is_base = True
-    elif any(_is_base_decorator(resolver, decorator, file) for decorator in facts.decorators):
+    elif (
+        kind == "flask_sqlalchemy.Model"
+        and any(_is_extensions_own(resolver, base, file) for base in facts.bases)
+    ) or any(_is_base_decorator(resolver, decorator, file) for decorator in facts.decorators):
         is_base = True
     # Concrete children have tables, their common base has none.
     is_abstract = is_abstract or any(
