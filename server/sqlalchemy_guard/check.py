@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
-    from sqlalchemy_guard.facts.file import Unit
+    from sqlalchemy_guard.facts.file import Contribution, FileFacts, Unit
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
-    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
     from sqlalchemy_guard.project.types import Type
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -245,7 +245,9 @@ class Context:
 
     def is_migration(self) -> bool:
         """Whether the file is an Alembic environment or a revision."""
-        names = self.file.facts.names
+        names, file_id = self.file.facts.names, self.file.file_id
+        read = ("target_metadata", "config", "context", "down_revision", "revision")
+        self.resolver.keys.update((file_id, name) for name in read)
         if os.path.basename(self.file.file_id) == "env.py":
             return "target_metadata" in names or "config" in names or "context" in names
         return "down_revision" in names and "revision" in names
@@ -284,6 +286,80 @@ class _UnitReport:
         self.settings = settings
 
 
+class _Notes:
+    """What the checker knows of a file: which contributions break rules, and which of them read what.
+
+    Attributes:
+        facts: The facts that this is about.
+        settings: The settings that held.
+        generation: That of the facts.
+        revision: That of the resolver.
+    """
+
+    __slots__ = ("_found", "_keys", "_readers", "facts", "generation", "revision", "settings")
+
+    def __init__(self, facts: FileFacts, settings: object) -> None:
+        self.facts = facts
+        self.settings = settings
+        self.generation = facts.generation
+        self.revision = 0
+        self._found: dict[Contribution, list[Violation]] = {}
+        self._keys: dict[Contribution, set[Key]] = {}
+        self._readers: dict[Key, set[Contribution]] = {}
+
+    def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
+        """The contributions to be looked at again; those that are gone are forgotten."""
+        wanted: set[Contribution] = set()
+        for contribution in fresh:
+            if contribution.is_alive:
+                wanted.add(contribution)
+            else:
+                self._found.pop(contribution, None)
+                for key in self._keys.pop(contribution, ()):
+                    self._readers[key].discard(contribution)
+        for key in changed:
+            wanted.update(self._readers.get(key, ()))
+        return sorted(wanted, key=_place)
+
+    def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
+        """Note what a contribution breaks and what it read."""
+        if violations:
+            self._found[contribution] = violations
+        else:
+            self._found.pop(contribution, None)
+        known = self._keys.get(contribution)
+        if known != keys:
+            for key in (known or set()) - keys:
+                self._readers[key].discard(contribution)
+            for key in keys if known is None else keys - known:
+                self._readers.setdefault(key, set()).add(contribution)
+            self._keys[contribution] = keys
+
+    def violations(self) -> list[Violation]:
+        """All of them where they stand now, in order."""
+        result: list[Violation] = []
+        for contribution in sorted(self._found, key=_place):
+            found = self._found[contribution]
+            if any(
+                violation.chunk is not None and violation.chunk.shift != violation.shift
+                for violation in found
+            ):
+                found = [_moved(violation) for violation in found]
+                self._found[contribution] = found
+            result.extend(found)
+        # Contributions stand in order; what they point at may not.
+        result.sort(key=_order)
+        return result
+
+
+def _place(contribution: Contribution) -> int:
+    return contribution.chunk.start
+
+
+def _order(violation: Violation) -> tuple[Span, str]:
+    return violation.span, violation.rule.code
+
+
 class _Subscriptions:
     """The checks that a file's settings select, by what they subscribe to."""
 
@@ -318,6 +394,7 @@ class Checker:
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
+        self._notes: dict[str, _Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -331,11 +408,8 @@ class Checker:
             return FileReport(file_id, None, skipped=self.workspace.skipped.get(file_id, "cannot be read"))
         settings, subscriptions = self._subscriptions_for(file_id)
         context = Context(self, file, settings)
-        found: list[Violation] = []
-        for unit in file.facts.units():
-            found.extend(self._unit(unit, context, subscriptions))
+        found = self._found(context, subscriptions)
         violations = self._suppressed(found, context, subscriptions)
-        violations.sort(key=lambda violation: (violation.span, violation.rule.code))
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
         return FileReport(
             file_id, file.document.version, violations, list(file.syntax.problems), None, internal
@@ -359,6 +433,35 @@ class Checker:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()
 
+    def _found(self, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+        """All violations of a file in order of their place; looks only at what may say something else than last time."""
+        file, resolver = context.file, context.resolver
+        facts = file.facts
+        notes = self._notes.get(file.file_id)
+        fresh: Iterable[Contribution] | None = None
+        if notes is not None and notes.facts is facts and notes.settings is context.settings:
+            fresh = facts.since(notes.generation)
+            changed = resolver.changed_since(notes.revision)
+            if fresh is not None and changed is not None:
+                fresh = notes.affected(fresh, changed)
+            else:
+                fresh = None
+        if notes is None or fresh is None:
+            notes = self._notes[file.file_id] = _Notes(facts, context.settings)
+            fresh = facts.contributions()
+        generation, revision = facts.generation, resolver.revision
+        for contribution in fresh:
+            violations: list[Violation] = []
+            keys: set[Key] = set()
+            for unit in contribution.units:
+                report = self._unit(unit, context, subscriptions)
+                violations.extend(report.violations)
+                keys |= report.keys
+            notes.put(contribution, violations, keys)
+        # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
+        notes.generation, notes.revision = generation, revision
+        return notes.violations()
+
     # -- units -----------------------------------------------------------------------------------------------------
 
     def _subscriptions_for(self, file_id: str) -> tuple[Settings, _Subscriptions]:
@@ -373,16 +476,14 @@ class Checker:
         self._selected[file_id] = (settings, subscriptions)
         return settings, subscriptions
 
-    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> _UnitReport:
         resolver = context.resolver
         kept = unit.report
         if type(kept) is _UnitReport and kept.settings is context.settings:
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
-                if kept.violations:
-                    kept.violations = [_moved(violation) for violation in kept.violations]
-                return kept.violations
-        keys = resolver.collect()
+                return kept
+        keys, revision = resolver.collect(), resolver.revision
         violations: list[Violation] = []
         try:
             self._run(unit, context, subscriptions, violations)
@@ -392,8 +493,8 @@ class Checker:
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        unit.report = _UnitReport(violations, frozenset(keys), resolver.revision, context.settings)
-        return violations
+        report = unit.report = _UnitReport(violations, frozenset(keys), revision, context.settings)
+        return report
 
     def _run(
         self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
@@ -457,27 +558,28 @@ class Checker:
         whole = suppressions.of_file()
         if not comments and not whole:
             return list(found)
+        by_line: dict[int, list[int]] = {}
+        for index, comment in enumerate(comments):
+            by_line.setdefault(comment.span.line, []).append(index)
         used: dict[int, set[str]] = {}
         kept: list[Violation] = []
         for violation in found:
             code = violation.rule.code
-            first, last = violation.lines
             silent = any(comment.covers(code) for comment in whole)
-            for index, comment in enumerate(comments):
-                if first <= comment.span.line < last and comment.covers(code):
-                    used.setdefault(index, set()).add(code)
-                    silent = True
+            for line in range(*violation.lines) if by_line else ():
+                for index in by_line.get(line, ()):
+                    if comments[index].covers(code):
+                        used.setdefault(index, set()).add(code)
+                        silent = True
             if not silent:
                 kept.append(violation)
         unused = subscriptions.by_fact.get(UnusedSuppression)
-        if unused:
-            for index, comment in enumerate(comments):
-                fact = self._unused(comment, used.get(index, set()))
-                if fact is not None:
-                    late: list[Violation] = []
-                    self._dispatch(unused, fact, context, late)
-                    kept.extend(late)
-        return kept
+        late: list[Violation] = []
+        for index, comment in enumerate(comments if unused else ()):
+            fact = self._unused(comment, used.get(index, set()))
+            if fact is not None:
+                self._dispatch(unused, fact, context, late)
+        return sorted([*kept, *late], key=_order) if late else kept
 
     def _unused(self, comment: Suppression, used: set[str]) -> UnusedSuppression | None:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""

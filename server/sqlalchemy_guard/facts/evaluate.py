@@ -83,6 +83,7 @@ class BlockResult:
     env_out: Env
     bindings: list[Binding] = field(default_factory=list)
     stars: list[Ref] = field(default_factory=list)
+    imports: list[Ref] = field(default_factory=list)
     attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
     calls: list[CallFact] = field(default_factory=list)
     item_sets: list[ItemSet] = field(default_factory=list)
@@ -416,6 +417,7 @@ class Evaluator:
 
     def _import(self, node: ast.Import) -> bool:
         for alias in node.names:
+            self.result.imports.append(Ref(alias.name, ""))
             if alias.asname:
                 self.bind(alias.asname, Ref(alias.name, ""), node)
             else:
@@ -426,6 +428,7 @@ class Evaluator:
     def _import_from(self, node: ast.ImportFrom) -> bool:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
+            self.result.imports.append(Ref(module, alias.name))
             if alias.name == "*":
                 if self.scope.kind == "module":
                     self.result.stars.append(Ref(module, "*"))
@@ -878,6 +881,7 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) ->
 
 def merge_notes(into: BlockResult, block: BlockResult) -> None:
     """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
+    into.imports.extend(block.imports)
     into.functions.extend(block.functions)
     into.classes.extend(block.classes)
     into.attribute_sets.extend(block.attribute_sets)
@@ -961,6 +965,7 @@ _NOWHERE = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 _REWOUND = (
     "bindings",
     "stars",
+    "imports",
     "attribute_sets",
     "calls",
     "item_sets",

@@ -7,6 +7,9 @@ evaluation from scratch. This module must never resolve a name of another file.
 
 from __future__ import annotations
 
+import heapq
+from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +27,7 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.values import UNKNOWN, Param, Ref, Value, either, same
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Param, Ref, Value, either, same
 
 if TYPE_CHECKING:
     import ast
@@ -71,7 +74,9 @@ class Contribution:
         env_in: What the names that are bound more than once stand for where the chunk begins, as far as it cares.
         env_out: The same names where it ends.
         reads: The names that its module-level code reads.
-        report: The checker's own notes about the units.
+        called: See `calls_by_name`.
+        named: See `named_fixtures`.
+        is_alive: False once another one took its place.
     """
 
     chunk: Chunk
@@ -82,9 +87,12 @@ class Contribution:
     functions: list[FunctionFacts] = field(default_factory=list)
     classes: list[ClassFacts] = field(default_factory=list)
     stars: list[Ref] = field(default_factory=list)
+    imports: list[Ref] = field(default_factory=list)
     attribute_sets: list[AttributeSet] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
-    report: Any = None
+    called: dict[str, list[Call]] = field(default_factory=dict)
+    named: list[tuple[Value, str]] = field(default_factory=list)
+    is_alive: bool = True
 
     def names(self) -> set[str]:
         """The names and qualified names that it says something about."""
@@ -94,9 +102,28 @@ class Contribution:
             *[class_.qualname for class_ in self.classes],
         }
 
-    def imports(self) -> bool:
-        """Whether it imports anything."""
-        return bool(self.stars) or any(type(b.value) is Ref and b.value.module for b in self.bindings)
+    def mentions(self) -> set[str]:
+        """The names that its module-level code reads or binds."""
+        return self.reads.union([binding.name for binding in self.bindings])
+
+    def calls_by_name(self) -> dict[str, list[Call]]:
+        """Its calls that pass something, by the last name of what they call."""
+        found: dict[str, list[Call]] = {}
+        for unit in self.units:
+            for fact in unit.calls:
+                call = fact.value
+                if (call.args or call.keywords) and isinstance(call.func, (Attr, Ref)):
+                    found.setdefault(call.func.name, []).append(call)
+        return found
+
+    def named_fixtures(self) -> list[tuple[Value, str]]:
+        """The names that decorators give to functions (`@fixture(name="db")`), with the functions' own."""
+        return [
+            (name, function.qualname)
+            for function in self.functions
+            for decorator in function.decorators
+            if type(decorator) is Call and (name := decorator.keyword("name")) is not None
+        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +155,9 @@ class FileFacts:
         functions: Functions by qualified name, every definition of it in source order.
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
-            imports, `*imports` for the imported modules, `*stored.x` for what is assigned to attributes called x.
+            imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
+            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
+        generation: Counts the contributions that came and went; see `since`.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -139,7 +168,14 @@ class FileFacts:
         self._chunks = chunks
         self._top: dict[Chunk, Contribution] = {}
         self._holders: dict[str, list[Contribution]] = {}
+        self._mentions: dict[str, list[Contribution]] = {}
         self._rebound: set[str] = set()
+        self._importing: dict[Contribution, None] = {}
+        self._naming: dict[Contribution, None] = {}
+        self._calling: dict[str, list[Contribution]] = {}
+        self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
+        self._recent: deque[Contribution] = deque(maxlen=64)
+        self.generation = 0
         self._starring: dict[Contribution, None] = {}
         self._storing: dict[Contribution, None] = {}
         self.update(chunks)
@@ -210,10 +246,30 @@ class FileFacts:
         """The assignments to attributes: base, name, annotation, value."""
         return [found for contribution in _in_order(self._storing) for found in contribution.attribute_sets]
 
-    def imported_modules(self) -> frozenset[str]:
-        """The modules that the module-level code imports, as written."""
+    @property
+    def named_fixtures(self) -> list[tuple[Value, str]]:
+        """See `Contribution.named_fixtures`; summarized as `*named`."""
+        return [found for contribution in _in_order(self._naming) for found in contribution.named]
+
+    def called_names(self) -> Iterable[str]:
+        """The last names of what is called with arguments."""
+        return self._calling.keys()
+
+    def calls_of(self, name: str) -> list[Call]:
+        """The calls with arguments of something of that last name, in no particular order."""
+        return [call for contribution in self._calling.get(name, ()) for call in contribution.called[name]]
+
+    def imports(self) -> frozenset[tuple[str, str]]:
+        """What is imported, in functions as well: the module as written and the name, empty for the module itself."""
         found = self.outlines.get("*imports")
         return found if isinstance(found, frozenset) else frozenset()
+
+    def imported_modules(self) -> frozenset[str]:
+        """The modules that the file imports, in functions as well, as written."""
+        imports = self.imports()
+        if self._modules[0] is not imports:
+            self._modules = (imports, frozenset(module for module, _ in imports))
+        return self._modules[1]
 
     def update(self, chunks: list[Chunk], change: Change | None = None) -> set[str]:
         """Bring the facts in step with the chunks of the file.
@@ -226,17 +282,15 @@ class FileFacts:
             The names and qualified names whose outline changed (appeared, disappeared, or means something else).
         """
         self._chunks = chunks
-        old: list[Contribution] = []
-        fresh: list[Contribution] = []
-        for chunk in self._gone(chunks, change):
-            old.append(self._top.pop(chunk))
+        old = [self._top.pop(chunk) for chunk in self._gone(chunks, change)]
+        fresh: dict[Contribution, None] = {}
         for chunk in self._candidates(chunks, change):
             kept = self._top.get(chunk)
             if kept is None or chunk.stale:
                 if kept is not None:
                     old.append(kept)
                 env = kept.env_in if kept is not None else {}
-                fresh.append(self._contribution(chunk, env))
+                fresh[self._contribution(chunk, env)] = None
         if not old and not fresh:
             return set()
         touched = self._register(old, fresh)
@@ -268,6 +322,8 @@ class FileFacts:
         contribution = Contribution(chunk, env)
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
+        contribution.called = contribution.calls_by_name()
+        contribution.named = contribution.named_fixtures()
         self._top[chunk] = contribution
         return contribution
 
@@ -325,6 +381,7 @@ class FileFacts:
         into.functions.extend(total.functions)
         into.classes.extend(total.classes)
         into.bindings.extend(total.bindings)
+        into.imports.extend(total.imports)
         into.attribute_sets.extend(total.attribute_sets)
         into.units.append(unit)
         block = BlockResult({}, {})
@@ -377,71 +434,120 @@ class FileFacts:
         into.functions.extend(result.functions)
         into.classes.extend(result.classes)
         into.stars.extend(result.stars)
+        into.imports.extend(result.imports)
         into.attribute_sets.extend(result.attribute_sets)
         into.reads |= result.reads
 
     # -- names that are bound more than once -----------------------------------------------------------------------
 
-    def _flow_rebound_names(self, touched: set[str], fresh: list[Contribution]) -> None:
+    def _flow_rebound_names(self, touched: set[str], fresh: dict[Contribution, None]) -> None:
         """Module-level code that reads a name bound more than once sees the binding that reaches it.
 
         All other names mean the same everywhere in the module and stay references, so that the result does not depend
-        on how the file was cut into chunks. Nothing is to be done where neither such a name was touched nor fresh code
-        reads one.
+        on how the file was cut into chunks. Only what mentions such a name that was touched is looked at, and what
+        follows where that turns out to mean something else.
         """
+        rebound = self._rebound
+        affected = touched & rebound
         for name in touched:
             if len(self.names.get(name, ())) > 1:
-                self._rebound.add(name)
-        rebound = self._rebound
-        if rebound.isdisjoint(touched) and not any(
-            contribution.env_in or not contribution.reads.isdisjoint(rebound) for contribution in fresh
-        ):
-            return
-        for name in touched & rebound:
-            if len(self.names.get(name, ())) <= 1:
+                rebound.add(name)
+                affected.add(name)
+            else:
                 rebound.discard(name)
-        env: Env = {}
-        again: list[tuple[Contribution, Contribution]] = []
-        for contribution in self.contributions():
-            wanted = contribution.reads & rebound
-            wanted.update(binding.name for binding in contribution.bindings if binding.name in rebound)
-            if wanted or contribution.env_in:
-                start = {name: env.get(name, UNKNOWN) for name in sorted(wanted)}
-                if not same(start, contribution.env_in):
-                    newer = self._contribution(contribution.chunk, start)
-                    again.append((contribution, newer))
-                    contribution = newer
-                for name in wanted:
-                    env[name] = contribution.env_out.get(name, UNKNOWN)
-        if again:
-            for before, newer in again:
-                if before in fresh:
-                    fresh.remove(before)
-                fresh.append(newer)
-            touched |= self._register([before for before, _ in again], [newer for _, newer in again])
+        waiting = {one for name in affected for one in self._mentions.get(name, ())}
+        waiting.update(one for one in fresh if one.env_in or not one.reads.isdisjoint(rebound))
+        queue = [(one.chunk.start, number, one) for number, one in enumerate(waiting)]
+        heapq.heapify(queue)
+        number = len(queue)
+        done: set[Chunk] = set()
+        while queue:
+            _, _, contribution = heapq.heappop(queue)
+            if contribution.chunk in done:
+                continue
+            done.add(contribution.chunk)
+            wanted = contribution.mentions() & rebound
+            start = {name: self._reaching(name, contribution) for name in sorted(wanted)}
+            before = contribution
+            if not same(start, contribution.env_in):
+                contribution = self._contribution(contribution.chunk, start)
+                touched |= self._register([before], [contribution])
+                fresh.pop(before, None)
+                fresh[contribution] = None
+            elif contribution not in fresh:
+                continue
+            for name in wanted:
+                follower = self._following(name, contribution)
+                if follower is not None:
+                    number += 1
+                    heapq.heappush(queue, (follower.chunk.start, number, follower))
+
+    def _reaching(self, name: str, contribution: Contribution) -> Value:
+        """What a name stands for where a contribution begins."""
+        mentions = self._mentioning(name)
+        index = bisect_left(mentions, contribution.chunk.start, key=_contribution_place)
+        return mentions[index - 1].env_out.get(name, UNKNOWN) if index else UNKNOWN
+
+    def _following(self, name: str, contribution: Contribution) -> Contribution | None:
+        """The next contribution that mentions a name."""
+        mentions = self._mentioning(name)
+        index = bisect_right(mentions, contribution.chunk.start, key=_contribution_place)
+        return mentions[index] if index < len(mentions) else None
+
+    def _mentioning(self, name: str) -> list[Contribution]:
+        mentions = self._mentions[name]
+        mentions.sort(key=_contribution_place)
+        return mentions
+
+    # -- what came and went ----------------------------------------------------------------------------------------
+
+    def _log(self, contribution: Contribution) -> None:
+        self.generation += 1
+        self._recent.append(contribution)
+
+    def since(self, generation: int) -> list[Contribution] | None:
+        """The contributions that came or went (`is_alive`) since a generation; None when that is too long ago."""
+        count = self.generation - generation
+        if count > len(self._recent):
+            return None
+        return [self._recent[-number] for number in range(count, 0, -1)]
 
     # -- the summary -----------------------------------------------------------------------------------------------
 
-    def _register(self, old: list[Contribution], fresh: list[Contribution]) -> set[str]:
+    def _register(self, old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
         """Bring the tables in step; returns the names that any of the contributions speaks of."""
         touched: set[str] = set()
         for contribution in old:
+            contribution.is_alive = False
+            self._log(contribution)
             self._starring.pop(contribution, None)
             self._storing.pop(contribution, None)
+            self._importing.pop(contribution, None)
+            self._naming.pop(contribution, None)
+            for name in contribution.called:
+                _take(self._calling, name, contribution)
             for name in contribution.names():
                 touched.add(name)
-                holders = self._holders[name]
-                holders.remove(contribution)
-                if not holders:
-                    del self._holders[name]
+                _take(self._holders, name, contribution)
+            for name in contribution.mentions():
+                _take(self._mentions, name, contribution)
         for contribution in fresh:
+            self._log(contribution)
             if contribution.stars:
                 self._starring[contribution] = None
             if contribution.attribute_sets:
                 self._storing[contribution] = None
+            if contribution.imports:
+                self._importing[contribution] = None
+            if contribution.named:
+                self._naming[contribution] = None
+            for name in contribution.called:
+                self._calling.setdefault(name, []).append(contribution)
             for name in contribution.names():
                 touched.add(name)
                 self._holders.setdefault(name, []).append(contribution)
+            for name in contribution.mentions():
+                self._mentions.setdefault(name, []).append(contribution)
         for name in touched:
             holders = self._holders.get(name, [])
             if len(holders) > 1:
@@ -451,17 +557,24 @@ class FileFacts:
             _put(self.classes, name, [c for one in holders for c in one.classes if c.qualname == name])
         return touched
 
-    def _changed(self, touched: set[str], old: list[Contribution], fresh: list[Contribution]) -> set[str]:
+    def _changed(
+        self, touched: set[str], old: Iterable[Contribution], fresh: Iterable[Contribution]
+    ) -> set[str]:
         changed: set[str] = set()
         for name in touched:
             self._compare(name, self._outline(name), changed)
-        if any(contribution.stars for contribution in (*old, *fresh)):
+        both = (*old, *fresh)
+        if any(contribution.stars for contribution in both):
             self._compare("*", tuple(self.stars) or None, changed)
-        if any(contribution.imports() for contribution in (*old, *fresh)):
-            self._compare("*imports", self._imports(), changed)
+        if any(contribution.imports for contribution in both):
+            found = {(ref.module, ref.name) for one in self._importing for ref in one.imports}
+            self._compare("*imports", frozenset(found) or None, changed)
+        if any(contribution.named for contribution in both):
+            self._compare("*named", tuple(self.named_fixtures) or None, changed)
+        changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
         stored = {
             name
-            for contribution in (*old, *fresh)
+            for contribution in both
             for base, name, _, _ in contribution.attribute_sets
             if is_foreign(base)
         }
@@ -484,16 +597,6 @@ class FileFacts:
             else:
                 self.outlines[name] = outline
 
-    def _imports(self) -> frozenset[str] | None:
-        found = {
-            binding.value.module
-            for bindings in self.names.values()
-            for binding in bindings
-            if type(binding.value) is Ref and binding.value.module
-        }
-        found.update(star.module for star in self.stars)
-        return frozenset(found) or None
-
     def _outline(self, name: str) -> object:
         parts: list[object] = []
         if name in self.names:
@@ -503,6 +606,17 @@ class FileFacts:
         if name in self.classes:
             parts.append(self.classes[name][-1].outline())
         return tuple(parts) or None
+
+
+def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    before: dict[str, list[Call]] = {}
+    after: dict[str, list[Call]] = {}
+    for contributions, calls in ((old, before), (fresh, after)):
+        for contribution in contributions:
+            for name, found in contribution.called.items():
+                calls.setdefault(name, []).extend(found)
+    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
 def is_foreign(base: Value) -> bool:
@@ -515,6 +629,13 @@ def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
         table[name] = found
     else:
         table.pop(name, None)
+
+
+def _take(table: dict[str, list[Contribution]], name: str, contribution: Contribution) -> None:
+    holders = table[name]
+    holders.remove(contribution)
+    if not holders:
+        del table[name]
 
 
 def _outermost(chunk: Chunk) -> Chunk:

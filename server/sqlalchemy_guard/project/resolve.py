@@ -7,7 +7,9 @@ This module must never decide what is right or wrong in the user's code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections import deque
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy_guard.facts.values import (
     Attr,
@@ -65,13 +67,16 @@ from sqlalchemy_guard.project.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.modules import Modules
 
+T = TypeVar("T")
 Key = tuple[str, str]
+MODULES = "*modules"
+"""`(MODULES, part)`: which files and folders called `part` there are."""
 
 
 class SourceFile(Protocol):
@@ -92,8 +97,18 @@ class Sources(Protocol):
     def classes_named(self, name: str, near: str) -> list[ClassRef]:
         """Classes of that name in the files that are known, the nearest first (string targets of relationships)."""
 
+    def calls_of(self, name: str) -> Iterator[tuple[Call, SourceFile]]:
+        """The calls with arguments of something of that last name in known files."""
+
     def stored_attributes(self, name: str) -> Iterator[tuple[Value, SourceFile]]:
         """What known files assign to attributes of that name of objects that are not their own `self`."""
+
+
+_FEW = 4
+"""So many changes are compared one by one with what an answer rests on."""
+
+_DEEPEST = 150
+_FINAL = 1_000
 
 
 class Member(NamedTuple):
@@ -107,15 +122,29 @@ class Member(NamedTuple):
 
 
 class _Memo:
-    __slots__ = ("keys", "revision", "type")
+    """An answer. One that a cycle cut short holds only while the value that the cycle came back to is being reduced."""
 
-    def __init__(self, type_: Type, keys: frozenset[Key], revision: int) -> None:
+    __slots__ = ("keys", "level", "revision", "run", "type")
+
+    def __init__(
+        self, type_: Type, keys: frozenset[Key], revision: int, level: int = _FINAL, run: object = None
+    ) -> None:
         self.type = type_
         self.keys = keys
         self.revision = revision
+        self.level = level
+        self.run = run
 
 
-_RUNNING = object()
+class _Running:
+    """The mark of a value that is being reduced: how deep in the stack of those."""
+
+    __slots__ = ("level",)
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+
 _NO_KEYS: frozenset[Key] = frozenset()
 _TRANSPARENT_PROPERTIES = frozenset(
     {
@@ -146,21 +175,35 @@ class Resolver:
         self.revision = 0
         self.keys: set[Key] = set()
         self._changed: dict[Key, int] = {}
-        self._ancestors: dict[ClassType, tuple[int, frozenset[Key], tuple[ClassRef, ...]]] = {}
-        self._depth = 0
+        self._recent: deque[set[Key]] = deque(maxlen=64)
+        self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
+        self._stack: list[_Running] = []
+        self._cut = _FINAL
 
     # -- validity --------------------------------------------------------------------------------------------------
 
     def changed(self, keys: set[Key]) -> None:
         """These keys mean something else from now on."""
+        if not keys:
+            return
         self.revision += 1
+        self._recent.append(keys)
         for key in keys:
             self._changed[key] = self.revision
 
+    def changed_since(self, revision: int) -> set[Key] | None:
+        """The keys that changed after a revision; None when that is too long ago to tell."""
+        count = self.revision - revision
+        if count > len(self._recent):
+            return None
+        return set().union(*[self._recent[-number] for number in range(1, count + 1)])
+
     def valid(self, keys: frozenset[Key], revision: int) -> bool:
         """Whether an answer that rests on these keys and was given at a revision still holds."""
-        if revision == self.revision:
-            return True
+        behind = self.revision - revision
+        if behind <= _FEW:
+            recent = self._recent
+            return all(keys.isdisjoint(recent[-number]) for number in range(1, behind + 1))
         changed = self._changed
         return all(changed.get(key, 0) <= revision for key in keys)
 
@@ -169,43 +212,72 @@ class Resolver:
         self.keys = set()
         return self.keys
 
-    def _recorded(self, answer: Callable[[], Type]) -> tuple[Type, frozenset[Key]]:
+    def remembered(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question about the workspace, found out again when something that it rests on changed."""
+        kept = self._remembered.get(question)
+        if kept is not None and self.valid(kept[1], kept[0]):
+            self.keys |= kept[1]
+            result: T = kept[2]
+            return result
         outer, self.keys = self.keys, set()
+        outer_cut, self._cut = self._cut, _FINAL
+        revision = self.revision
         try:
             result = answer()
+            if self._cut == _FINAL:
+                self._remembered[question] = (revision, frozenset(self.keys), result)
         finally:
-            inner, self.keys = self.keys, outer
-        outer |= inner
-        return result, frozenset(inner) if inner else _NO_KEYS
+            outer |= self.keys
+            self.keys, self._cut = outer, min(self._cut, outer_cut)
+        return result
 
     # -- values ----------------------------------------------------------------------------------------------------
 
     def type_of(self, value: Value, file: SourceFile) -> Type:
         """The type of a value that belongs to a file. Never raises."""
         memo = value.memo
+        stack = self._stack
         if type(memo) is _Memo:
-            if memo.revision == self.revision or self.valid(memo.keys, memo.revision):
-                memo.revision = self.revision
+            if memo.run is None:
+                if memo.revision == self.revision or self.valid(memo.keys, memo.revision):
+                    memo.revision = self.revision
+                    self.keys |= memo.keys
+                    return memo.type
+            elif memo.level < len(stack) and stack[memo.level] is memo.run and memo.revision == self.revision:
                 self.keys |= memo.keys
+                self._cut = min(self._cut, memo.level)
                 return memo.type
-        elif memo is _RUNNING:
+        elif type(memo) is _Running:
+            self._cut = min(self._cut, memo.level)
             return UNKNOWN_TYPE
-        if self._depth > 150:
+        level = len(stack)
+        if level > _DEEPEST:
+            self._cut = 0
             return UNKNOWN_TYPE
         reduce = _REDUCERS.get(type(value))
         if reduce is None:
             return UNKNOWN_TYPE
+        running = _Running(level)
         outer, self.keys = self.keys, set()
-        value.memo = _RUNNING
-        self._depth += 1
+        outer_cut, self._cut = self._cut, _FINAL
+        value.memo = running
+        stack.append(running)
+        # Files that are loaded meanwhile change what was read before: the answer is of the time at which it was asked.
+        revision = self.revision
         type_ = UNKNOWN_TYPE
         try:
             type_ = reduce(self, value, file)
         finally:
-            self._depth -= 1
+            stack.pop()
             inner, self.keys = self.keys, outer
             outer |= inner
-            value.memo = _Memo(type_, frozenset(inner) if inner else _NO_KEYS, self.revision)
+            keys = frozenset(inner) if inner else _NO_KEYS
+            cut, self._cut = self._cut, min(outer_cut, self._cut)
+            if cut < level:
+                value.memo = _Memo(type_, keys, revision, cut, stack[cut])
+            else:
+                value.memo = _Memo(type_, keys, revision)
+                self._cut = outer_cut
         return type_
 
     def instance_of(self, annotation: Value, file: SourceFile) -> Type:
@@ -225,8 +297,7 @@ class Resolver:
     def _ref(self, value: Ref, file: SourceFile) -> Type:
         if not value.module:
             return self.name(value.name, file)
-        target = self.sources.modules.find(value.module, file.file_id)
-        self.keys.add((value.module, ""))
+        target = self.module(value.module, file)
         if target is None:
             if value.module.startswith("."):
                 return UNKNOWN_TYPE
@@ -238,12 +309,12 @@ class Resolver:
     def name(self, name: str, file: SourceFile) -> Type:
         """What a name of a module stands for: its own binding, a star import's, or a builtin."""
         self.keys.add((file.file_id, name))
+        self.keys.add((file.file_id, "*"))
         bound = file.facts.value_of(name)
         if bound is not None:
             return self._bound(bound, file)
         for star in file.facts.stars:
-            self.keys.add((file.file_id, "*"))
-            target = self.sources.modules.find(star.module, file.file_id)
+            target = self.module(star.module, file)
             if target is None:
                 if not star.module.startswith("."):
                     found = self.external(star.module, name)
@@ -265,19 +336,25 @@ class Resolver:
                 return declared
         return self.type_of(value, file)
 
+    def module(self, name: str, file: SourceFile) -> str | None:
+        """The file (or folder) of a module imported in a file; None outside the workspace."""
+        self.keys |= module_keys(name)
+        return self.sources.modules.find(name, file.file_id)
+
     def member_of_module(self, target: str, name: str, module: str) -> Type:
         """A name of a module of the workspace."""
         if not target.endswith(("/", "\\")):
+            self.keys.add((target, name))
+            self.keys.add((target, "*"))
             source = self.sources.file(target)
             if source is not None:
-                self.keys.add((target, name))
                 bound = source.facts.value_of(name)
                 if bound is not None:
                     value = bound[0]
                     if not (type(value) is Ref and value.module == "." and value.name == name):
                         return self._bound(bound, source)
                 for star in source.facts.stars:
-                    inner = self.sources.modules.find(star.module, source.file_id)
+                    inner = self.module(star.module, source)
                     if inner is not None and inner != target:
                         found = self.member_of_module(inner, name, star.module)
                         if found != UNKNOWN_TYPE:
@@ -288,8 +365,8 @@ class Resolver:
                             isinstance(outside, External) and outside.name in stubs.FUNCTIONS
                         ):
                             return outside
+        self.keys |= module_keys(name)
         inner = self.sources.modules.submodule(target, name)
-        self.keys.add((f"{module}.{name}", ""))
         return ModuleType(f"{module}.{name}", inner) if inner is not None else UNKNOWN_TYPE
 
     def external(self, module: str, name: str) -> Type:
@@ -418,8 +495,7 @@ class Resolver:
                 found = self._binding(base.file_id, value.name)
             elif type(value) is Ref:
                 if value.module:
-                    target = self.sources.modules.find(value.module, file.file_id)
-                    self.keys.add((value.module, ""))
+                    target = self.module(value.module, file)
                 else:
                     target = file.file_id
                 found = self._binding(target, value.name) if target is not None else None
@@ -431,10 +507,10 @@ class Resolver:
         return value, file
 
     def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+        self.keys.add((file_id, name))
         source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
         if source is None:
             return None
-        self.keys.add((file_id, name))
         bound = source.facts.value_of(name)
         return (bound[0], source) if bound is not None else None
 
@@ -642,20 +718,18 @@ class Resolver:
         """The facts of a class of the workspace."""
         if isinstance(ref, str):
             return None
+        self.keys.add(ref)
         file = self.sources.file(ref[0])
         if file is None:
             return None
-        self.keys.add(ref)
         facts = file.facts.class_(ref[1])
         return (facts, file) if facts is not None else None
 
     def ancestors(self, class_: ClassType) -> tuple[ClassRef, ...]:
         """The class and its ancestors, nearest first, depth first, each once."""
-        kept = self._ancestors.get(class_)
-        if kept is not None and self.valid(kept[1], kept[0]):
-            self.keys |= kept[1]
-            return kept[2]
-        outer, self.keys = self.keys, set()
+        return self.remembered(("ancestors", class_), lambda: self._ancestors_of(class_))
+
+    def _ancestors_of(self, class_: ClassType) -> tuple[ClassRef, ...]:
         found: dict[ClassRef, None] = {}
         todo: list[ClassRef] = [*reversed(class_.extra), class_.ref]
         while todo and len(found) < 200:
@@ -664,11 +738,7 @@ class Resolver:
                 continue
             found[ref] = None
             todo.extend(reversed(self._bases(ref)))
-        inner, self.keys = self.keys, outer
-        outer |= inner
-        result = tuple(found)
-        self._ancestors[class_] = (self.revision, frozenset(inner), result)
-        return result
+        return tuple(found)
 
     def _bases(self, ref: ClassRef) -> list[ClassRef]:
         if isinstance(ref, str):
@@ -857,6 +927,13 @@ class _Site:
 
     def is_model(self, type_: Type) -> bool:
         return self._resolver.is_model(type_)
+
+
+@cache
+def module_keys(name: str) -> frozenset[Key]:
+    """The keys that an answer rests on which looked for a module, whether it was found or not."""
+    parts = [part for part in name.split(".") if part]
+    return frozenset([(MODULES, "__init__"), *[(MODULES, part) for part in parts]])
 
 
 def name_of(type_: Type) -> str | None:
