@@ -169,7 +169,7 @@ SAFE = {
         "session.scalars(select(Address).where(with_parent(session.get(User, 1), User.addresses))).all()"
     ),
     "session.query(User).filter(User.id == bindparam('x')).params(x=1).all()": (
-        "session.scalars(select(User).where(User.id == bindparam('x')).params(x=1)).all()"
+        "session.scalars(select(User).where(User.id == bindparam('x')), {\"x\": 1}).all()"
     ),
     # statements
     "session.query(User.id).statement": "select(User.id)",
@@ -228,6 +228,8 @@ REFUSED = {
     "session.query(User).join((Address, Address.user_id == User.id)).all()": "tuple",
     "session.query(User).union(session.query(User)).filter(User.id == 1).all()": "after a union",
     "session.query(User).options(joinedload('addresses')).with_polymorphic('*').all()": "with_polymorphic",
+    "session.query(User).params(x=1).subquery()": "bindparams()",
+    "session.query(User).from_statement(text('select * from users'))[1:]": "Query raises here",
     "session.query(func.count(User.id)).exists()": "drops what is selected",
     "session.query([User.id]).all()": "unpack it",
     "session.query().all()": "selects nothing",

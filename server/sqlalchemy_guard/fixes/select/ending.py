@@ -6,13 +6,13 @@ This module must never know a terminal by name: `terminals` lists them.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.tree import instantiate
+from sqlalchemy_guard.fixes.select.tree import Argument, Chain, instantiate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,18 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     found = (form.finish(ending) if form.finish else None) or (
         form.entity if statement.single or not form.rows else form.rows
     )
-    if not isinstance(found, str):
-        return found
-    return write(ending, found, form.parameters)
+    tree = write(ending, found, form.parameters) if isinstance(found, str) else found
+    return _with_parameters(tree, statement) if statement.parameters is not None else tree
+
+
+def _with_parameters(tree: Tree, statement: Statement) -> Tree:
+    """The execution with the values of bound parameters, which Query hands over there as well."""
+    assert statement.parameters is not None
+    if not isinstance(tree, Chain) or tree.steps[0].name not in ("scalars", "execute", "scalar"):
+        raise Refuse("params() of a statement that is not executed here: write bindparams() at its text()")
+    first = tree.steps[0]
+    arguments = (*(first.arguments or ()), Argument(statement.parameters))
+    return Chain(tree.head, (replace(first, arguments=arguments), *tree.steps[1:]))
 
 
 def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tree:

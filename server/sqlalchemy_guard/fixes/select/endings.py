@@ -123,6 +123,8 @@ def exists(ending: Ending) -> None:
 
 def item(ending: Ending) -> str | Tree | None:
     index = ending.link.index
+    if "from_statement" in ending.statement.clauses:
+        raise Refuse("a slice behind from_statement(): Query raises here")
     if isinstance(index, ast.Slice):
         return _range(ending, index)
     if index is None or isinstance(index, ast.Tuple):

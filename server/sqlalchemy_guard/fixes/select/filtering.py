@@ -35,6 +35,8 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     for keyword in link.keywords:
         if model is not None and model.complete and keyword.arg is not None and not model.has(keyword.arg):
             raise Refuse(f"Query raises here: `{model.name}` has no attribute `{keyword.arg}`")
+    if len(statement.sources) == 1 and statement.target is None and addressed.owner is None:
+        return "stmt.filter_by(*args)"
     others = [each for each in statement.sources if each.owner is None or each.owner != addressed.owner]
     if "with_entities" in statement.clauses and "join" in statement.clauses:
         statement.doubt("what filter_by() addresses behind join() and with_entities() is not proven")

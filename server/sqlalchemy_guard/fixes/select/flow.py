@@ -54,6 +54,7 @@ CERTAIN = frozenset(
             "select_from",
             "from_statement",
             "yield_per",
+            "params",
         ),
         *("union", "union_all", "intersect", "intersect_all", "except_", "except_all", "reset_joinpoint"),
     )

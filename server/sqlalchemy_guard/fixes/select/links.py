@@ -300,6 +300,16 @@ def _reset_joinpoint(statement: Statement, _: Link) -> None:
     statement.target = statement.target_node = None
 
 
+def _params(statement: Statement, link: Link) -> None:
+    if statement.parameters is not None or len(link.args) + bool(link.keywords) != 1 or link.has_unpacking:
+        raise Refuse("params() more than once or of both kinds: hand one mapping to the execution")
+    if link.args:
+        statement.parameters = statement.atom(link.args[0])
+    else:
+        values = (f'"{each.arg}": {statement.text.segment(each.value)}' for each in link.keywords)
+        statement.parameters = Text("{" + ", ".join(values) + "}")
+
+
 def _yield_per(statement: Statement, _: Link) -> None:
     if any(not statement.harmless(option) for option in statement.options):
         statement.doubt("yield_per() together with eager loading of collections raises")
@@ -435,7 +445,9 @@ LINKS: Mapping[str, LinkForm] = {
     "execution_options": LinkForm(
         "stmt.execution_options(*args)", clause="execution_options", execution=True, after_union=True
     ),
-    "params": LinkForm("stmt.params(*args)", clause="params", execution=True),
+    "params": LinkForm(
+        "", _params, clause="params", execution=True, note="the second argument: `session.scalars(stmt, {…})`"
+    ),
     "populate_existing": LinkForm(
         "stmt.execution_options(populate_existing=True)", clause="populate_existing", execution=True
     ),

@@ -55,6 +55,7 @@ class Statement:
         target: What `filter_by` addresses; None stands for the first selected expression.
         target_node: The expression that named it.
         single: Whether the result is one object per row (False: rows).
+        parameters: Values of bound parameters, which go to the execution.
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
@@ -76,6 +77,7 @@ class Statement:
     sources: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
+    parameters: Tree | None = None
     assumed: bool = False
     by_position: bool = False
     opaque: str | None = None
