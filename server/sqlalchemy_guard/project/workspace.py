@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import Const, Param
+from sqlalchemy_guard.project.mentions import mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import Key, Resolver
 from sqlalchemy_guard.syntax.syntax import Syntax
@@ -73,6 +74,8 @@ class Workspace:
         self._classes: dict[str, dict[str, None]] = {}
         self._stored: dict[str, dict[str, list[Value]]] = {}
         self._stored_names: dict[str, tuple[str, ...]] = {}
+        self._mentioned: dict[Key, dict[str, None]] = {}
+        self._mentions: dict[str, frozenset[Key]] = {}
         self._indexed = False
 
     # -- files -----------------------------------------------------------------------------------------------------
@@ -192,10 +195,24 @@ class Workspace:
                 for value in values:
                     yield value, file
 
+    def mentioning(self, key: Key) -> list[File]:
+        """The known files that say something about classes of that name (see `mentions`)."""
+        found = (self._files.get(file_id) for file_id in self._mentioned.get(key, ()))
+        return [file for file in found if file is not None]
+
     def _note(self, file: File) -> None:
         """Keep the indexes by name in step with a file that was analysed anew."""
         for qualname in file.facts.classes:
             self._classes.setdefault(qualname.rpartition(".")[2], {})[file.file_id] = None
+        said = mentions(file.facts, file.document.text)
+        before = self._mentions.get(file.file_id, frozenset())
+        if said != before:
+            self._mentions[file.file_id] = said
+            for key in before - said:
+                self._mentioned[key].pop(file.file_id, None)
+            for key in said - before:
+                self._mentioned.setdefault(key, {})[file.file_id] = None
+            self.resolver.changed(set(before ^ said))
         stored: dict[str, list[Value]] = {}
         for base, name, _, value in file.facts.attribute_sets:
             if not (type(base) is Param and base.name in ("self", "cls")) and type(value) is not Const:
