@@ -40,7 +40,9 @@ def edits_of(
         taken: Names that mean something else where the queries stand.
         extra: Module and name of what the new text needs besides the names of SQLAlchemy.
     """
-    wanted = [(each.module, each.name) for rewrite, _ in rewrites for each in sorted(rewrite.imports, key=_order)]
+    wanted = [
+        (each.module, each.name) for rewrite, _ in rewrites for each in sorted(rewrite.imports, key=_order)
+    ]
     spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
     found: list[Edit] = list(edits)
     by_statement: dict[ast.stmt, list[Edit]] = {}
@@ -65,7 +67,9 @@ def _laid_out(source: Source, statement: ast.stmt, inside: list[Edit], shift: in
     if found != tuple(inside):
         return found
     return tuple(
-        Edit(edit.start, edit.end, expression(edit.new, source, edit.start)) if _overflows(source, edit) else edit
+        Edit(edit.start, edit.end, expression(edit.new, source, edit.start))
+        if _overflows(source, edit)
+        else edit
         for edit in inside
     )
 

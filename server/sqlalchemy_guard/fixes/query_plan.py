@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
+from sqlalchemy_guard.fixes.select.flow import Segment, rewrite_flow
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
+from sqlalchemy_guard.project.query_flows import uses_of
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
@@ -73,17 +75,32 @@ def plan_of(
     if expression is None or statement is None:
         return Refusal(node, "the session behind it was not understood: write `session.scalars(select(…))`")
     text = ChunkText(source, chunk.shift)
-    before = len(knowledge.sessions.imports)
-    made = rewrite(expression, knowledge, text)
-    if isinstance(made, Refusal):
-        return made
+    made: list[Rewrite]
+    flow = (
+        uses_of(whole, chunk, parent, knowledge.file.facts.names)
+        if consumer is Consumer.ASSIGNED and expression.terminal is None
+        else None
+    )
+    if flow is not None:
+        name, uses = flow
+        segments = [Segment(use.node, use.consumer, use.conditional, use.repeated) for use in uses]
+        several = rewrite_flow(expression, name, segments, knowledge, text)
+        if isinstance(several, Refusal):
+            return several
+        made = list(several)
+    else:
+        single = rewrite(expression, knowledge, text)
+        if isinstance(single, Refusal):
+            return single
+        made = [single]
     needed = tuple(
         place
         for name, place in knowledge.sessions.imports.items()
         if expression.source.is_registry and (expression.source.session.text or "").startswith(name)
     )
-    assert before >= 0
-    return Plan(((made, statement),), made.doubts, taken_in(statement, parent), needed)
+    placed = [(each, statement_of(each.node, parent) or statement) for each in made]
+    doubts = tuple(dict.fromkeys(doubt for each in made for doubt in each.doubts))
+    return Plan(tuple(placed), doubts, taken_in(statement, parent), needed)
 
 
 def taken_in(statement: ast.stmt, parent: Parent) -> frozenset[str]:
@@ -107,6 +124,3 @@ def _collect(node: ast.AST, found: set[str]) -> None:
             found.add(each.id)
         elif isinstance(each, ast.arg):
             found.add(each.arg)
-
-
-__all__ = ["Consumer", "Plan", "plan_of"]

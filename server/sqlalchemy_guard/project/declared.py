@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Mapping, Ref, Value
-from sqlalchemy_guard.text.words import snake_case
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, External, Instance, Literal, Type, known
+from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import ClassFacts
@@ -28,15 +28,40 @@ _RELATIONSHIPS = frozenset(
     ("sqlalchemy.orm.relationship", "sqlalchemy.orm.relation", "sqlmodel.Relationship", "sqlalchemy.orm.dynamic_loader")
 )  # fmt: skip
 _EXPRESSIONS = frozenset(("sqlalchemy.orm.column_property", "sqlalchemy.orm.query_expression"))
+_WRAPPERS = _EXPRESSIONS | {"sqlalchemy.orm.deferred"}
 _OTHERS = frozenset(
-    ("sqlalchemy.orm.synonym", "sqlalchemy.orm.composite", "sqlalchemy.ext.associationproxy.association_proxy")
+    (
+        "sqlalchemy.orm.synonym",
+        "sqlalchemy.orm.composite",
+        "sqlalchemy.ext.associationproxy.association_proxy",
+    )
 )
 _HYBRIDS = ("hybrid_property", "hybrid_method", "Comparator", "expression")
-_MAPPED = frozenset(("sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"))
-_HARMLESS_BASES = ("builtins.", "typing.", "abc.", "collections.", "enum.", "dataclasses.", "typing_extensions.")
+_MAPPED = frozenset(
+    ("sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped")
+)
+_HARMLESS_BASES = (
+    "builtins.",
+    "typing.",
+    "abc.",
+    "collections.",
+    "enum.",
+    "dataclasses.",
+    "typing_extensions.",
+)
 
 _UNHASHABLE = frozenset(
-    ("JSON", "JSONB", "ARRAY", "HSTORE", "PickleType", "MutableDict", "MutableList", "MutableSet", "as_mutable")
+    (
+        "JSON",
+        "JSONB",
+        "ARRAY",
+        "HSTORE",
+        "PickleType",
+        "MutableDict",
+        "MutableList",
+        "MutableSet",
+        "as_mutable",
+    )
 )
 _HASHABLE_MODULES = ("sqlalchemy.",)
 _HASHABLE_PYTHON = frozenset(
@@ -157,10 +182,10 @@ def declare(resolver: Resolver, ref: tuple[str, str]) -> Declared:
             found.complete = False
             continue
         primary.append(facts)
-    for facts, file in primary:
-        if not _bases_known(resolver, facts, file):
+    for class_, file in primary:
+        if not _bases_known(resolver, class_, file):
             found.complete = False
-        _read(resolver, facts, file, found, sqlmodel=kind == "sqlmodel.SQLModel")
+        _read(resolver, class_, file, found, sqlmodel=kind == "sqlmodel.SQLModel")
     if found.table is None and kind == "flask_sqlalchemy.Model":
         found.table = snake_case(ref[1].rpartition(".")[2])
     if found.table is None and kind == "sqlmodel.SQLModel":
@@ -174,7 +199,8 @@ def _understood(ref: str) -> bool:
         or ref in stubs.CLASSES
         or ref in BASES
         or ref.startswith(_HARMLESS_BASES)
-        or ref in ("sqlalchemy.ext.asyncio.AsyncAttrs", "flask_login.UserMixin", "flask_login.mixins.UserMixin")
+        or ref
+        in ("sqlalchemy.ext.asyncio.AsyncAttrs", "flask_login.UserMixin", "flask_login.mixins.UserMixin")
     )
 
 
@@ -214,7 +240,9 @@ def _read(
             if name.startswith("__"):
                 _special(resolver, name, function.returned, file, found)
             elif function.returned is not None:
-                _attribute(resolver, name, function.returned, function.annotation, file, found, sqlmodel=False)
+                _attribute(
+                    resolver, name, function.returned, function.annotation, file, found, sqlmodel=False
+                )
             else:
                 found.others.add(name)
         elif any(each.endswith(_HYBRIDS) for each in names):
@@ -222,12 +250,10 @@ def _read(
 
 
 def _last(value: Value) -> str:
-    return value.name if type(value) in (Ref, Attr) else ""  # type: ignore[attr-defined, no-any-return]
+    return value.name if type(value) in (Ref, Attr) else ""  # type: ignore[attr-defined]
 
 
-def _special(
-    resolver: Resolver, name: str, value: Value | None, file: SourceFile, found: Declared
-) -> None:
+def _special(resolver: Resolver, name: str, value: Value | None, file: SourceFile, found: Declared) -> None:
     if name == "__tablename__" and found.table is None:
         made = resolver.type_of(value, file) if value is not None else UNKNOWN_TYPE
         if isinstance(made, Literal) and isinstance(made.value, str):
@@ -296,7 +322,9 @@ def _kind(resolver: Resolver, value: Value | None, file: SourceFile) -> str | No
     if name in _RELATIONSHIPS:
         return "relationship"
     if name in _EXPRESSIONS:
-        return "expression"
+        # `column_property(Column(…), Parent.column)` names a column of its own.
+        inner = value.args[0] if value.args else None
+        return "column" if type(inner) is Call and _kind(resolver, inner, file) == "column" else "expression"
     if name in _OTHERS:
         return "other"
     made = resolver.type_of(value, file)
@@ -320,7 +348,9 @@ def _is_primary(value: Value | None) -> bool:
         return False
     primary = value.keyword("primary_key")
     if primary is None:
-        inner = next((each for each in value.args if type(each) is Call and each.keyword("primary_key")), None)
+        inner = next(
+            (each for each in value.args if type(each) is Call and each.keyword("primary_key")), None
+        )
         return inner is not None and _is_primary(inner)
     return type(primary) is Const and primary.value is True
 
@@ -332,7 +362,7 @@ def _column(
     column = name
     hashable: bool | None = None
     if call is not None:
-        if _function(resolver, call, file) == "sqlalchemy.orm.deferred" and call.args and type(call.args[0]) is Call:
+        if _function(resolver, call, file) in _WRAPPERS and call.args and type(call.args[0]) is Call:
             call = call.args[0]
         if call.args and type(call.args[0]) is Const and isinstance(call.args[0].value, str):
             column = call.args[0].value
@@ -392,7 +422,13 @@ def _hashable_type(resolver: Resolver, value: Value, file: SourceFile, name: str
     last = name.rpartition(".")[2] or _last(value.func if type(value) is Call else value)
     if last in _UNHASHABLE:
         return False
-    if name.startswith("sqlalchemy.") and last not in ("TypeDecorator", "TypeEngine", "Identity", "Computed", "Sequence"):
+    if name.startswith("sqlalchemy.") and last not in (
+        "TypeDecorator",
+        "TypeEngine",
+        "Identity",
+        "Computed",
+        "Sequence",
+    ):
         if any(part in name for part in ("mutable",)):
             return False
         return True
@@ -400,11 +436,16 @@ def _hashable_type(resolver: Resolver, value: Value, file: SourceFile, name: str
 
 
 def _hashable_python(mapped: Type) -> bool | None:
-    inner = mapped.args[0] if isinstance(mapped, Instance) and mapped.ref in _MAPPED and mapped.args else mapped
+    inner = (
+        mapped.args[0] if isinstance(mapped, Instance) and mapped.ref in _MAPPED and mapped.args else mapped
+    )
     options = list(known(inner))
     if not options:
         return None
-    if all(isinstance(option, (Instance, External, ClassType)) and _ref(option) in _HASHABLE_PYTHON for option in options):
+    if all(
+        isinstance(option, (Instance, External, ClassType)) and _ref(option) in _HASHABLE_PYTHON
+        for option in options
+    ):
         return True
     if any(_ref(option) in ("builtins.list", "builtins.dict", "builtins.set") for option in options):
         return False

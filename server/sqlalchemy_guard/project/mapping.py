@@ -12,7 +12,6 @@ from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, Rel
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
 from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
-from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
 from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
 
@@ -181,11 +180,19 @@ class Mappings:
         to_one = (
             direction is True
             and known_options
-            and (call is None or (call.keyword("primaryjoin") is None and call.keyword("foreign_keys") is None))
+            and (
+                call is None or (call.keyword("primaryjoin") is None and call.keyword("foreign_keys") is None)
+            )
             and self._refers_to_key(own, target)
         )
         return RelationshipInfo(
-            each.name, collection, to_one, secondary, lazy, known_options, lambda: self.model(target) if target else None
+            each.name,
+            collection,
+            to_one,
+            secondary,
+            lazy,
+            known_options,
+            lambda: self.model(target) if target else None,
         )
 
     def _annotated(self, each: RelationshipDeclaration) -> tuple[Ref | None, bool | None]:
@@ -227,9 +234,7 @@ class Mappings:
                         lazy = item
         if lazy is None:
             return None if call.has_mapping else "select"
-        if type(lazy) is not Const:
-            return None
-        return {True: "select", False: "joined", None: "noload"}.get(lazy.value, lazy.value)  # type: ignore[arg-type, call-overload, no-any-return]
+        return _strategy(lazy)
 
     def _to_one(self, ref: Ref, own: Declared, target: Ref | None, call: Call | None) -> bool | None:
         """Whether the keys go from this class to the target: True for many-to-one, None when it cannot be told."""
@@ -257,9 +262,7 @@ class Mappings:
         keys = [other.columns[name].column for name in other.primary_key if name in other.columns]
         return len(keys) == 1 and len(referred) == 1 and referred == keys
 
-    def _backrefs(
-        self, ref: Ref, parents: list[Ref]
-    ) -> Iterable[tuple[str | None, RelationshipInfo | None]]:
+    def _backrefs(self, ref: Ref, parents: list[Ref]) -> Iterable[tuple[str | None, RelationshipInfo | None]]:
         """What relationships of other classes add to this class and its bases."""
         for target in (ref, *parents):
             name = target[1].rpartition(".")[2]
@@ -296,16 +299,21 @@ class Mappings:
         secondary = call.keyword("secondary") is not None or call.has_mapping
         strategy: str | None = "select" if readable else None
         if lazy is not None:
-            strategy = (
-                {True: "select", False: "joined", None: "noload"}.get(lazy.value, lazy.value)  # type: ignore[arg-type, call-overload]
-                if type(lazy) is Const
-                else None
-            )
+            strategy = _strategy(lazy)
         collection = uselist if isinstance(uselist, bool) else (True if secondary else None)
         # The direction of the other side is not asked for: it may be this very mapping that is being made.
         return given.value, RelationshipInfo(
             given.value, collection, False, secondary, strategy, readable, lambda: self.model(source)
         )
+
+
+def _strategy(lazy: Value) -> str | None:
+    """The loading strategy that `lazy=` names."""
+    if type(lazy) is not Const:
+        return None
+    if isinstance(lazy.value, str):
+        return lazy.value
+    return "noload" if lazy.value is None else "select" if lazy.value else "joined"
 
 
 def _class_of(type_: Type | None) -> Ref | None:
@@ -318,6 +326,3 @@ def _class_of(type_: Type | None) -> Ref | None:
 def _constant(call: Call | None, name: str) -> object:
     value = call.keyword(name) if call is not None else None
     return value.value if type(value) is Const else None
-
-
-__all__ = ["DECLARATIVE_BASES", "Mappings"]

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 BACKREF, SUBCLASS, QUERY_CLASS = "*backref", "*subclass", "*query class"
 
 QUERY_EVENTS = frozenset(
-    ("before_compile", "before_compile_update", "before_compile_delete", "after_bulk_update", "after_bulk_delete")
+    (
+        "before_compile",
+        "before_compile_update",
+        "before_compile_delete",
+        "after_bulk_update",
+        "after_bulk_delete",
+    )
 )
 """Events that only Query fires."""
 

@@ -52,7 +52,9 @@ def consumer_of(node: ast.expr, parent: Parent, bound: Container[str] = ()) -> C
         return Consumer.LISTED
     if isinstance(holder, ast.keyword):
         outer = parent(holder)
-        return Consumer.NESTED if isinstance(outer, ast.Call) and _takes_statements(outer) else Consumer.PASSED
+        return (
+            Consumer.NESTED if isinstance(outer, ast.Call) and _takes_statements(outer) else Consumer.PASSED
+        )
     if isinstance(holder, ast.Call):
         return _argument(holder, bound)
     if isinstance(holder, ast.For | ast.comprehension) and holder.iter is node:
@@ -71,7 +73,9 @@ def consumer_of(node: ast.expr, parent: Parent, bound: Container[str] = ()) -> C
     if isinstance(holder, ast.UnaryOp) and not isinstance(holder.op, ast.Not):
         return Consumer.NESTED
     tests = (ast.If, ast.While, ast.IfExp)
-    if (isinstance(holder, tests) and holder.test is node) or isinstance(holder, ast.BoolOp | ast.UnaryOp | ast.Assert):
+    if (isinstance(holder, tests) and holder.test is node) or isinstance(
+        holder, ast.BoolOp | ast.UnaryOp | ast.Assert
+    ):
         return Consumer.TRUTH
     return _PLAIN.get(type(holder), Consumer.UNKNOWN)
 
@@ -108,15 +112,3 @@ def statement_of(node: ast.AST, parent: Parent) -> ast.stmt | None:
     while here is not None and not isinstance(here, ast.stmt):
         here = parent(here)
     return here
-
-
-def is_repeated(node: ast.AST, parent: Parent) -> bool:
-    """Whether a node stands in a loop or comprehension of its function."""
-    inside, here = node, parent(node)
-    while here is not None and not isinstance(here, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        if isinstance(here, ast.While | ast.Lambda) or (
-            isinstance(here, ast.For | ast.AsyncFor) and inside is not here.iter
-        ):
-            return True
-        inside, here = here, parent(here)
-    return False

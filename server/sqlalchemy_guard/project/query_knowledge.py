@@ -62,12 +62,16 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import Workspace
 
-_ALIASES = frozenset(("sqlalchemy.orm.aliased", "sqlalchemy.orm.with_polymorphic", "sqlalchemy.orm.AliasedClass"))
+_ALIASES = frozenset(
+    ("sqlalchemy.orm.aliased", "sqlalchemy.orm.with_polymorphic", "sqlalchemy.orm.AliasedClass")
+)
 _AGGREGATES = frozenset(
     ("count", "sum", "max", "min", "avg", "array_agg", "string_agg", "group_concat", "bool_or", "bool_and", "every",
      "stddev", "variance", "json_agg", "jsonb_agg", "json_object_agg", "bit_and", "bit_or", "percentile_cont", "mode")
 )  # fmt: skip
-_UNHASHABLE_FUNCTIONS = frozenset(("array_agg", "json_agg", "jsonb_agg", "json_object_agg", "json_build_object"))
+_UNHASHABLE_FUNCTIONS = frozenset(
+    ("array_agg", "json_agg", "jsonb_agg", "json_object_agg", "json_build_object")
+)
 _TABLES = frozenset(
     ("sqlalchemy.Table", "sqlalchemy.Subquery", "sqlalchemy.CTE", "sqlalchemy.TableClause", "sqlalchemy.Alias",
      "sqlalchemy.TableValuedAlias", "sqlalchemy.Lateral")
@@ -231,7 +235,9 @@ class QueryKnowledge:
             func = self.resolver.type_of(value.func, file)
             if any(_in_family(option) for option in known(func)):
                 return _executes(func)
-            if any(isinstance(option, FunctionType | ClassType | External | MethodType) for option in known(func)):
+            if any(
+                isinstance(option, FunctionType | ClassType | External | MethodType) for option in known(func)
+            ):
                 return True
             return type(value.func) is Attr and self._is_value(value.func.base, file, depth + 1)
         if isinstance(value, Either):
@@ -294,7 +300,7 @@ class QueryKnowledge:
                 last = name.rpartition(".")[2]
                 return EntityInfo(
                     EntityKind.AGGREGATE if last in _AGGREGATES else EntityKind.EXPRESSION,
-                    hashable=False if last in _UNHASHABLE_FUNCTIONS else True,
+                    hashable=last not in _UNHASHABLE_FUNCTIONS,
                 )
             if name in ("sqlalchemy.distinct", "sqlalchemy.label", "sqlalchemy.collate") and value.args:
                 inner = self.entity_of(value.args[-1 if name.endswith("label") else 0], file, depth + 1)
@@ -355,8 +361,12 @@ class QueryKnowledge:
         return EntityInfo(EntityKind.ALIAS, target.model, f"alias {id(value)}")
 
 
-_COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not", "and", "or", "not"))
-_KEEP_TYPE = frozenset(("desc", "asc", "nulls_last", "nulls_first", "nullslast", "nullsfirst", "distinct", "collate"))
+_COMPARISONS = frozenset(
+    ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not", "and", "or", "not")
+)
+_KEEP_TYPE = frozenset(
+    ("desc", "asc", "nulls_last", "nulls_first", "nullslast", "nullsfirst", "distinct", "collate")
+)
 _BOOLEAN = frozenset(
     ("in_", "notin_", "not_in", "is_", "isnot", "is_not", "like", "ilike", "notlike", "not_like", "notilike", "not_ilike",
      "between", "startswith", "endswith", "contains", "icontains", "istartswith", "iendswith", "match", "regexp_match",
@@ -414,8 +424,10 @@ def _is_value_type(type_: Type) -> bool:
             module, _, last = option.name.rpartition(".")
             package = module.partition(".")[0]
             # A name of somebody else's package: objects and constants are values, classes may be mapped.
-            if package not in sys.stdlib_module_names and package != "builtins" and not (
-                last[:1].islower() or last.isupper()
+            if (
+                package not in sys.stdlib_module_names
+                and package != "builtins"
+                and not (last[:1].islower() or last.isupper())
             ):
                 return False
     return True

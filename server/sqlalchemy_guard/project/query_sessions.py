@@ -9,9 +9,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Certainty, SessionInfo, SessionKind
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Ref, Value
+from sqlalchemy_guard.facts.values import UNKNOWN, Const, Ref, Value
 from sqlalchemy_guard.project import stubs
-from sqlalchemy_guard.project.externals import ASYNC_SESSIONS
+from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES
 from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_EVENTS
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.workspace import File, Workspace
 
 _QUERIES = frozenset(("sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
+# Mixins of libraries that only add methods.
+_ADD_ONLY = frozenset(("sqlalchemy_searchable.SearchQueryMixin", "flask_sqlalchemy.BaseQuery"))
 _DATABASE = "flask_sqlalchemy.SQLAlchemy"
 
 
@@ -53,7 +55,7 @@ class QuerySessions:
         for option in options(type_):
             kind = self._kind(option)
             if kind is None:
-                doubtful = doubtful or option != Instance and next(known(option), None) is not None
+                doubtful = doubtful or next(known(option), None) is not None
                 continue
             kinds.add(kind)
             doubtful = doubtful or (isinstance(option, Instance) and option.likely)
@@ -105,7 +107,9 @@ class QuerySessions:
         made = self.resolver.type_of(value, self.file)
         if not any(isinstance(option, Instance) and option.ref in _QUERIES for option in known(made)):
             return None
-        flask = any(isinstance(option, Instance) and option.ref == "flask_sqlalchemy.Query" for option in known(made))
+        flask = any(
+            isinstance(option, Instance) and option.ref == "flask_sqlalchemy.Query" for option in known(made)
+        )
         own_class = own_query_class(self.workspace)
         if flask:
             database = self._name_for(query, self._is_database)
@@ -134,7 +138,11 @@ class QuerySessions:
                 name, origin = found
                 if name in self.file.facts.names:
                     return None
-                module = origin if origin and not origin.startswith(".") else self.workspace.modules.dotted(source.file_id)
+                module = (
+                    origin
+                    if origin and not origin.startswith(".")
+                    else self.workspace.modules.dotted(source.file_id)
+                )
                 self.imports[name] = (module, name)
                 return name
         return None
@@ -152,8 +160,6 @@ class QuerySessions:
 
 
 def _all_bases(refs: tuple[object, ...]) -> list[object]:
-    from sqlalchemy_guard.project.externals import BASES
-
     found = list(refs)
     for ref in found:
         if isinstance(ref, str):
@@ -212,7 +218,7 @@ def _has_behaviour(resolver: Resolver, value: Value, file: SourceFile) -> bool |
         answer = False
         for ref in resolver.ancestors(option):
             if isinstance(ref, str):
-                if ref not in _QUERIES and not ref.startswith("builtins."):
+                if ref not in _QUERIES and ref not in _ADD_ONLY and not ref.startswith("builtins."):
                     # Somebody else's query class: what it does is not known.
                     answer = None
                 continue
@@ -223,6 +229,3 @@ def _has_behaviour(resolver: Resolver, value: Value, file: SourceFile) -> bool |
                 if name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"):
                     return True
     return answer
-
-
-__all__ = ["Attr", "Call", "QuerySessions", "own_query_class"]

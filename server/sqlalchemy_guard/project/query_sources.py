@@ -35,7 +35,11 @@ def query_attributes(unit: Unit, lines: list[str]) -> Iterator[QueryAttribute]:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Call):
                     called.add(node.func)
-                elif isinstance(node, ast.Attribute) and node.attr == "query" and isinstance(node.ctx, ast.Load):
+                elif (
+                    isinstance(node, ast.Attribute)
+                    and node.attr == "query"
+                    and isinstance(node.ctx, ast.Load)
+                ):
                     found.append(node)
         for attribute in found:
             if attribute not in called:

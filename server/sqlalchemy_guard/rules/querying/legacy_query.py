@@ -94,9 +94,7 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
         yield from _judge(context, fact.chunk, fact.node, fact.node, "Model.query")
 
 
-def _judge(
-    context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str
-) -> Iterator[Violation]:
+def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
     def parent(child: ast.AST) -> ast.AST | None:
         return context.parent(chunk, child)
 
