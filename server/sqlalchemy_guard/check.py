@@ -23,6 +23,7 @@ from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -433,6 +434,9 @@ class Checker:
         if ItemSet in by_fact:
             for item in unit.item_sets:
                 self._dispatch(by_fact[ItemSet], item, context, found)
+        if EngineOptions in by_fact:
+            for options in options_of(unit):
+                self._dispatch(by_fact[EngineOptions], options, context, found)
         if ImportFact in by_fact and unit.kind == "leaf":
             for imported in imports_of(unit.chunk):
                 self._dispatch(by_fact[ImportFact], imported, context, found)
