@@ -429,9 +429,7 @@ def _hashable_type(resolver: Resolver, value: Value, file: SourceFile, name: str
         "Computed",
         "Sequence",
     ):
-        if any(part in name for part in ("mutable",)):
-            return False
-        return True
+        return not any(part in name for part in ("mutable",))
     return None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.facts.file import Unit
+    from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
