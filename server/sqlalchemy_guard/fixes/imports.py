@@ -249,6 +249,9 @@ def _new_line(
     docstring, imports = _head(statements)
     if not imports:
         return _first_import(source, statements, docstring, line)
+    beside = _beside_its_package(source, imports, module, line)
+    if beside is not None:
+        return beside
     rank = _rank(module, line.startswith("from "), first_party)
     before: Placed | None = None
     after: Placed | None = None
@@ -286,6 +289,33 @@ def _new_line(
     assert after is not None
     at = _block_start(source, after)
     return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
+
+
+def _beside_its_package(source: Source, imports: Sequence[Placed], module: str, line: str) -> Edit | None:
+    """The edit that adds a `from` import next to those of the same package; None where there is none.
+
+    Whatever order a file keeps its imports in, that is where its authors would look for it.
+    """
+    package = module.partition(".")[0]
+    relatives = [
+        statement
+        for statement in imports
+        if isinstance(statement.node, ast.ImportFrom) and _module(statement.node).partition(".")[0] == package
+    ]
+    if not package or not relatives or not line.startswith("from "):
+        return None
+    modules = [
+        _module(statement.node).lower()
+        for statement in relatives
+        if isinstance(statement.node, ast.ImportFrom)
+    ]
+    later = next((place for place, name in enumerate(modules) if name > module.lower()), None)
+    if later is not None:
+        start = _block_start(source, relatives[later])
+        return Edit(start, start, line + source.newline)
+    end = source.next_line(source.end(relatives[-1].node, relatives[-1].shift))
+    lead = source.newline if end and not source.text[:end].endswith(("\n", "\r")) else ""
+    return Edit(end, end, lead + line + ("" if lead else source.newline))
 
 
 def _block_start(source: Source, statement: Placed) -> int:
