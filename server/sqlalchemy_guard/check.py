@@ -303,6 +303,10 @@ class Checker:
     Args:
         workspace: The files.
         rules: The rules by code; the registry's when not given.
+
+    Attributes:
+        poll: Called between small pieces of work. What it raises ends the check or the fix that was asked for and
+            reaches the caller; what was found until then is kept, so that the next time begins where this one ended.
     """
 
     def __init__(self, workspace: Workspace, rules: Mapping[str, Rule] | None = None) -> None:
@@ -313,7 +317,7 @@ class Checker:
         self.workspace = workspace
         self.rules = rules
         self.targets = Targets(workspace.vfs, workspace.folders)
-        self.is_cancelled: Callable[[], bool] = lambda: False
+        self.poll: Callable[[], None] = lambda: None
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
@@ -325,7 +329,7 @@ class Checker:
     # -- front ends ------------------------------------------------------------------------------------------------
 
     def check(self, file_id: str) -> FileReport:
-        """What is wrong in a file. Cheap when nothing changed; never raises."""
+        """What is wrong in a file. Cheap when nothing changed; raises nothing but what `poll` raises."""
         if self.workspace.settings.is_config_path(file_id):
             return self._check_configuration(file_id)
         file = self.workspace.file(file_id)
@@ -342,6 +346,7 @@ class Checker:
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
+        self.poll()
         if self.workspace.settings.is_config_path(report.file_id):
             return self._fix_configuration(report, violation)
         file = self.workspace.file(report.file_id)
@@ -372,10 +377,12 @@ class Checker:
             else:
                 fresh = None
         if notes is None or fresh is None:
-            notes = self._notes[file.file_id] = Notes(facts, context.settings)
+            # Known from the end of the loop on: until then they do not speak of the whole file.
+            notes = Notes(facts, context.settings)
             fresh = facts.contributions()
         generation, revision = facts.generation, resolver.revision
         for contribution in fresh:
+            self.poll()
             violations: list[Violation] = []
             keys: set[Key] = set()
             for unit in contribution.units:
@@ -385,6 +392,7 @@ class Checker:
             notes.put(contribution, violations, keys)
         # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
         notes.generation, notes.revision = generation, revision
+        self._notes[file.file_id] = notes
         return notes.violations()
 
     # -- units -----------------------------------------------------------------------------------------------------
