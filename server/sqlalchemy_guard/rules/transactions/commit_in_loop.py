@@ -44,7 +44,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.blocks import insert_behind, move_behind
+from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
 from sqlalchemy_guard.project.loops import deliberate, tail_of
@@ -143,15 +143,41 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     """Move the commit behind the loop; leave a flush where what follows may need keys."""
     fact, loop = violation.subject
     source, statement, shift = context.source, fact.statement, fact.chunk.shift
+    text = source.segment(statement, shift)
     block = tail_of(loop.node, statement)
+    committed = is_followed_by(source, loop.node, text, shift)
+    edits: tuple[Edit, ...] | None
     if block is not None:
-        edits = move_behind(source, statement, block, loop.node, shift)
         title = "Commit once after the loop"
+        edits = (
+            delete_statement(source, statement, block, shift)
+            if committed
+            else move_behind(source, statement, block, loop.node, shift)
+        )
     else:
-        end = source.end(fact.node.func, shift)
-        behind = insert_behind(source, loop.node, source.segment(statement, shift), shift)
-        edits = (Edit(end - len("commit"), end, "flush"), *behind) if behind is not None else None
         title = "Flush in the loop and commit once after it"
+        end = source.end(fact.node.func, shift)
+        flushed = Edit(end - len("commit"), end, "flush")
+        if committed:
+            edits = (flushed,)
+        elif (last := _later(loop.node, statement)) is not None:
+            # That one is moved first, or stays and commits this as well.
+            skips = any(isinstance(part, ast.Continue) for part in ast.walk(loop.node))
+            edits = (flushed,) if last in loop.node.body and not skips else None
+        else:
+            behind = insert_behind(source, loop.node, text, shift)
+            edits = (flushed, *behind) if behind is not None else None
     if edits is None or violation.applicability is None:
         return None
     return Fix(title, violation.applicability, {context.file.file_id: edits})
+
+
+def _later(loop: ast.AST, statement: ast.stmt) -> ast.stmt | None:
+    """The last of the same statements that stand further down in the loop."""
+    text = ast.dump(statement)
+    later = [
+        part
+        for part in ast.walk(loop)
+        if isinstance(part, ast.Expr) and part.lineno > statement.lineno and ast.dump(part) == text
+    ]
+    return max(later, key=lambda part: part.lineno, default=None)
