@@ -152,6 +152,24 @@ def shorten(
     return tuple(edits)
 
 
+def swap(
+    source: Source, node: ast.ImportFrom, old: ast.alias, new: str, shift: int = 0
+) -> tuple[Edit, ...] | None:
+    """Import another name instead of one, in its sorted place; None where the statement does not stay on one line."""
+    start, end = source.start(node, shift), source.end(node, shift)
+    text = source.text[start:end]
+    if "\n" in text or "\r" in text or "import" not in text:
+        return None
+    others = [alias for alias in node.names if alias is not old]
+    names = [_written(alias) for alias in others]
+    names.insert(_place([alias.name for alias in others], new), new)
+    first = source.start(node.names[0], shift)
+    last = source.end(node.names[-1], shift)
+    line = f"{text[: first - start]}{', '.join(names)}{source.text[last:end]}"
+    fits = width(source.margin(start) + line) <= source.line_length
+    return (Edit(first, last, ", ".join(names)),) if fits else None
+
+
 def move(
     source: Source,
     node: ast.ImportFrom,

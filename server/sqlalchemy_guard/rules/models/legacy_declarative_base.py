@@ -2,7 +2,7 @@
 
 ## What it does
 Reports `declarative_base()`, `registry.generate_base()`, `@as_declarative` and imports from `sqlalchemy.ext.declarative` of
-what lives in `sqlalchemy.orm`. Silent in projects whose requirements, or the setting `target-version`, admit SQLAlchemy 1.4.
+what lives in `sqlalchemy.orm`. Silent in migrations, which keep frozen copies of models, and in projects whose requirements, or the setting `target-version`, admit SQLAlchemy 1.4.
 
 ## Why is this bad?
 Type checkers cannot see through a base that a function makes, so `Mapped[...]` attributes lose their types. The functions are
@@ -36,12 +36,13 @@ the decorator used to replace.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.blocks import replace_statement
 from sqlalchemy_guard.fixes.classes import add_base, prepend, undecorate
-from sqlalchemy_guard.fixes.import_lists import move
-from sqlalchemy_guard.fixes.imports import need
+from sqlalchemy_guard.fixes.import_lists import move, swap
+from sqlalchemy_guard.fixes.imports import Imported, need
 from sqlalchemy_guard.project.bases import (
     DECORATORS,
     FUNCTIONS,
@@ -69,6 +70,8 @@ rule = Rule("SAG201", Severity.WARNING, Applicability.SAFE)
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a base that a function makes."""
     parent = context.parent(call.fact.chunk, call.fact.node)
+    if context.is_migration():
+        return
     if serves_another(context.resolver, call.fact, context.file, parent) or context.target_version == "1.4":
         return
     function = call.name.rpartition(".")[2]
@@ -100,7 +103,7 @@ def check_import(context: Context, fact: ImportFact) -> Iterator[Violation]:
         return
     moved = [alias for alias in fact.node.names if alias.name in MOVED | MAKERS]
     reasons = [alias for alias in moved if alias.name in MOVED or not _is_called(context, alias)]
-    if not reasons or context.target_version == "1.4":
+    if not reasons or context.is_migration() or context.target_version == "1.4":
         return
     names = " and ".join(f"`{alias.name}`" for alias in reasons)
     message = f"{names} moved: import from `sqlalchemy.orm`, `{module}` is the legacy place and warns"
@@ -126,9 +129,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     subject = violation.subject
     if not isinstance(subject, LegacyBase):
         return _fix_import(context, *subject)
-    imported = need(
-        context.source, context.module_statements(), "sqlalchemy.orm", "DeclarativeBase", taken={subject.name}
-    )
+    imported = _import(context, subject)
     edits: tuple[Edit, ...] | None
     if isinstance(subject.statement, ast.Assign):
         edits = _new_class(context, subject, imported.expression)
@@ -137,6 +138,24 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     title = f"Write `{subject.name}` as a class on `DeclarativeBase`"
     certainty = violation.applicability or Applicability.UNSAFE
     return Fix(title, certainty, {context.file.file_id: (*edits, *imported.edits)}) if edits else None
+
+
+def _import(context: Context, base: LegacyBase) -> Imported:
+    """Import the class, in the place of the function where that is used nowhere else."""
+    source, statements = context.source, context.module_statements()
+    imported = need(source, statements, "sqlalchemy.orm", "DeclarativeBase", taken={base.name})
+    function = base.fact.node.func
+    if imported.edits and imported.expression == "DeclarativeBase" and isinstance(function, ast.Name):
+        uses = len(re.findall(rf"\b{function.id}\b", source.text))
+        for node, shift in statements:
+            if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy.orm" and uses == 2:
+                old = next(
+                    (alias for alias in node.names if alias.name == function.id and not alias.asname), None
+                )
+                edits = swap(source, node, old, "DeclarativeBase", shift) if old is not None else None
+                if edits is not None:
+                    return Imported(imported.expression, edits)
+    return imported
 
 
 def _lines(context: Context, base: LegacyBase) -> list[str]:
