@@ -204,7 +204,24 @@ SNIPPETS = (
     "for url in tables:\n    print(url)\n",
     "raise SystemExit\n",
 )
-WORDS = ("url", "session", "self", "x", "Orders", "1", "commit", "(", ")", ":", " ", "\n", "'", "#", "\\", "    ")
+WORDS = (
+    "url",
+    "session",
+    "self",
+    "x",
+    "Orders",
+    "1",
+    "commit",
+    "(",
+    ")",
+    ":",
+    " ",
+    "\n",
+    "'",
+    "#",
+    "\\",
+    "    ",
+)
 
 edits = st.one_of(
     st.tuples(st.just("insert"), st.integers(0, 400), st.sampled_from(SNIPPETS)),
@@ -265,7 +282,10 @@ def facts_of(syntax: Syntax, facts: FileFacts) -> dict[str, object]:
         },
         "stars": facts.stars,
         "imported": facts.imported_modules(),
-        "attribute sets": sorted(facts.attribute_sets, key=repr),
+        "foreign sets": facts.foreign_sets,
+        "imports": facts.imports(),
+        "named": facts.named_fixtures,
+        "called": {name: sorted(facts.calls_of(name), key=repr) for name in sorted(facts.called_names())},
         "item sets": sorted(
             (
                 (s.statement.lineno + s.chunk.shift, s.base, s.key, s.value)

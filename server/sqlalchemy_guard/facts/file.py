@@ -28,12 +28,12 @@ from sqlalchemy_guard.facts.evaluate import (
     recording,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Param, Ref, Value, either, same
+from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.syntax import Change
 
 AttributeSet = tuple[Value, str, "Value | None", Value]
@@ -50,10 +50,12 @@ class Unit:
         functions: The functions defined in it.
         classes: The classes defined in it.
         item_sets: Assignments to items in it.
+        called: The calls that pass something, by the last name of what they call.
+        named: The names that decorators give to functions (`@fixture(name="db")`), with the functions' own.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("calls", "chunk", "classes", "functions", "item_sets", "kind", "report")
+    __slots__ = ("called", "calls", "chunk", "classes", "functions", "item_sets", "kind", "named", "report")
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -62,7 +64,22 @@ class Unit:
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
         self.item_sets: list[ItemSet] = []
+        self.called: dict[str, list[Call]] = {}
+        self.named: list[tuple[Value, str]] = []
         self.report: Any = None
+
+    def summarize(self) -> None:
+        """Bring `called` and `named` in step with the rest."""
+        for fact in self.calls:
+            call = fact.value
+            if (call.args or call.keywords) and isinstance(call.func, (Attr, Ref)):
+                self.called.setdefault(call.func.name, []).append(call)
+        self.named = [
+            (name, function.qualname)
+            for function in self.functions
+            for decorator in function.decorators
+            if type(decorator) is Call and (name := decorator.keyword("name")) is not None
+        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,8 +91,8 @@ class Contribution:
         env_in: What the names that are bound more than once stand for where the chunk begins, as far as it cares.
         env_out: The same names where it ends.
         reads: The names that its module-level code reads.
-        called: See `calls_by_name`.
-        named: See `named_fixtures`.
+        foreign_sets: The assignments to attributes of other objects than a method's own `self`.
+        renewed: Qualified names of cut functions that were evaluated again, whose facts are the same objects.
         is_alive: False once another one took its place.
     """
 
@@ -90,40 +107,22 @@ class Contribution:
     imports: list[Ref] = field(default_factory=list)
     attribute_sets: list[AttributeSet] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
-    called: dict[str, list[Call]] = field(default_factory=dict)
-    named: list[tuple[Value, str]] = field(default_factory=list)
+    foreign_sets: list[AttributeSet] = field(default_factory=list)
+    renewed: set[str] = field(default_factory=set)
     is_alive: bool = True
 
-    def names(self) -> set[str]:
-        """The names and qualified names that it says something about."""
-        return {
-            *[binding.name for binding in self.bindings],
-            *[function.qualname for function in self.functions],
-            *[class_.qualname for class_ in self.classes],
-        }
+    def facts(self) -> Iterator[tuple[str, object]]:
+        """Everything that it says about names and qualified names."""
+        for binding in self.bindings:
+            yield binding.name, binding
+        for function in self.functions:
+            yield function.qualname, function
+        for class_ in self.classes:
+            yield class_.qualname, class_
 
     def mentions(self) -> set[str]:
         """The names that its module-level code reads or binds."""
         return self.reads.union([binding.name for binding in self.bindings])
-
-    def calls_by_name(self) -> dict[str, list[Call]]:
-        """Its calls that pass something, by the last name of what they call."""
-        found: dict[str, list[Call]] = {}
-        for unit in self.units:
-            for fact in unit.calls:
-                call = fact.value
-                if (call.args or call.keywords) and isinstance(call.func, (Attr, Ref)):
-                    found.setdefault(call.func.name, []).append(call)
-        return found
-
-    def named_fixtures(self) -> list[tuple[Value, str]]:
-        """The names that decorators give to functions (`@fixture(name="db")`), with the functions' own."""
-        return [
-            (name, function.qualname)
-            for function in self.functions
-            for decorator in function.decorators
-            if type(decorator) is Call and (name := decorator.keyword("name")) is not None
-        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -167,17 +166,17 @@ class FileFacts:
         self.outlines: dict[str, object] = {}
         self._chunks = chunks
         self._top: dict[Chunk, Contribution] = {}
-        self._holders: dict[str, list[Contribution]] = {}
-        self._mentions: dict[str, list[Contribution]] = {}
+        self._holders: dict[str, list[Chunk]] = {}
+        self._mentions: dict[str, list[Chunk]] = {}
         self._rebound: set[str] = set()
-        self._importing: dict[Contribution, None] = {}
-        self._naming: dict[Contribution, None] = {}
-        self._calling: dict[str, list[Contribution]] = {}
+        self._importing: dict[Chunk, None] = {}
+        self._naming: dict[Chunk, None] = {}
+        self._calling: dict[str, list[Unit]] = {}
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
-        self._starring: dict[Contribution, None] = {}
-        self._storing: dict[Contribution, None] = {}
+        self._starring: dict[Chunk, None] = {}
+        self._storing: dict[Chunk, None] = {}
         self.update(chunks)
 
     def contributions(self) -> Iterator[Contribution]:
@@ -239,17 +238,20 @@ class FileFacts:
     @property
     def stars(self) -> list[Ref]:
         """The star imports in source order."""
-        return [star for contribution in _in_order(self._starring) for star in contribution.stars]
+        return [star for one in self._in_order(self._starring) for star in one.stars]
 
     @property
-    def attribute_sets(self) -> list[AttributeSet]:
-        """The assignments to attributes: base, name, annotation, value."""
-        return [found for contribution in _in_order(self._storing) for found in contribution.attribute_sets]
+    def foreign_sets(self) -> list[AttributeSet]:
+        """The assignments to attributes of other objects than a method's own `self`: base, name, annotation, value."""
+        return [found for one in self._in_order(self._storing) for found in one.foreign_sets]
 
     @property
     def named_fixtures(self) -> list[tuple[Value, str]]:
-        """See `Contribution.named_fixtures`; summarized as `*named`."""
-        return [found for contribution in _in_order(self._naming) for found in contribution.named]
+        """See `Unit.named`; summarized as `*named`."""
+        return [found for one in self._in_order(self._naming) for unit in one.units for found in unit.named]
+
+    def _in_order(self, chunks: Iterable[Chunk]) -> list[Contribution]:
+        return [self._top[chunk] for chunk in sorted(chunks, key=_place)]
 
     def called_names(self) -> Iterable[str]:
         """The last names of what is called with arguments."""
@@ -257,7 +259,7 @@ class FileFacts:
 
     def calls_of(self, name: str) -> list[Call]:
         """The calls with arguments of something of that last name, in no particular order."""
-        return [call for contribution in self._calling.get(name, ()) for call in contribution.called[name]]
+        return [call for unit in self._calling.get(name, ()) for call in unit.called[name]]
 
     def imports(self) -> frozenset[tuple[str, str]]:
         """What is imported, in functions as well: the module as written and the name, empty for the module itself."""
@@ -322,8 +324,7 @@ class FileFacts:
         contribution = Contribution(chunk, env)
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
-        contribution.called = contribution.calls_by_name()
-        contribution.named = contribution.named_fixtures()
+        contribution.foreign_sets = [found for found in contribution.attribute_sets if is_foreign(found[0])]
         self._top[chunk] = contribution
         return contribution
 
@@ -343,8 +344,7 @@ class FileFacts:
             return [self._cut_function(chunk, head, head.deferred, scope, into, again=was_stale)]
         facts = head.facts
         assert isinstance(facts, ClassFacts)
-        unit = Unit("class", chunk)
-        into.units.append(unit)
+        place = len(into.units)
         inner = class_scope(facts, scope.closure)
         blocks: list[BlockResult] = []
         before = len(into.functions)
@@ -355,9 +355,15 @@ class FileFacts:
             facts.qualname, facts.header, facts.chunk, facts.bases, facts.keywords, facts.decorators
         )
         fill_class(fresh, blocks)
+        if head.unit is not None and _is_same_class(head.unit.classes[0], fresh):
+            fresh = head.unit.classes[0]
+        else:
+            head.unit = Unit("class", chunk)
+            head.unit.classes = [fresh]
+            head.unit.calls = list(head.result.calls)
+            head.unit.summarize()
+        into.units.insert(place, head.unit)
         into.classes.append(fresh)
-        unit.classes = [fresh]
-        unit.calls = list(head.result.calls)
         outer = BlockResult({}, {})
         outer.methods = head.result.methods
         outer.classes = [fresh]
@@ -375,6 +381,8 @@ class FileFacts:
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.summarize()
+            into.renewed.update(function.qualname for function in unit.functions)
             _clear_stale(chunk)
         else:
             total, unit = deferred.done, head.unit
@@ -407,6 +415,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
@@ -455,48 +464,49 @@ class FileFacts:
                 affected.add(name)
             else:
                 rebound.discard(name)
-        waiting = {one for name in affected for one in self._mentions.get(name, ())}
-        waiting.update(one for one in fresh if one.env_in or not one.reads.isdisjoint(rebound))
-        queue = [(one.chunk.start, number, one) for number, one in enumerate(waiting)]
+        waiting = {chunk for name in affected for chunk in self._mentions.get(name, ())}
+        waiting.update(one.chunk for one in fresh if one.env_in or not one.reads.isdisjoint(rebound))
+        queue = [(chunk.start, number, chunk) for number, chunk in enumerate(waiting)]
         heapq.heapify(queue)
         number = len(queue)
         done: set[Chunk] = set()
         while queue:
-            _, _, contribution = heapq.heappop(queue)
-            if contribution.chunk in done:
+            _, _, chunk = heapq.heappop(queue)
+            if chunk in done:
                 continue
-            done.add(contribution.chunk)
+            done.add(chunk)
+            contribution = self._top[chunk]
             wanted = contribution.mentions() & rebound
-            start = {name: self._reaching(name, contribution) for name in sorted(wanted)}
+            start = {name: self._reaching(name, chunk) for name in sorted(wanted)}
             before = contribution
             if not same(start, contribution.env_in):
-                contribution = self._contribution(contribution.chunk, start)
+                contribution = self._contribution(chunk, start)
                 touched |= self._register([before], [contribution])
                 fresh.pop(before, None)
                 fresh[contribution] = None
             elif contribution not in fresh:
                 continue
             for name in wanted:
-                follower = self._following(name, contribution)
+                follower = self._following(name, chunk)
                 if follower is not None:
                     number += 1
-                    heapq.heappush(queue, (follower.chunk.start, number, follower))
+                    heapq.heappush(queue, (follower.start, number, follower))
 
-    def _reaching(self, name: str, contribution: Contribution) -> Value:
-        """What a name stands for where a contribution begins."""
+    def _reaching(self, name: str, chunk: Chunk) -> Value:
+        """What a name stands for where a top-level chunk begins."""
         mentions = self._mentioning(name)
-        index = bisect_left(mentions, contribution.chunk.start, key=_contribution_place)
-        return mentions[index - 1].env_out.get(name, UNKNOWN) if index else UNKNOWN
+        index = bisect_left(mentions, chunk.start, key=_place)
+        return self._top[mentions[index - 1]].env_out.get(name, UNKNOWN) if index else UNKNOWN
 
-    def _following(self, name: str, contribution: Contribution) -> Contribution | None:
-        """The next contribution that mentions a name."""
+    def _following(self, name: str, chunk: Chunk) -> Chunk | None:
+        """The next top-level chunk that mentions a name."""
         mentions = self._mentioning(name)
-        index = bisect_right(mentions, contribution.chunk.start, key=_contribution_place)
+        index = bisect_right(mentions, chunk.start, key=_place)
         return mentions[index] if index < len(mentions) else None
 
-    def _mentioning(self, name: str) -> list[Contribution]:
+    def _mentioning(self, name: str) -> list[Chunk]:
         mentions = self._mentions[name]
-        mentions.sort(key=_contribution_place)
+        mentions.sort(key=_place)
         return mentions
 
     # -- what came and went ----------------------------------------------------------------------------------------
@@ -515,46 +525,47 @@ class FileFacts:
     # -- the summary -----------------------------------------------------------------------------------------------
 
     def _register(self, old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
-        """Bring the tables in step; returns the names that any of the contributions speaks of."""
+        """Bring the tables in step; returns the names about which something else is said than before."""
         touched: set[str] = set()
-        for contribution in old:
-            contribution.is_alive = False
-            self._log(contribution)
-            self._starring.pop(contribution, None)
-            self._storing.pop(contribution, None)
-            self._importing.pop(contribution, None)
-            self._naming.pop(contribution, None)
-            for name in contribution.called:
-                _take(self._calling, name, contribution)
-            for name in contribution.names():
-                touched.add(name)
-                _take(self._holders, name, contribution)
-            for name in contribution.mentions():
-                _take(self._mentions, name, contribution)
-        for contribution in fresh:
-            self._log(contribution)
-            if contribution.stars:
-                self._starring[contribution] = None
-            if contribution.attribute_sets:
-                self._storing[contribution] = None
-            if contribution.imports:
-                self._importing[contribution] = None
-            if contribution.named:
-                self._naming[contribution] = None
-            for name in contribution.called:
-                self._calling.setdefault(name, []).append(contribution)
-            for name in contribution.names():
-                touched.add(name)
-                self._holders.setdefault(name, []).append(contribution)
-            for name in contribution.mentions():
-                self._mentions.setdefault(name, []).append(contribution)
+        before = {contribution.chunk: contribution for contribution in old}
+        after = {contribution.chunk: contribution for contribution in fresh}
+        for chunk in before.keys() | after.keys():
+            gone, come = before.get(chunk, _NOTHING), after.get(chunk, _NOTHING)
+            for contribution in (gone, come):
+                if contribution is not _NOTHING:
+                    contribution.is_alive = contribution is come
+                    self._log(contribution)
+            _move(self._mentions, gone.mentions(), come.mentions(), chunk)
+            _move(
+                self._holders, {name for name, _ in gone.facts()}, {name for name, _ in come.facts()}, chunk
+            )
+            gone_facts = {id(fact): name for name, fact in gone.facts()}
+            come_facts = {id(fact): name for name, fact in come.facts()}
+            touched.update([name for fact, name in gone_facts.items() if fact not in come_facts])
+            touched.update([name for fact, name in come_facts.items() if fact not in gone_facts])
+            touched |= come.renewed
+            for unit in set(gone.units).difference(come.units):
+                for name in unit.called:
+                    _take(self._calling, name, unit)
+            for unit in set(come.units).difference(gone.units):
+                for name in unit.called:
+                    self._calling.setdefault(name, []).append(unit)
+            _mark(self._starring, chunk, come.stars)
+            _mark(self._storing, chunk, come.foreign_sets)
+            _mark(self._importing, chunk, come.imports)
+            _mark(self._naming, chunk, any(unit.named for unit in come.units))
         for name in touched:
             holders = self._holders.get(name, [])
             if len(holders) > 1:
-                holders.sort(key=_contribution_place)
-            _put(self.names, name, [b for one in holders for b in one.bindings if b.name == name])
-            _put(self.functions, name, [f for one in holders for f in one.functions if f.qualname == name])
-            _put(self.classes, name, [c for one in holders for c in one.classes if c.qualname == name])
+                holders.sort(key=_place)
+            found = [self._top[chunk] for chunk in holders]
+            bindings = [b for one in found for b in one.bindings if b.name == name]
+            if len(bindings) > 1:
+                # What functions bind is noted behind what stands outside them, chunk by chunk.
+                bindings.sort(key=_binding_place)
+            _put(self.names, name, bindings)
+            _put(self.functions, name, [f for one in found for f in one.functions if f.qualname == name])
+            _put(self.classes, name, [c for one in found for c in one.classes if c.qualname == name])
         return touched
 
     def _changed(
@@ -567,21 +578,16 @@ class FileFacts:
         if any(contribution.stars for contribution in both):
             self._compare("*", tuple(self.stars) or None, changed)
         if any(contribution.imports for contribution in both):
-            found = {(ref.module, ref.name) for one in self._importing for ref in one.imports}
+            found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
             self._compare("*imports", frozenset(found) or None, changed)
-        if any(contribution.named for contribution in both):
+        if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
-        stored = {
-            name
-            for contribution in both
-            for base, name, _, _ in contribution.attribute_sets
-            if is_foreign(base)
-        }
+        stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}
-            for base, name, _, value in self.attribute_sets:
-                if name in stored and is_foreign(base):
+            for _, name, _, value in self.foreign_sets:
+                if name in stored:
                     values[name].append(value)
             for name in stored:
                 self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
@@ -610,18 +616,32 @@ class FileFacts:
 
 def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
     """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    gone = [unit for contribution in old for unit in contribution.units]
+    come = [unit for contribution in fresh for unit in contribution.units]
     before: dict[str, list[Call]] = {}
     after: dict[str, list[Call]] = {}
-    for contributions, calls in ((old, before), (fresh, after)):
-        for contribution in contributions:
-            for name, found in contribution.called.items():
-                calls.setdefault(name, []).extend(found)
+    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+        for unit in units:
+            if unit not in kept:
+                for name, found in unit.called.items():
+                    calls.setdefault(name, []).extend(found)
     return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
 def is_foreign(base: Value) -> bool:
     """Whether an object whose attribute is assigned is not a method's own `self`."""
     return not (type(base) is Param and base.name in ("self", "cls"))
+
+
+def _is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
+    """Whether the facts of a cut class came out the same: of the very same statements, as far as these stand in its body."""
+    return (
+        list(one.attributes.items()) == list(other.attributes.items())
+        and list(one.methods.items()) == list(other.methods.items())
+        and one.classes == other.classes
+        and list(one.instance) == list(other.instance)
+        and same(one.instance, other.instance)
+    )
 
 
 def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
@@ -631,11 +651,26 @@ def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
         table.pop(name, None)
 
 
-def _take(table: dict[str, list[Contribution]], name: str, contribution: Contribution) -> None:
-    holders = table[name]
-    holders.remove(contribution)
-    if not holders:
+def _move(table: dict[str, list[Chunk]], before: set[str], after: set[str], chunk: Chunk) -> None:
+    """A chunk stands under other names than before."""
+    for name in before - after:
+        _take(table, name, chunk)
+    for name in after - before:
+        table.setdefault(name, []).append(chunk)
+
+
+def _take(table: dict[str, list[T]], name: str, one: T) -> None:
+    held = table[name]
+    held.remove(one)
+    if not held:
         del table[name]
+
+
+def _mark(table: dict[Chunk, None], chunk: Chunk, wanted: object) -> None:
+    if wanted:
+        table[chunk] = None
+    else:
+        table.pop(chunk, None)
 
 
 def _outermost(chunk: Chunk) -> Chunk:
@@ -648,12 +683,9 @@ def _place(chunk: Chunk) -> int:
     return chunk.start
 
 
-def _contribution_place(contribution: Contribution) -> int:
-    return contribution.chunk.start
-
-
-def _in_order(contributions: Iterable[Contribution]) -> list[Contribution]:
-    return sorted(contributions, key=_contribution_place)
+def _binding_place(binding: Binding) -> int:
+    line: int = getattr(binding.node, "lineno", 0)
+    return line + binding.chunk.shift
 
 
 def _clear_stale(chunk: Chunk) -> None:
@@ -661,3 +693,6 @@ def _clear_stale(chunk: Chunk) -> None:
         chunk.stale = False
         for child in chunk.children or ():
             _clear_stale(child)
+
+
+_NOTHING = Contribution(Chunk(0, 0, 0, []), {})

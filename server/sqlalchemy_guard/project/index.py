@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import is_foreign
 from sqlalchemy_guard.facts.values import Const
 
 if TYPE_CHECKING:
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.modules import Modules
     from sqlalchemy_guard.project.resolve import Key
 
-CLASSES, STORED, CALLED = "*classes", "*stored", "*called"
-"""`(CLASSES, "User")` is the key of what rests on which classes of that name there are; the others likewise."""
+CLASSES, STORED, CALLED, IMPORTS = "*classes", "*stored", "*called", "*imports"
+"""`(CLASSES, "User")` is the key of what rests on which classes of that name there are; the others likewise.
+`(IMPORTS, "")` is the key of what rests on which file imports which."""
 
 
 class Index:
@@ -43,6 +43,7 @@ class Index:
     def learn(self, file_id: str, facts: FileFacts) -> set[Key]:
         """A file was analysed anew; returns the keys of what may mean something else."""
         keys = self.forget(file_id)
+        keys.add((IMPORTS, ""))
         self._facts[file_id] = facts
         self._unsettled[file_id] = None
         names = {name.removeprefix("*stored.") for name in facts.outlines if name.startswith("*stored.")}
@@ -80,6 +81,7 @@ class Index:
                 stored.add(name.removeprefix("*stored."))
             elif name == "*imports":
                 self._unsettled[file_id] = None
+                keys.add((IMPORTS, ""))
         keys |= self._learn_classes(file_id, facts, classes)
         return keys | self._learn_stored(file_id, facts, stored) if stored else keys
 
@@ -89,6 +91,7 @@ class Index:
         facts = self._facts.pop(file_id, None)
         if facts is None:
             return keys
+        keys.add((IMPORTS, ""))
         for qualname in facts.classes:
             name = qualname.rpartition(".")[2]
             self._classes.get(name, {}).pop(file_id, None)
@@ -122,8 +125,8 @@ class Index:
         if not names:
             return set()
         values: dict[str, list[Value]] = {}
-        for base, name, _, value in facts.attribute_sets:
-            if name in names and is_foreign(base) and type(value) is not Const:
+        for _, name, _, value in facts.foreign_sets:
+            if name in names and type(value) is not Const:
                 values.setdefault(name, []).append(value)
         for name in names:
             if name in values:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
-from sqlalchemy_guard.project.index import CALLED, CLASSES, STORED, Index
+from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Resolver
 from sqlalchemy_guard.syntax.syntax import Syntax
@@ -213,11 +213,20 @@ class Workspace:
             if file is not None:
                 yield value, file
 
-    def calls_of(self, name: str) -> Iterator[tuple[Call, File]]:
-        """The calls with arguments of something of that last name in known files."""
+    def calls_of(self, name: str, home: str | None) -> Iterator[tuple[Call, File]]:
+        """The calls with arguments of something of that last name in known files.
+
+        Args:
+            name: The last name of what is called.
+            home: Look only into this file and those that import it, themselves or through others.
+        """
         self.resolver.keys.add((CALLED, name))
+        near: set[str] | None = None
+        if home is not None:
+            self.resolver.keys.add((IMPORTS, ""))
+            near = {home, *self._index.dependents(home)}
         for file_id in self._index.calling(name):
-            file = self._files.get(file_id)
+            file = self._files.get(file_id) if near is None or file_id in near else None
             if file is not None:
                 for call in file.facts.calls_of(name):
                     yield call, file
