@@ -84,3 +84,9 @@ def serves_another(resolver: Resolver, fact: CallFact, file: SourceFile, parent:
         for unit in file.facts.units()
         for other in unit.calls
     )
+
+
+def is_called(file: SourceFile, name: str) -> bool:
+    """Whether a file calls something by this plain name."""
+    calls = (call for unit in file.facts.units() for call in unit.calls)
+    return any(isinstance(call.node.func, ast.Name) and call.node.func.id == name for call in calls)

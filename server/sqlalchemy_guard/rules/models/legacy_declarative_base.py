@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `declarative_base()`, `registry.generate_base()`, `@as_declarative` and imports from `sqlalchemy.ext.declarative` of
-what lives in `sqlalchemy.orm`. Silent in migrations, which keep frozen copies of models, and in projects whose requirements, or the setting `target-version`, admit SQLAlchemy 1.4.
+what lives in `sqlalchemy.orm`. Silent in migrations, which keep frozen copies of models, and in projects whose requirements,
+or the setting `target-version`, admit SQLAlchemy 1.4.
 
 ## Why is this bad?
 Type checkers cannot see through a base that a function makes, so `Mapped[...]` attributes lose their types. The functions are
@@ -36,13 +37,12 @@ the decorator used to replace.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.blocks import replace_statement
 from sqlalchemy_guard.fixes.classes import add_base, prepend, undecorate
-from sqlalchemy_guard.fixes.import_lists import move, swap
-from sqlalchemy_guard.fixes.imports import Imported, need
+from sqlalchemy_guard.fixes.import_lists import move
+from sqlalchemy_guard.fixes.imports import instead
 from sqlalchemy_guard.project.bases import (
     DECORATORS,
     FUNCTIONS,
@@ -50,6 +50,7 @@ from sqlalchemy_guard.project.bases import (
     MAKERS,
     MOVED,
     LegacyBase,
+    is_called,
     legacy_base,
     serves_another,
 )
@@ -102,7 +103,11 @@ def check_import(context: Context, fact: ImportFact) -> Iterator[Violation]:
     if fact.node.level or module.removesuffix(".api") != LEGACY_MODULE:
         return
     moved = [alias for alias in fact.node.names if alias.name in MOVED | MAKERS]
-    reasons = [alias for alias in moved if alias.name in MOVED or not _is_called(context, alias)]
+    reasons = [
+        alias
+        for alias in moved
+        if alias.name in MOVED or not is_called(context.file, alias.asname or alias.name)
+    ]
     if not reasons or context.is_migration() or context.target_version == "1.4":
         return
     names = " and ".join(f"`{alias.name}`" for alias in reasons)
@@ -117,19 +122,18 @@ def check_import(context: Context, fact: ImportFact) -> Iterator[Violation]:
     )
 
 
-def _is_called(context: Context, alias: ast.alias) -> bool:
-    name = alias.asname or alias.name
-    calls = (call for unit in context.file.facts.units() for call in unit.calls)
-    return any(isinstance(call.node.func, ast.Name) and call.node.func.id == name for call in calls)
-
-
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the class, or import from the new place."""
     subject = violation.subject
     if not isinstance(subject, LegacyBase):
         return _fix_import(context, *subject)
-    imported = _import(context, subject)
+    function = subject.fact.node.func
+    old = function.id if isinstance(function, ast.Name) else ""
+    statements = context.module_statements()
+    imported = instead(
+        context.source, statements, "sqlalchemy.orm", old, "DeclarativeBase", taken={subject.name}
+    )
     edits: tuple[Edit, ...] | None
     if isinstance(subject.statement, ast.Assign):
         edits = _new_class(context, subject, imported.expression)
@@ -138,24 +142,6 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     title = f"Write `{subject.name}` as a class on `DeclarativeBase`"
     certainty = violation.applicability or Applicability.UNSAFE
     return Fix(title, certainty, {context.file.file_id: (*edits, *imported.edits)}) if edits else None
-
-
-def _import(context: Context, base: LegacyBase) -> Imported:
-    """Import the class, in the place of the function where that is used nowhere else."""
-    source, statements = context.source, context.module_statements()
-    imported = need(source, statements, "sqlalchemy.orm", "DeclarativeBase", taken={base.name})
-    function = base.fact.node.func
-    if imported.edits and imported.expression == "DeclarativeBase" and isinstance(function, ast.Name):
-        uses = len(re.findall(rf"\b{function.id}\b", source.text))
-        for node, shift in statements:
-            if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy.orm" and uses == 2:
-                old = next(
-                    (alias for alias in node.names if alias.name == function.id and not alias.asname), None
-                )
-                edits = swap(source, node, old, "DeclarativeBase", shift) if old is not None else None
-                if edits is not None:
-                    return Imported(imported.expression, edits)
-    return imported
 
 
 def _lines(context: Context, base: LegacyBase) -> list[str]:

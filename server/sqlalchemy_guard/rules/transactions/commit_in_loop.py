@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
-from sqlalchemy_guard.project.loops import deliberate, tail_of
+from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, tail_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
-    from sqlalchemy_guard.fixes.source import Located
 
 rule = Rule("SAG401", Severity.WARNING, Applicability.SAFE)
 
@@ -77,7 +76,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         call.fact,
         message,
         applicability=_applicability(call, loop),
-        related=(context.related(context.file, loop.chunk, _head(loop), "the loop"),),
+        related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
         subject=(call.fact, loop),
     )
 
@@ -111,15 +110,6 @@ def _loop(context: Context, fact: CallFact) -> Frame | None:
     if any(deliberate(context.resolver, fact, loop, context.file) for loop in loops):
         return None
     return loops[0]
-
-
-def _head(loop: Frame) -> Located:
-    """What stands for a loop in a message: the iterable or the condition."""
-    node = loop.node
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return node.iter
-    head: ast.expr = node.test if isinstance(node, ast.While) else node.generators[0].iter  # type: ignore[attr-defined]
-    return head
 
 
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
@@ -160,7 +150,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         flushed = Edit(end - len("commit"), end, "flush")
         if committed:
             edits = (flushed,)
-        elif (last := _later(loop.node, statement)) is not None:
+        elif (last := later_like(loop.node, statement)) is not None:
             # That one is moved first, or stays and commits this as well.
             skips = any(isinstance(part, ast.Continue) for part in ast.walk(loop.node))
             edits = (flushed,) if last in loop.node.body and not skips else None
@@ -170,14 +160,3 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if edits is None or violation.applicability is None:
         return None
     return Fix(title, violation.applicability, {context.file.file_id: edits})
-
-
-def _later(loop: ast.AST, statement: ast.stmt) -> ast.stmt | None:
-    """The last of the same statements that stand further down in the loop."""
-    text = ast.dump(statement)
-    later = [
-        part
-        for part in ast.walk(loop)
-        if isinstance(part, ast.Expr) and part.lineno > statement.lineno and ast.dump(part) == text
-    ]
-    return max(later, key=lambda part: part.lineno, default=None)
