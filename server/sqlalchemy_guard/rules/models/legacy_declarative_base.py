@@ -51,6 +51,7 @@ from sqlalchemy_guard.project.bases import (
     MOVED,
     LegacyBase,
     is_called,
+    is_noticed,
     legacy_base,
     serves_another,
 )
@@ -78,22 +79,19 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     function = call.name.rpartition(".")[2]
     message = f"`{function}()` makes a base that type checkers cannot see through; write a class on `DeclarativeBase`"
     base = legacy_base(call)
+    certainty = (
+        Applicability.UNSAFE
+        if base and is_noticed(context.workspace, context.file, base)
+        else rule.fix_applicability
+    )
     yield context.at_call(
         rule,
         call.fact,
         message,
         node=call.fact.node.func,
-        applicability=_applicability(context, base) if base is not None else None,
+        applicability=certainty if base is not None else None,
         subject=base,
     )
-
-
-def _applicability(context: Context, base: LegacyBase) -> Applicability:
-    uses_meta = any("DeclarativeMeta" in file.facts.names for file in context.workspace.known_files())
-    statement = base.statement
-    facts = context.file.facts.class_(statement.name) if isinstance(statement, ast.ClassDef) else None
-    changes = uses_meta or (facts is not None and "__init__" in facts.methods)
-    return Applicability.UNSAFE if changes else Applicability.SAFE
 
 
 @rule.on(ImportFact)
@@ -167,17 +165,13 @@ def _new_class(context: Context, base: LegacyBase, parent: str) -> tuple[Edit, .
 def _undecorated(
     context: Context, base: LegacyBase, class_: ast.ClassDef, parent: str
 ) -> tuple[Edit, ...] | None:
-    source, chunk = context.source, base.fact.chunk
+    source, shift, lines = context.source, base.fact.chunk.shift, _lines(context, base)
     facts = context.file.facts.class_(class_.name)
-    first = next((found for found in body_of(facts) if not is_docstring(found[1])), None) if facts else None
-    said = prepend(source, first[1], _lines(context, base), first[0].shift) if first else ()
-    if said is None or (first is None and _lines(context, base)):
+    body = [found for found in body_of(facts) if not is_docstring(found[1])] if facts else []
+    said = prepend(source, body[0][1], lines, body[0][0].shift) if body else None if lines else ()
+    if said is None:
         return None
-    return (
-        *undecorate(source, class_, base.fact.node, chunk.shift),
-        *add_base(source, class_, parent, chunk.shift),
-        *said,
-    )
+    return (*undecorate(source, base.fact.node, shift), *add_base(source, class_, parent, shift), *said)
 
 
 def _fix_import(context: Context, fact: ImportFact, moved: list[ast.alias]) -> Fix | None:
