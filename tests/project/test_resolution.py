@@ -3,6 +3,7 @@
 Each project calls `.commit()` on what `target` names; the names say nothing on purpose.
 """
 
+# ruff: noqa: E501 - a file of a case stands on one line
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -278,9 +279,11 @@ def test_the_receiver_is_known(name: str, make_project: Callable[..., Project]) 
     for path in files:
         file = project.workspace.file(project._ids[path]) if path.endswith(".py") else None
         for unit in file.facts.units() if file is not None else ():
-            for fact in unit.calls:
-                if getattr(fact.value.func, "name", "") == "commit" and file is not None:
-                    found.append(resolve_call(project.workspace.resolver, fact, file))
+            found.extend(
+                resolve_call(project.workspace.resolver, fact, file)
+                for fact in unit.calls
+                if getattr(fact.value.func, "name", "") == "commit" and file is not None
+            )
     assert found
     for call in found:
         assert isinstance(call, LibraryCall)

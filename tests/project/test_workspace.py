@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from sqlalchemy_guard.config import SettingsStore
 from sqlalchemy_guard.project.workspace import Workspace
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import Vfs, canonical
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOOP = "def f(rows):\n    s = Make()\n    for row in rows:\n        s.add(row)\n        s.commit()\n"
 FACTORY = "from sqlalchemy.orm import sessionmaker\nMake = sessionmaker()\n"
