@@ -39,8 +39,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.bases import class_text, decorated_class
 from sqlalchemy_guard.fixes.blocks import replace_statement
-from sqlalchemy_guard.fixes.classes import add_base, prepend, undecorate
 from sqlalchemy_guard.fixes.import_lists import move
 from sqlalchemy_guard.fixes.imports import instead
 from sqlalchemy_guard.project.bases import (
@@ -55,7 +55,7 @@ from sqlalchemy_guard.project.bases import (
     legacy_base,
     serves_another,
 )
-from sqlalchemy_guard.project.bodies import ImportFact, body_of, is_docstring
+from sqlalchemy_guard.project.bodies import ImportFact
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -136,42 +136,20 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if isinstance(subject.statement, ast.Assign):
         edits = _new_class(context, subject, imported.expression)
     else:
-        edits = _undecorated(context, subject, subject.statement, imported.expression)
+        edits = decorated_class(
+            context.source, subject, subject.statement, imported.expression, context.file.facts
+        )
     title = f"Write `{subject.name}` as a class on `DeclarativeBase`"
     certainty = violation.applicability or Applicability.UNSAFE
     return Fix(title, certainty, {context.file.file_id: (*edits, *imported.edits)}) if edits else None
 
 
-def _lines(context: Context, base: LegacyBase) -> list[str]:
-    """What the body of the class must say."""
-    given = {"metadata": base.metadata, "registry": base.registry}
-    shift = base.fact.chunk.shift
-    return [
-        f"{name} = {context.source.segment(node, shift)}" for name, node in given.items() if node is not None
-    ]
-
-
 def _new_class(context: Context, base: LegacyBase, parent: str) -> tuple[Edit, ...]:
-    source, shift = context.source, base.fact.chunk.shift
-    parents = [*([source.segment(base.mixin, shift)] if base.mixin is not None else []), parent]
-    body = "".join(f"\n{source.indentation}{line}" for line in _lines(context, base) or ["pass"])
-    text = f"class {base.name}({', '.join(parents)}):{body}"
+    text = class_text(context.source, base, parent)
     return (
-        *replace_statement(source, base.statement, text, shift),
+        *replace_statement(context.source, base.statement, text, base.fact.chunk.shift),
         *context.blank_lines_around(base.fact.chunk, base.statement),
     )
-
-
-def _undecorated(
-    context: Context, base: LegacyBase, class_: ast.ClassDef, parent: str
-) -> tuple[Edit, ...] | None:
-    source, shift, lines = context.source, base.fact.chunk.shift, _lines(context, base)
-    facts = context.file.facts.class_(class_.name)
-    body = [found for found in body_of(facts) if not is_docstring(found[1])] if facts else []
-    said = prepend(source, body[0][1], lines, body[0][0].shift) if body else None if lines else ()
-    if said is None:
-        return None
-    return (*undecorate(source, base.fact.node, shift), *add_base(source, class_, parent, shift), *said)
 
 
 def _fix_import(context: Context, fact: ImportFact, moved: list[ast.alias]) -> Fix | None:
