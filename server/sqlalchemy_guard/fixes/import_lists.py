@@ -193,11 +193,12 @@ def move(
     written = ", ".join(_written(alias) for alias in aliases)
     others = (other for other in siblings if isinstance(other, ast.ImportFrom) and other is not node)
     there = next((other for other in others if other.module == module and not other.level), None)
-    if there is None and len(aliases) == len(node.names):
+    gone = shorten(source, node, aliases, shift)
+    if len(aliases) == len(node.names) and (there is None or gone is None):
+        # Also where a comment keeps the statement: it speaks of these names still.
         old = node.module or ""
         start = source.start(node, shift) + source.segment(node, shift).index(old)
         return (Edit(start, start + len(old), module),)
-    gone = shorten(source, node, aliases, shift)
     if gone is None:
         return None
     if there is not None:
