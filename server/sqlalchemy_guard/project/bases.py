@@ -87,12 +87,6 @@ def serves_another(resolver: Resolver, fact: CallFact, file: SourceFile, parent:
     )
 
 
-def is_called(file: SourceFile, name: str) -> bool:
-    """Whether a file calls something by this plain name."""
-    calls = (call for unit in file.facts.units() for call in unit.calls)
-    return any(isinstance(call.node.func, ast.Name) and call.node.func.id == name for call in calls)
-
-
 def is_noticed(workspace: Workspace, file: SourceFile, base: LegacyBase) -> bool:
     """Whether somebody can tell a class from the base: it has another metaclass, and keeps an `__init__` of its own."""
     facts = file.facts.class_(base.name) if isinstance(base.statement, ast.ClassDef) else None

@@ -50,7 +50,6 @@ from sqlalchemy_guard.project.bases import (
     MAKERS,
     MOVED,
     LegacyBase,
-    is_called,
     is_noticed,
     legacy_base,
     serves_another,
@@ -96,16 +95,12 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 
 @rule.on(ImportFact)
 def check_import(context: Context, fact: ImportFact) -> Iterator[Violation]:
-    """Report what is imported from where it no longer lives, unless the call of it is reported anyway."""
+    """Report what is imported from where it no longer lives; makers of bases are reported where they are called."""
     module = fact.node.module or ""
     if fact.node.level or module.removesuffix(".api") != LEGACY_MODULE:
         return
     moved = [alias for alias in fact.node.names if alias.name in MOVED | MAKERS]
-    reasons = [
-        alias
-        for alias in moved
-        if alias.name in MOVED or not is_called(context.file, alias.asname or alias.name)
-    ]
+    reasons = [alias for alias in moved if alias.name in MOVED]
     if not reasons or context.is_migration() or context.target_version == "1.4":
         return
     names = " and ".join(f"`{alias.name}`" for alias in reasons)
