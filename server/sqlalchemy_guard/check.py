@@ -445,12 +445,9 @@ class Checker:
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
             elif isinstance(resolved, FunctionType) and in_loop:
                 self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)
-        if FunctionFacts in by_fact:
-            for function in unit.functions:
-                self._dispatch(by_fact[FunctionFacts], function, context, found)
-        if ItemSet in by_fact:
-            for item in unit.item_sets:
-                self._dispatch(by_fact[ItemSet], item, context, found)
+        for kind, facts in ((FunctionFacts, unit.functions), (ItemSet, unit.item_sets)):
+            for declared in facts if kind in by_fact else ():
+                self._dispatch(by_fact[kind], declared, context, found)
         if EngineOptions in by_fact:
             for options in options_of(unit):
                 self._dispatch(by_fact[EngineOptions], options, context, found)

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.fixes.import_lists import extend, shorten
+from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
 
@@ -79,6 +80,42 @@ def need(
                 return Imported(bound, edits)
     line = f"from {module} import {alias}"
     return Imported(bound, (_new_line(source, statements, module, line, first_party),))
+
+
+def instead(
+    source: Source,
+    statements: Sequence[Placed],
+    module: str,
+    old: str,
+    new: str,
+    *,
+    taken: Container[str] = (),
+) -> Imported:
+    """Import a name in the place of another one of the module that the fix leaves unused; elsewhere like `need`.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        module: The absolute name of the module.
+        old: The name that the text mentions only at its import and where the fix takes it away.
+        new: What to import.
+        taken: As in `need`.
+    """
+    imported = need(source, statements, module, new, taken=taken)
+    if (
+        not old
+        or not imported.edits
+        or imported.expression != new
+        or len(re.findall(rf"\b{old}\b", source.text)) != 2
+    ):
+        return imported
+    for node, shift in statements:
+        if isinstance(node, ast.ImportFrom) and _module(node) == module:
+            alias = next((one for one in node.names if one.name == old and not one.asname), None)
+            edits = swap(source, node, alias, new, shift) if alias is not None else None
+            if edits is not None:
+                return Imported(new, edits)
+    return imported
 
 
 def need_module(
