@@ -22,6 +22,7 @@ from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -420,6 +421,10 @@ class Checker:
         if ImportFact in by_fact and unit.kind == "leaf":
             for imported in imports_of(unit.chunk):
                 self._dispatch(by_fact[ImportFact], imported, context, found)
+        if Column in by_fact:
+            for class_ in unit.classes:
+                for column in columns_of(context.resolver, class_, context.file):
+                    self._dispatch(by_fact[Column], column, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
