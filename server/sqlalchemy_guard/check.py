@@ -23,6 +23,7 @@ from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.model import Model, model_of
@@ -457,6 +458,10 @@ class Checker:
         if QueryAttribute in by_fact:
             for attribute in query_attributes(unit, context.file.document.lines):
                 self._dispatch(by_fact[QueryAttribute], attribute, context, found)
+        if Column in by_fact:
+            for class_ in unit.classes:
+                for column in columns_of(context.resolver, class_, context.file):
+                    self._dispatch(by_fact[Column], column, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)

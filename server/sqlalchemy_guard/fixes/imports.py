@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
+from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from sqlalchemy_guard.fixes.source import Source
 
 
 class Placed(NamedTuple):
@@ -116,6 +117,35 @@ def instead(
             if edits is not None:
                 return Imported(new, edits)
     return imported
+
+
+def need_all(
+    source: Source,
+    statements: Sequence[Placed],
+    wanted: Iterable[tuple[str, str]],
+    *,
+    taken: Container[str] = (),
+    first_party: Container[str] = (),
+) -> tuple[list[str], tuple[Edit, ...]]:
+    """Make several names available, names of one module in one statement.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        wanted: Modules and names; other arguments as in `need`.
+
+    Returns the expressions in the order asked for, and the edits of all.
+    """
+    expressions: list[str] = []
+    now, level = source, list(statements)
+    for module, name in wanted:
+        imported = need(now, level, module, name, taken=taken, first_party=first_party)
+        expressions.append(imported.expression)
+        if imported.edits:
+            text = apply_edits(now.text, imported.edits)
+            now = Source(text, source.line_length)
+            level = placed(ast.parse(text).body)
+    return expressions, minimal_edits(source.text, now.text) if now is not source else ()
 
 
 def need_module(

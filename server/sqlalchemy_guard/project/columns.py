@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
-from sqlalchemy_guard.project.types import ClassType, Literal
+from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
+from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known
+from sqlalchemy_guard.project.types import Literal as LiteralType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,10 @@ COLUMN_CALLS = {
     "sqlmodel.Field": "Field",
 }
 """What makes a column, by canonical name."""
+
+MAPPED = frozenset(
+    {"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"}
+)
 
 _ITEMS = frozenset(
     f"sqlalchemy.{name}"
@@ -86,6 +92,22 @@ class Column:
         return self.attribute.name
 
     @property
+    def statement(self) -> ast.Assign | ast.AnnAssign:
+        """The assignment."""
+        assert isinstance(self.attribute.node, (ast.Assign, ast.AnnAssign))
+        return self.attribute.node
+
+    @property
+    def type_node(self) -> ast.expr | None:
+        """The node of the SQL type."""
+        written = [*zip(self.call.args, self.node.args, strict=False)]
+        written += [
+            (value, keyword.value)
+            for (_, value), keyword in zip(self.call.keywords, self.node.keywords, strict=False)
+        ]
+        return next((node for value, node in written if value is self.type), None)
+
+    @property
     def annotation(self) -> Value | None:
         """The attribute's annotation."""
         return self.attribute.annotation
@@ -120,13 +142,13 @@ def column_of(resolver: Resolver, attribute: Attribute, owner: ClassFacts, file:
     arguments = list(zip(call.args, node.args, strict=False)) if kind != "Field" else []
     if arguments:
         first = resolver.type_of(arguments[0][0], file)
-        if isinstance(first, Literal) and (first.value is None or isinstance(first.value, str)):
+        if isinstance(first, LiteralType) and (first.value is None or isinstance(first.value, str)):
             database_name = first.value if isinstance(first.value, str) else attribute.name
             arguments = arguments[1:]
     named = call.keyword("name")
     if named is not None:
         said = resolver.type_of(named, file)
-        database_name = said.value if isinstance(said, Literal) and isinstance(said.value, str) else None
+        database_name = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
     type_ = call.keyword("type_" if kind != "Field" else "sa_type")
     keys: list[ForeignKeyFact] = []
     items: list[str] = []
@@ -163,8 +185,19 @@ def _item_name(resolver: Resolver, value: Value, file: SourceFile) -> str:
 def _foreign_key(resolver: Resolver, call: Call, node: ast.expr, file: SourceFile) -> ForeignKeyFact:
     target = call.args[0] if call.args else call.keyword("column")
     said = resolver.type_of(target, file) if target is not None else None
-    text = said.value if isinstance(said, Literal) and isinstance(said.value, str) else None
+    text = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
     return ForeignKeyFact(text, call, node)
+
+
+def mapped_type(resolver: Resolver, column: Column) -> Type | Literal[False] | None:
+    """The type inside the column's `Mapped[…]`; False when its annotation is something else, None when unknown or absent."""
+    if column.annotation is None:
+        return None
+    declared = list(known(resolver.instance_of(column.annotation, column.file)))
+    for type_ in declared:
+        if isinstance(type_, Instance) and type_.ref in MAPPED:
+            return type_.args[0] if type_.args else UNKNOWN_TYPE
+    return False if declared else None
 
 
 def is_nullable(resolver: Resolver, column: Column) -> bool | None:
@@ -219,9 +252,19 @@ def is_dataclass(resolver: Resolver, class_: ClassType) -> bool:
     return False
 
 
+_COLUMNLESS = (
+    "builtins.", "typing.", "abc.", "sqlalchemy.", "flask_login.", "werkzeug.", "pydantic.", "enum.", "dataclasses.",
+)  # fmt: skip
+"""Libraries whose classes bring no columns."""
+
+
 def has_unknown_base(resolver: Resolver, class_: ClassType) -> bool:
-    """Whether a class has an ancestor that was not found: what it brings is not known."""
+    """Whether a class has an ancestor that was not found or is of a library: what it brings is not known."""
     for ref in resolver.ancestors(class_):
+        if isinstance(ref, str):
+            if ref not in DECLARATIVE_BASES and ref not in BASES and not ref.startswith(_COLUMNLESS):
+                return True
+            continue
         found = resolver.class_facts(ref)
         if found is not None and any(
             type(resolver.type_of(base, found[1])).__name__ == "Type" for base in found[0].bases
