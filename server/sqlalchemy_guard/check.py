@@ -20,11 +20,15 @@ from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
@@ -36,10 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
-    from sqlalchemy_guard.facts.file import Unit
+    from sqlalchemy_guard.facts.file import Contribution, FileFacts, Unit
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
-    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
     from sqlalchemy_guard.project.types import Type
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -91,6 +95,11 @@ class Context:
     def source(self) -> Source:
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+
+    @cached_property
+    def target_version(self) -> str | None:
+        """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        return self.settings.target_version or self._checker.targets.of(self.file.file_id)
 
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
@@ -245,7 +254,9 @@ class Context:
 
     def is_migration(self) -> bool:
         """Whether the file is an Alembic environment or a revision."""
-        names = self.file.facts.names
+        names, file_id = self.file.facts.names, self.file.file_id
+        read = ("target_metadata", "config", "context", "down_revision", "revision")
+        self.resolver.keys.update((file_id, name) for name in read)
         if os.path.basename(self.file.file_id) == "env.py":
             return "target_metadata" in names or "config" in names or "context" in names
         return "down_revision" in names and "revision" in names
@@ -284,6 +295,80 @@ class _UnitReport:
         self.settings = settings
 
 
+class _Notes:
+    """What the checker knows of a file: which contributions break rules, and which of them read what.
+
+    Attributes:
+        facts: The facts that this is about.
+        settings: The settings that held.
+        generation: That of the facts.
+        revision: That of the resolver.
+    """
+
+    __slots__ = ("_found", "_keys", "_readers", "facts", "generation", "revision", "settings")
+
+    def __init__(self, facts: FileFacts, settings: object) -> None:
+        self.facts = facts
+        self.settings = settings
+        self.generation = facts.generation
+        self.revision = 0
+        self._found: dict[Contribution, list[Violation]] = {}
+        self._keys: dict[Contribution, set[Key]] = {}
+        self._readers: dict[Key, set[Contribution]] = {}
+
+    def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
+        """The contributions to be looked at again; those that are gone are forgotten."""
+        wanted: set[Contribution] = set()
+        for contribution in fresh:
+            if contribution.is_alive:
+                wanted.add(contribution)
+            else:
+                self._found.pop(contribution, None)
+                for key in self._keys.pop(contribution, ()):
+                    self._readers[key].discard(contribution)
+        for key in changed:
+            wanted.update(self._readers.get(key, ()))
+        return sorted(wanted, key=_place)
+
+    def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
+        """Note what a contribution breaks and what it read."""
+        if violations:
+            self._found[contribution] = violations
+        else:
+            self._found.pop(contribution, None)
+        known = self._keys.get(contribution)
+        if known != keys:
+            for key in (known or set()) - keys:
+                self._readers[key].discard(contribution)
+            for key in keys if known is None else keys - known:
+                self._readers.setdefault(key, set()).add(contribution)
+            self._keys[contribution] = keys
+
+    def violations(self) -> list[Violation]:
+        """All of them where they stand now, in order."""
+        result: list[Violation] = []
+        for contribution in sorted(self._found, key=_place):
+            found = self._found[contribution]
+            if any(
+                violation.chunk is not None and violation.chunk.shift != violation.shift
+                for violation in found
+            ):
+                found = [_moved(violation) for violation in found]
+                self._found[contribution] = found
+            result.extend(found)
+        # Contributions stand in order; what they point at may not.
+        result.sort(key=_order)
+        return result
+
+
+def _place(contribution: Contribution) -> int:
+    return contribution.chunk.start
+
+
+def _order(violation: Violation) -> tuple[Span, str]:
+    return violation.span, violation.rule.code
+
+
 class _Subscriptions:
     """The checks that a file's settings select, by what they subscribe to."""
 
@@ -313,13 +398,15 @@ class Checker:
             rules = registry.rules()
         self.workspace = workspace
         self.rules = rules
+        self.targets = Targets(workspace.vfs, workspace.folders)
         self.is_cancelled: Callable[[], bool] = lambda: False
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
+        self._notes: dict[str, _Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
         self.mappings = Mappings(workspace.resolver, workspace)
-        self._query_knowledge: tuple[Chunk, set[tuple[str, str]], QueryKnowledge] | None = None
+        self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
 
@@ -332,11 +419,8 @@ class Checker:
             return FileReport(file_id, None, skipped=self.workspace.skipped.get(file_id, "cannot be read"))
         settings, subscriptions = self._subscriptions_for(file_id)
         context = Context(self, file, settings)
-        found: list[Violation] = []
-        for unit in file.facts.units():
-            found.extend(self._unit(unit, context, subscriptions))
+        found = self._found(context, subscriptions)
         violations = self._suppressed(found, context, subscriptions)
-        violations.sort(key=lambda violation: (violation.span, violation.rule.code))
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
         return FileReport(
             file_id, file.document.version, violations, list(file.syntax.problems), None, internal
@@ -344,7 +428,7 @@ class Checker:
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
-        if violation.rule.module.endswith(".invalid_configuration"):
+        if self.workspace.settings.is_config_path(report.file_id):
             return self._fix_configuration(report, violation)
         file = self.workspace.file(report.file_id)
         if file is None or violation.applicability is None:
@@ -360,6 +444,35 @@ class Checker:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()
 
+    def _found(self, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+        """All violations of a file in order of their place; looks only at what may say something else than last time."""
+        file, resolver = context.file, context.resolver
+        facts = file.facts
+        notes = self._notes.get(file.file_id)
+        fresh: Iterable[Contribution] | None = None
+        if notes is not None and notes.facts is facts and notes.settings is context.settings:
+            fresh = facts.since(notes.generation)
+            changed = resolver.changed_since(notes.revision)
+            if fresh is not None and changed is not None:
+                fresh = notes.affected(fresh, changed)
+            else:
+                fresh = None
+        if notes is None or fresh is None:
+            notes = self._notes[file.file_id] = _Notes(facts, context.settings)
+            fresh = facts.contributions()
+        generation, revision = facts.generation, resolver.revision
+        for contribution in fresh:
+            violations: list[Violation] = []
+            keys: set[Key] = set()
+            for unit in contribution.units:
+                report = self._unit(unit, context, subscriptions)
+                violations.extend(report.violations)
+                keys |= report.keys
+            notes.put(contribution, violations, keys)
+        # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
+        notes.generation, notes.revision = generation, revision
+        return notes.violations()
+
     # -- units -----------------------------------------------------------------------------------------------------
 
     def _subscriptions_for(self, file_id: str) -> tuple[Settings, _Subscriptions]:
@@ -374,16 +487,14 @@ class Checker:
         self._selected[file_id] = (settings, subscriptions)
         return settings, subscriptions
 
-    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> _UnitReport:
         resolver = context.resolver
         kept = unit.report
         if type(kept) is _UnitReport and kept.settings is context.settings:
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
-                if kept.violations:
-                    kept.violations = [_moved(violation) for violation in kept.violations]
-                return kept.violations
-        keys = resolver.collect()
+                return kept
+        keys, revision = resolver.collect(), resolver.revision
         violations: list[Violation] = []
         try:
             self._run(unit, context, subscriptions, violations)
@@ -393,8 +504,8 @@ class Checker:
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        unit.report = _UnitReport(violations, frozenset(keys), resolver.revision, context.settings)
-        return violations
+        report = unit.report = _UnitReport(violations, frozenset(keys), revision, context.settings)
+        return report
 
     def _run(
         self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
@@ -421,6 +532,12 @@ class Checker:
         if QueryAttribute in by_fact:
             for attribute in query_attributes(unit, context.file.document.lines):
                 self._dispatch(by_fact[QueryAttribute], attribute, context, found)
+        if EngineOptions in by_fact:
+            for options in options_of(unit):
+                self._dispatch(by_fact[EngineOptions], options, context, found)
+        if ImportFact in by_fact and unit.kind == "leaf":
+            for imported in imports_of(unit.chunk):
+                self._dispatch(by_fact[ImportFact], imported, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
@@ -458,27 +575,28 @@ class Checker:
         whole = suppressions.of_file()
         if not comments and not whole:
             return list(found)
+        by_line: dict[int, list[int]] = {}
+        for index, comment in enumerate(comments):
+            by_line.setdefault(comment.span.line, []).append(index)
         used: dict[int, set[str]] = {}
         kept: list[Violation] = []
         for violation in found:
             code = violation.rule.code
-            first, last = violation.lines
             silent = any(comment.covers(code) for comment in whole)
-            for index, comment in enumerate(comments):
-                if first <= comment.span.line < last and comment.covers(code):
-                    used.setdefault(index, set()).add(code)
-                    silent = True
+            for line in range(*violation.lines) if by_line else ():
+                for index in by_line.get(line, ()):
+                    if comments[index].covers(code):
+                        used.setdefault(index, set()).add(code)
+                        silent = True
             if not silent:
                 kept.append(violation)
         unused = subscriptions.by_fact.get(UnusedSuppression)
-        if unused:
-            for index, comment in enumerate(comments):
-                fact = self._unused(comment, used.get(index, set()))
-                if fact is not None:
-                    late: list[Violation] = []
-                    self._dispatch(unused, fact, context, late)
-                    kept.extend(late)
-        return kept
+        late: list[Violation] = []
+        for index, comment in enumerate(comments if unused else ()):
+            fact = self._unused(comment, used.get(index, set()))
+            if fact is not None:
+                self._dispatch(unused, fact, context, late)
+        return sorted([*kept, *late], key=_order) if late else kept
 
     def _unused(self, comment: Suppression, used: set[str]) -> UnusedSuppression | None:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""
@@ -509,9 +627,9 @@ class Checker:
             return report
         settings, problems = parsed
         for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks) or not rule_selected(
-                settings, rule, file_id
-            ):
+            if not any(fact is ConfigFact for fact, _ in rule.checks):
+                continue
+            if not rule_selected(self.workspace.settings_for(file_id), rule, file_id):
                 continue
             for problem in self._config_problems(settings, problems):
                 for fact, check in rule.checks:
@@ -551,10 +669,12 @@ class Checker:
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
         kept, keys = self._query_knowledge, self.workspace.resolver.keys
-        if kept is not None and kept[0] is chunk and kept[1] is keys:
-            return kept[2]
-        made = QueryKnowledge(self.workspace, self.mappings, file, file.facts.values_in(chunk))
-        self._query_knowledge = (chunk, keys, made)
+        if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
+            return kept[1]
+        scope = QueryScope(chunk)
+        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
+        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        self._query_knowledge = (keys, made)
         return made
 
 

@@ -39,12 +39,38 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_extension(version: str, archive: Path, tmp_path: Path) -> None:
     if version == install.OLDEST and not support.required():
         pytest.skip(f"the oldest VS Code is tested with {support.REQUIRE}=1 only")
+    file = support.write_project(tmp_path / "project")
+    run_suite("suite.cjs", version, archive, file.parent, tmp_path, trusted=True)
+    assert "pool_pre_ping=True" in file.read_text("utf-8")
+
+
+def test_untrusted_folder(archive: Path, tmp_path: Path) -> None:
+    """Its settings and its environments must not decide which program is started."""
+    file = support.write_project(tmp_path / "project")
+    folder = file.parent
+    trap = folder / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {folder}/started\n", "utf-8")
+    trap.chmod(0o755)
+    settings = {
+        "sqlalchemyGuard.path": [str(trap)],
+        "sqlalchemyGuard.interpreter": str(trap),
+        "sqlalchemyGuard.importStrategy": "fromEnvironment",
+        "sqlalchemyGuard.args": ["--log-level", "debug"],
+    }
+    (folder / ".vscode").mkdir()
+    (folder / ".vscode" / "settings.json").write_text(json.dumps(settings), "utf-8")
+    run_suite("untrusted.cjs", install.NEWEST, archive, folder, tmp_path, trusted=False)
+
+
+def run_suite(
+    suite: str, version: str, archive: Path, folder: Path, tmp_path: Path, *, trusted: bool
+) -> None:
+    """Run a test module in a VS Code that shows a folder, and see that the language server ends with it."""
     vscode = install.install(version)
     home = tmp_path / "home"
     machine = home / "data" / "Machine"
     machine.mkdir(parents=True)
     (machine / "settings.json").write_text(json.dumps(MACHINE_SETTINGS), "utf-8")
-    folder = support.write_project(tmp_path / "project").parent
     options = {
         "server": str(vscode.server),
         "tools": str(vscode.tools),
@@ -53,8 +79,9 @@ def test_extension(version: str, archive: Path, tmp_path: Path) -> None:
         "home": str(home),
         "folder": str(folder),
         "runner": str(HERE / "runner"),
-        "suite": str(HERE / "suite.cjs"),
+        "suite": str(HERE / suite),
         "seconds": SECONDS,
+        "trusted": trusted,
     }
     (tmp_path / "options.json").write_text(json.dumps(options), "utf-8")
     command = [vscode.node, HERE / "host.mjs", tmp_path / "options.json"]

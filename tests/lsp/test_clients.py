@@ -11,7 +11,7 @@ from typing import Any
 import pytest  # noqa: TC002
 import pytest_lsp
 from lsprotocol import types
-from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
+from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
 
 from tests.lsp.support.driver import REAL, TIMEOUT, environment
 
@@ -35,6 +35,9 @@ def modern() -> types.ClientCapabilities:
             ),
             hover=types.HoverClientCapabilities(content_format=[types.MarkupKind.Markdown]),
         ),
+        notebook_document=types.NotebookDocumentClientCapabilities(
+            synchronization=types.NotebookDocumentSyncClientCapabilities()
+        ),
         workspace=types.WorkspaceClientCapabilities(
             workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
             diagnostics=types.DiagnosticWorkspaceClientCapabilities(refresh_support=True),
@@ -51,9 +54,20 @@ PROFILES: dict[str, Any] = {
 }
 
 
+def make_client() -> LanguageClient:
+    """A client that lets the server register what it wants."""
+    client = make_test_lsp_client()
+
+    @client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def register(_: types.RegistrationParams) -> None:
+        """Any."""
+
+    return client
+
+
 @pytest_lsp.fixture(
     params=list(PROFILES),
-    config=ClientServerConfig(server_command=[sys.executable, *REAL], server_env=environment()),
+    config=ClientServerConfig([sys.executable, *REAL], make_client, environment()),
 )
 async def client(request: pytest.FixtureRequest, lsp_client: LanguageClient) -> AsyncIterator[None]:
     params = types.InitializeParams(

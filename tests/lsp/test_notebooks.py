@@ -43,7 +43,14 @@ def change_book(client: Client, version: int, **cells: Any) -> None:
 
 def test_diagnostics_and_edits_go_to_their_cells() -> None:
     with Client() as client:
-        client.initialize({"workspace": {"workspaceEdit": {"documentChanges": True}}})
+        result = client.initialize(
+            {
+                "workspace": {"workspaceEdit": {"documentChanges": True}},
+                "notebookDocument": {"synchronization": {}},
+            }
+        )
+        (selector,) = result["capabilities"]["notebookDocumentSync"]["notebookSelector"]
+        assert selector["cells"] == [{"language": "python"}]
         open_book(client, "a = 1", "\nb = BAD", "c = 1")
         assert [one["range"] for one in client.published(cell(1), 1)] == [span(1, 4, 1, 7)]
         assert client.published(cell(0), 1) == client.published(cell(2), 1) == []

@@ -45,6 +45,7 @@ from sqlalchemy_guard.facts.values import (
     Typed,
     Value,
     either,
+    same,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class Deferred:
     closure: Env | None = None
     done: BlockResult | None = None
 
+    def restarted(self) -> Deferred:
+        """The same function to be evaluated again; its chunks answer from their memos where they can."""
+        self.done = None
+        return self
+
 
 @dataclass(slots=True, eq=False)
 class BlockResult:
@@ -77,6 +83,7 @@ class BlockResult:
     env_out: Env
     bindings: list[Binding] = field(default_factory=list)
     stars: list[Ref] = field(default_factory=list)
+    imports: list[Ref] = field(default_factory=list)
     attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
     calls: list[CallFact] = field(default_factory=list)
     item_sets: list[ItemSet] = field(default_factory=list)
@@ -88,6 +95,8 @@ class BlockResult:
     attributes: list[Attribute] = field(default_factory=list)
     methods: list[tuple[str, str]] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
+    globals_in: frozenset[str] = frozenset()
+    globals_out: frozenset[str] = frozenset()
     terminated: bool = False
 
 
@@ -111,6 +120,8 @@ class Scope:
         owner: Qualified name of the class whose body or method this is, or None.
         closure: Names of enclosing functions.
         frame: The frame of the definition itself.
+        definition: The facts of the definition whose body this is; what was evaluated in it holds only as long as
+            they are the same object.
     """
 
     kind: str
@@ -119,6 +130,7 @@ class Scope:
     owner: str | None = None
     closure: Env = field(default_factory=dict)
     frame: Frame | None = None
+    definition: object = None
 
 
 MODULE_SCOPE = Scope("module", "")
@@ -134,28 +146,50 @@ def body_of(node: Definition | ast.ClassDef, chunk: Chunk) -> Body:
 class Evaluator:
     """Runs one block of one scope; used once.
 
+    Args:
+        scope: Where the block stands.
+        chunk: The chunk that its nodes belong to.
+        env: The names that are known where it begins.
+        globals_: The names that the function declared `global` before.
+        shallow: Leave the body of a cut class to the caller, who keeps its parts.
+
     Attributes:
         recorded: While a recording runs, the value of every expression that is evaluated; see `recording`.
     """
 
     recorded: ClassVar[dict[ast.expr, Value] | None] = None
 
-    def __init__(self, scope: Scope, chunk: Chunk, env: Env) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        chunk: Chunk,
+        env: Env,
+        globals_: frozenset[str] = frozenset(),
+        *,
+        shallow: bool = False,
+    ) -> None:
         self.scope = scope
         self.chunk = chunk
         self.env = dict(env)
-        self.result = BlockResult(env, self.env)
+        self.result = BlockResult(env, self.env, globals_in=globals_)
         self.frame = scope.frame
         self.loop_depth = 0
         self.statement: ast.stmt = _NOWHERE
-        self.globals: set[str] = set()
+        self.globals: set[str] = set(globals_)
+        self.shallow = shallow
         self.dotted = any("." in name for name in env)
         self.conditional = False
 
     def run(self, statements: list[ast.stmt]) -> BlockResult:
         """Evaluate the statements and return the notes."""
-        self.result.terminated = self.block(statements)
+        if self.scope.kind == "function":
+            self.result.terminated = self.block(statements)
+        else:
+            # What follows a `raise` of a module may stand in another chunk: it is read wherever it stands.
+            for statement in statements:
+                self.block((statement,))
         self.result.env_out = self.env
+        self.result.globals_out = frozenset(self.globals)
         return self.result
 
     # -- statements ------------------------------------------------------------------------------------------------
@@ -338,12 +372,10 @@ class Evaluator:
         added = self.value(node.value)
         if isinstance(node.target, ast.Name):
             before = self.name(node.target.id)
-            if isinstance(node.op, ast.Add) and (
-                type(before) is Joined or _is_text(before) or _is_text(added)
-            ):
-                self.bind(node.target.id, Joined("+", (before, added)), node)
-            elif self.scope.kind == "function":
-                self.bind(node.target.id, either((before, added)), node)
+            total = _sum(before, added) if isinstance(node.op, ast.Add) else None
+            if total is not None or self.scope.kind != "class":
+                # Bound whatever the values are: how often a module binds a name must not depend on what is known.
+                self.bind(node.target.id, total or either((before, added)), node)
         else:
             self.value(node.target)
         return False
@@ -372,7 +404,8 @@ class Evaluator:
     def _delete(self, node: ast.Delete) -> bool:
         for target in node.targets:
             if isinstance(target, ast.Name):
-                self.env.pop(target.id, None)
+                if target.id in self.env:
+                    self.env[target.id] = UNKNOWN
             else:
                 self.value(target)
         return False
@@ -384,6 +417,7 @@ class Evaluator:
 
     def _import(self, node: ast.Import) -> bool:
         for alias in node.names:
+            self.result.imports.append(Ref(alias.name, ""))
             if alias.asname:
                 self.bind(alias.asname, Ref(alias.name, ""), node)
             else:
@@ -394,8 +428,10 @@ class Evaluator:
     def _import_from(self, node: ast.ImportFrom) -> bool:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
+            self.result.imports.append(Ref(module, alias.name))
             if alias.name == "*":
-                self.result.stars.append(Ref(module, "*"))
+                if self.scope.kind == "module":
+                    self.result.stars.append(Ref(module, "*"))
             else:
                 self.bind(alias.asname or alias.name, Ref(module, alias.name), node)
         return False
@@ -476,14 +512,21 @@ class Evaluator:
         self.bind(node.name, Def(qualname), node)
         if scope.kind == "class":
             self.result.methods.append((node.name, qualname))
-        if body.children is None:
+        if body.children is None or not self.shallow:
             closure = self.env if scope.kind == "function" else scope.closure
             inner_scope = class_scope(facts, closure)
-            done = Evaluator(inner_scope, self.chunk, {}).run(body.statements)
-            finish(done, inner_scope)
-            fill_class(facts, [done])
-            merge_notes(self.result, done)
-            self.result.calls.extend(done.calls)
+            parts = (
+                [(self.chunk, body.statements)]
+                if body.children is None
+                else [(child, child.body) for child in body.children]
+            )
+            blocks = [Evaluator(inner_scope, part, {}).run(statements) for part, statements in parts]
+            for done in blocks:
+                finish(done, inner_scope)
+            fill_class(facts, blocks)
+            for done in blocks:
+                merge_notes(self.result, done)
+                self.result.calls.extend(done.calls)
         return facts
 
     # -- binding ---------------------------------------------------------------------------------------------------
@@ -601,15 +644,16 @@ class Evaluator:
 
     def name(self, name: str) -> Value:
         """What a name stands for here."""
+        scope = self.scope
+        if scope.kind == "module":
+            # Noted even where the environment answers: what is read must not depend on what was known.
+            self.result.reads.add(name)
         value = self.env.get(name)
         if value is not None:
             return value
-        scope = self.scope
         if name in scope.closure and name not in self.globals:
             return scope.closure[name]
-        if scope.kind == "module":
-            self.result.reads.add(name)
-        elif scope.kind == "class":
+        if scope.kind == "class":
             return ClassName(scope.qualname, name)
         return Ref("", name)
 
@@ -665,12 +709,8 @@ class Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Mod) and (type(left) is Joined or _is_text(left)):
             return Joined("%", (left, right))
-        if isinstance(node.op, ast.Add):
-            if type(left) is Joined or type(right) is Joined or _is_text(left) or _is_text(right):
-                return Joined("+", (left, right))
-            if type(left) is Sequence and type(right) is Sequence and left.kind == right.kind:
-                return Sequence(left.kind, left.items + right.items)
-        return Operation(type(node.op).__name__, (left, right))
+        total = _sum(left, right) if isinstance(node.op, ast.Add) else None
+        return total or Operation(type(node.op).__name__, (left, right))
 
     def _compare(self, node: ast.Compare) -> Value:
         operands = (self.value(node.left), *[self.value(part) for part in node.comparators])
@@ -769,7 +809,7 @@ def recording() -> Iterator[dict[ast.expr, Value]]:
 def class_scope(facts: ClassFacts, closure: Env) -> Scope:
     """The scope of a class body."""
     frame = Frame("class", facts.header, facts.chunk, None)
-    return Scope("class", facts.qualname, None, facts.qualname, closure, frame)
+    return Scope("class", facts.qualname, None, facts.qualname, closure, frame, facts)
 
 
 def finish(result: BlockResult, scope: Scope) -> None:
@@ -784,7 +824,7 @@ def complete_function(deferred: Deferred, closure: Env) -> BlockResult:
 
     The result of a cut function's chunks is kept on the chunks and taken again while their incoming names are the same.
     """
-    if deferred.done is not None and deferred.closure == closure:
+    if deferred.done is not None and same(deferred.closure, closure):
         return deferred.done
     facts = deferred.facts
     frame = Frame("function", facts.header, facts.chunk, None)
@@ -794,10 +834,13 @@ def complete_function(deferred: Deferred, closure: Env) -> BlockResult:
     if deferred.body.children is None:
         blocks.append(Evaluator(scope, deferred.body.chunk, env).run(deferred.body.statements))
     else:
+        globals_: frozenset[str] = frozenset()
         for child in deferred.body.children:
-            block = run_chunk(child, scope, env)
+            block = run_chunk(child, scope, env, globals_)
             blocks.append(block)
-            env = block.env_out
+            env, globals_ = block.env_out, block.globals_out
+            if block.terminated:
+                break
     final = blocks[-1].env_out if blocks else env
     total = BlockResult({}, final)
     for block in blocks:
@@ -817,20 +860,20 @@ def complete_function(deferred: Deferred, closure: Env) -> BlockResult:
     return total
 
 
-def run_chunk(chunk: Chunk, scope: Scope, env: Env) -> BlockResult:
+def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) -> BlockResult:
     """Run a chunk of a cut function, or take what an earlier run with the same incoming names gave."""
     kept = chunk.memo
     if (
         isinstance(kept, tuple)
         and not chunk.stale
         and kept[0] is scope.function
-        and kept[1].env_in == env
-        and kept[2] == scope.closure
+        and kept[1].globals_in == globals_
+        and same(kept[1].env_in, env)
+        and same(kept[2], scope.closure)
     ):
         block: BlockResult = kept[1]
         return block
-    evaluator = Evaluator(scope, chunk, env)
-    block = evaluator.run(chunk.body)
+    block = Evaluator(scope, chunk, env, globals_).run(chunk.body)
     chunk.memo = (scope.function, block, scope.closure)
     chunk.stale = False
     return block
@@ -838,6 +881,7 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env) -> BlockResult:
 
 def merge_notes(into: BlockResult, block: BlockResult) -> None:
     """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
+    into.imports.extend(block.imports)
     into.functions.extend(block.functions)
     into.classes.extend(block.classes)
     into.attribute_sets.extend(block.attribute_sets)
@@ -894,6 +938,15 @@ def _joined(envs: list[Env]) -> Env:
     return result
 
 
+def _sum(left: Value, right: Value) -> Value | None:
+    """What `left + right` is where that is text or a display, else None."""
+    if type(left) is Joined or type(right) is Joined or _is_text(left) or _is_text(right):
+        return Joined("+", (left, right))
+    if type(left) is Sequence and type(right) is Sequence and left.kind == right.kind:
+        return Sequence(left.kind, left.items + right.items)
+    return None
+
+
 def _is_text(value: Value) -> bool:
     return type(value) is Const and isinstance(value.value, (str, bytes))
 
@@ -912,6 +965,7 @@ _NOWHERE = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 _REWOUND = (
     "bindings",
     "stars",
+    "imports",
     "attribute_sets",
     "calls",
     "item_sets",

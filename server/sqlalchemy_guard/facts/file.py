@@ -7,8 +7,11 @@ evaluation from scratch. This module must never resolve a name of another file.
 
 from __future__ import annotations
 
+import heapq
+from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, Frame, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.evaluate import (
@@ -24,13 +27,17 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.values import UNKNOWN, Ref, Value, either
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Param, Ref, Value, either, same
+from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.syntax.syntax import Change
+
+AttributeSet = tuple[Value, str, "Value | None", Value]
+T = TypeVar("T")
 
 
 class Unit:
@@ -43,10 +50,12 @@ class Unit:
         functions: The functions defined in it.
         classes: The classes defined in it.
         item_sets: Assignments to items in it.
+        called: The calls that pass something, by the last name of what they call.
+        named: The names that decorators give to functions (`@fixture(name="db")`), with the functions' own.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("calls", "chunk", "classes", "functions", "item_sets", "kind", "report")
+    __slots__ = ("called", "calls", "chunk", "classes", "functions", "item_sets", "kind", "named", "report")
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -55,21 +64,65 @@ class Unit:
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
         self.item_sets: list[ItemSet] = []
+        self.called: dict[str, list[Call]] = {}
+        self.named: list[tuple[Value, str]] = []
         self.report: Any = None
+
+    def summarize(self) -> None:
+        """Bring `called` and `named` in step with the rest."""
+        for fact in self.calls:
+            call = fact.value
+            if (call.args or call.keywords) and isinstance(call.func, (Attr, Ref)):
+                self.called.setdefault(call.func.name, []).append(call)
+        self.named = [
+            (name, function.qualname)
+            for function in self.functions
+            for decorator in function.decorators
+            if type(decorator) is Call and (name := decorator.keyword("name")) is not None
+        ]
 
 
 @dataclass(slots=True, eq=False)
 class Contribution:
-    """What a top-level chunk adds to its file."""
+    """What a top-level chunk adds to its file.
 
+    Attributes:
+        chunk: The chunk.
+        env_in: What the names that are bound more than once stand for where the chunk begins, as far as it cares.
+        env_out: The same names where it ends.
+        reads: The names that its module-level code reads.
+        foreign_sets: The assignments to attributes of other objects than a method's own `self`.
+        renewed: Qualified names of cut functions that were evaluated again, whose facts are the same objects.
+        is_alive: False once another one took its place.
+    """
+
+    chunk: Chunk
+    env_in: Env
+    env_out: Env = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
     bindings: list[Binding] = field(default_factory=list)
     functions: list[FunctionFacts] = field(default_factory=list)
     classes: list[ClassFacts] = field(default_factory=list)
     stars: list[Ref] = field(default_factory=list)
-    attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
+    imports: list[Ref] = field(default_factory=list)
+    attribute_sets: list[AttributeSet] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
-    env_in: Env = field(default_factory=dict)
+    foreign_sets: list[AttributeSet] = field(default_factory=list)
+    renewed: set[str] = field(default_factory=set)
+    is_alive: bool = True
+
+    def facts(self) -> Iterator[tuple[str, object]]:
+        """Everything that it says about names and qualified names."""
+        for binding in self.bindings:
+            yield binding.name, binding
+        for function in self.functions:
+            yield function.qualname, function
+        for class_ in self.classes:
+            yield class_.qualname, class_
+
+    def mentions(self) -> set[str]:
+        """The names that its module-level code reads or binds."""
+        return self.reads.union([binding.name for binding in self.bindings])
 
 
 @dataclass(slots=True, eq=False)
@@ -83,13 +136,14 @@ class _Leaf:
 
 @dataclass(slots=True, eq=False)
 class _Head:
-    """Memo of the header of a cut definition: the parsed definition it was made for, and what it said."""
+    """Memo of the header of a cut definition: where it stood, the definition it was made for, and what it said."""
 
     node: object
     result: BlockResult
     deferred: Deferred | None
     facts: ClassFacts | FunctionFacts
     scope: Scope
+    unit: Unit | None = None
 
 
 class FileFacts:
@@ -99,23 +153,40 @@ class FileFacts:
         names: Module-level bindings by name, in source order.
         functions: Functions by qualified name, every definition of it in source order.
         classes: Classes likewise.
-        outlines: For each name or qualified name what others see of it; the file's Summary.
+        outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
+            imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
+            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
+        generation: Counts the contributions that came and went; see `since`.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
         self.names: dict[str, list[Binding]] = {}
         self.functions: dict[str, list[FunctionFacts]] = {}
         self.classes: dict[str, list[ClassFacts]] = {}
-        self.stars: list[Ref] = []
-        self.attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
         self.outlines: dict[str, object] = {}
+        self._chunks = chunks
         self._top: dict[Chunk, Contribution] = {}
-        self._imported: frozenset[str] | None = None
+        self._holders: dict[str, list[Chunk]] = {}
+        self._mentions: dict[str, list[Chunk]] = {}
+        self._rebound: set[str] = set()
+        self._importing: dict[Chunk, None] = {}
+        self._naming: dict[Chunk, None] = {}
+        self._calling: dict[str, list[Unit]] = {}
+        self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
+        self._recent: deque[Contribution] = deque(maxlen=64)
+        self.generation = 0
+        self._starring: dict[Chunk, None] = {}
+        self._storing: dict[Chunk, None] = {}
         self.update(chunks)
+
+    def contributions(self) -> Iterator[Contribution]:
+        """What each top-level chunk adds, in source order."""
+        top = self._top
+        return (top[chunk] for chunk in self._chunks)
 
     def units(self) -> Iterator[Unit]:
         """All units in source order."""
-        for contribution in self._top.values():
+        for contribution in self.contributions():
             yield from contribution.units
 
     def function(self, qualname: str) -> FunctionFacts | None:
@@ -157,111 +228,184 @@ class FileFacts:
                 function, block, closure = kept
                 frame = Frame("function", function.header, function.chunk, None)
                 scope = Scope("function", function.qualname, function, function.owner, closure, frame)
-                result = Evaluator(scope, chunk, block.env_in).run(chunk.body)
+                result = Evaluator(scope, chunk, block.env_in, block.globals_in).run(chunk.body)
                 for deferred in result.deferred:
                     complete_function(deferred, {**closure, **result.env_out})
             elif isinstance(kept, _Head):
-                Evaluator(kept.scope, chunk, kept.result.env_in).run(chunk.body)
+                Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
         return recorded
 
-    def imported_modules(self) -> frozenset[str]:
-        """The modules that the file imports, functions included, as written."""
-        if self._imported is None:
-            found = {
-                binding.value.module
-                for bindings in self.names.values()
-                for binding in bindings
-                if type(binding.value) is Ref and binding.value.module
-            }
-            found.update(star.module for star in self.stars)
-            self._imported = frozenset(found)
-        return self._imported
+    @property
+    def stars(self) -> list[Ref]:
+        """The star imports in source order."""
+        return [star for one in self._in_order(self._starring) for star in one.stars]
 
-    def update(self, chunks: list[Chunk]) -> set[str]:
+    @property
+    def foreign_sets(self) -> list[AttributeSet]:
+        """The assignments to attributes of other objects than a method's own `self`: base, name, annotation, value."""
+        return [found for one in self._in_order(self._storing) for found in one.foreign_sets]
+
+    @property
+    def named_fixtures(self) -> list[tuple[Value, str]]:
+        """See `Unit.named`; summarized as `*named`."""
+        return [found for one in self._in_order(self._naming) for unit in one.units for found in unit.named]
+
+    def _in_order(self, chunks: Iterable[Chunk]) -> list[Contribution]:
+        return [self._top[chunk] for chunk in sorted(chunks, key=_place)]
+
+    def called_names(self) -> Iterable[str]:
+        """The last names of what is called with arguments."""
+        return self._calling.keys()
+
+    def calls_of(self, name: str) -> list[Call]:
+        """The calls with arguments of something of that last name, in no particular order."""
+        return [call for unit in self._calling.get(name, ()) for call in unit.called[name]]
+
+    def imports(self) -> frozenset[tuple[str, str]]:
+        """What is imported, in functions as well: the module as written and the name, empty for the module itself."""
+        found = self.outlines.get("*imports")
+        return found if isinstance(found, frozenset) else frozenset()
+
+    def imported_modules(self) -> frozenset[str]:
+        """The modules that the file imports, in functions as well, as written."""
+        imports = self.imports()
+        if self._modules[0] is not imports:
+            self._modules = (imports, frozenset(module for module, _ in imports))
+        return self._modules[1]
+
+    def update(self, chunks: list[Chunk], change: Change | None = None) -> set[str]:
         """Bring the facts in step with the chunks of the file.
+
+        Args:
+            chunks: The top-level chunks.
+            change: What the syntax said of the update that led to them; everything is looked at without it.
 
         Returns:
             The names and qualified names whose outline changed (appeared, disappeared, or means something else).
         """
-        old, new = self._top, {}
-        touched: list[Contribution] = []
-        for chunk in chunks:
-            kept = old.get(chunk)
+        self._chunks = chunks
+        old = [self._top.pop(chunk) for chunk in self._gone(chunks, change)]
+        fresh: dict[Contribution, None] = {}
+        for chunk in self._candidates(chunks, change):
+            kept = self._top.get(chunk)
             if kept is None or chunk.stale:
-                fresh = self._contribution(chunk, kept.env_in if kept is not None else {})
                 if kept is not None:
-                    touched.append(kept)
-                touched.append(fresh)
-                new[chunk] = fresh
-            else:
-                new[chunk] = kept
-        if len(new) != len(old) or touched:
-            touched.extend(contribution for chunk, contribution in old.items() if chunk not in new)
-        if not touched:
+                    old.append(kept)
+                env = kept.env_in if kept is not None else {}
+                fresh[self._contribution(chunk, env)] = None
+        if not old and not fresh:
             return set()
-        self._top = new
-        self._flow_rebound_names()
-        return self._reindex(touched)
+        touched = self._register(old, fresh)
+        self._flow_rebound_names(touched, fresh)
+        return self._changed(touched, old, fresh)
+
+    def _gone(self, chunks: list[Chunk], change: Change | None) -> list[Chunk]:
+        if change is not None:
+            return [chunk for chunk in change.removed if chunk in self._top]
+        alive = set(chunks)
+        return [chunk for chunk in self._top if chunk not in alive]
+
+    def _candidates(self, chunks: list[Chunk], change: Change | None) -> list[Chunk]:
+        """The top-level chunks that may have to be evaluated."""
+        if change is None:
+            return chunks
+        found: dict[Chunk, None] = {}
+        for chunk in change.added:
+            found[_outermost(chunk)] = None
+        for chunk in change.removed:
+            top = _outermost(chunk)
+            if top in self._top:
+                found[top] = None
+        return sorted(found, key=_place)
 
     # -- evaluation of chunks --------------------------------------------------------------------------------------
 
     def _contribution(self, chunk: Chunk, env: Env) -> Contribution:
-        contribution = Contribution(env_in=env)
+        contribution = Contribution(chunk, env)
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
+        contribution.foreign_sets = [found for found in contribution.attribute_sets if is_foreign(found[0])]
+        self._top[chunk] = contribution
         return contribution
 
     def _evaluate(self, chunk: Chunk, scope: Scope, env: Env, into: Contribution) -> list[BlockResult]:
         """Evaluate one chunk of the module or of a cut class; returns the blocks that its class is made of."""
         if chunk.children is None:
-            return [self._leaf(chunk, scope, env, into)]
+            result = self._leaf(chunk, scope, env, into)
+            if scope is MODULE_SCOPE:
+                into.env_out = result.env_out
+            return [result]
+        was_stale = chunk.stale
         head = self._head(chunk, scope, env)
+        if scope is MODULE_SCOPE:
+            into.env_out = head.result.env_out
         self._merge(head.result, into)
         if head.deferred is not None:
-            unit = Unit("function", chunk)
-            total = complete_function(_restarted(head.deferred), scope.closure)
-            into.functions.extend(total.functions)
-            into.classes.extend(total.classes)
-            into.bindings.extend(total.bindings)
-            into.attribute_sets.extend(total.attribute_sets)
-            function = head.deferred.facts
-            unit.functions = [function, *total.functions]
-            unit.classes = list(total.classes)
-            unit.item_sets = list(total.item_sets)
-            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
-            into.units.append(unit)
-            _clear_stale(chunk)
-            block = BlockResult({}, {})
-            block.methods = head.result.methods
-            block.functions = [function, *total.functions]
-            block.attribute_sets = total.attribute_sets
-            return [block]
+            return [self._cut_function(chunk, head, head.deferred, scope, into, again=was_stale)]
         facts = head.facts
         assert isinstance(facts, ClassFacts)
-        unit = Unit("class", chunk)
-        into.units.append(unit)
+        place = len(into.units)
         inner = class_scope(facts, scope.closure)
         blocks: list[BlockResult] = []
         before = len(into.functions)
-        for child in chunk.children:
+        for child in chunk.children or ():
             blocks.extend(self._evaluate(child, inner, {}, into))
             child.stale = False
         fresh = ClassFacts(
             facts.qualname, facts.header, facts.chunk, facts.bases, facts.keywords, facts.decorators
         )
         fill_class(fresh, blocks)
+        if head.unit is not None and _is_same_class(head.unit.classes[0], fresh):
+            fresh = head.unit.classes[0]
+        else:
+            head.unit = Unit("class", chunk)
+            head.unit.classes = [fresh]
+            head.unit.calls = list(head.result.calls)
+            head.unit.summarize()
+        into.units.insert(place, head.unit)
         into.classes.append(fresh)
-        unit.classes = [fresh]
-        unit.calls = list(head.result.calls)
         outer = BlockResult({}, {})
         outer.methods = head.result.methods
         outer.classes = [fresh]
         outer.functions = into.functions[before:]
         return [outer]
 
+    def _cut_function(
+        self, chunk: Chunk, head: _Head, deferred: Deferred, scope: Scope, into: Contribution, *, again: bool
+    ) -> BlockResult:
+        function = deferred.facts
+        if again or head.unit is None or deferred.done is None:
+            total = complete_function(deferred.restarted(), scope.closure)
+            unit = head.unit = Unit("function", chunk)
+            unit.functions = [function, *total.functions]
+            unit.classes = list(total.classes)
+            unit.item_sets = list(total.item_sets)
+            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.summarize()
+            into.renewed.update(function.qualname for function in unit.functions)
+            _clear_stale(chunk)
+        else:
+            total, unit = deferred.done, head.unit
+        into.functions.extend(total.functions)
+        into.classes.extend(total.classes)
+        into.bindings.extend(total.bindings)
+        into.imports.extend(total.imports)
+        into.attribute_sets.extend(total.attribute_sets)
+        into.units.append(unit)
+        block = BlockResult({}, {})
+        block.methods = head.result.methods
+        block.functions = unit.functions
+        block.attribute_sets = total.attribute_sets
+        return block
+
     def _leaf(self, chunk: Chunk, scope: Scope, env: Env, into: Contribution) -> BlockResult:
         kept = chunk.memo
-        if isinstance(kept, _Leaf) and not chunk.stale and kept.result.env_in == env:
+        if (
+            isinstance(kept, _Leaf)
+            and not chunk.stale
+            and kept.scope.definition is scope.definition
+            and same(kept.result.env_in, env)
+        ):
             leaf = kept
         else:
             result = Evaluator(scope, chunk, env).run(chunk.body)
@@ -271,6 +415,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
@@ -279,13 +424,16 @@ class FileFacts:
     def _head(self, chunk: Chunk, scope: Scope, env: Env) -> _Head:
         kept = chunk.memo
         node = chunk.body[0]
-        if isinstance(kept, _Head) and kept.node is node and kept.result.env_in == env:
+        if (
+            isinstance(kept, _Head)
+            and kept.scope.definition is scope.definition
+            and kept.node is node
+            and same(kept.result.env_in, env)
+        ):
             return kept
-        result = Evaluator(scope, chunk, env).run(chunk.body)
+        result = Evaluator(scope, chunk, env, shallow=True).run(chunk.body)
         deferred = result.deferred[0] if result.deferred else None
         facts: ClassFacts | FunctionFacts = deferred.facts if deferred is not None else result.classes.pop()
-        if deferred is None and not isinstance(facts, ClassFacts):
-            raise AssertionError("a cut chunk is a class or a function")
         result.deferred = []
         head = chunk.memo = _Head(node, result, deferred, facts, scope)
         return head
@@ -295,83 +443,165 @@ class FileFacts:
         into.functions.extend(result.functions)
         into.classes.extend(result.classes)
         into.stars.extend(result.stars)
+        into.imports.extend(result.imports)
         into.attribute_sets.extend(result.attribute_sets)
         into.reads |= result.reads
 
     # -- names that are bound more than once -----------------------------------------------------------------------
 
-    def _flow_rebound_names(self) -> None:
+    def _flow_rebound_names(self, touched: set[str], fresh: dict[Contribution, None]) -> None:
         """Module-level code that reads a name bound more than once sees the binding that reaches it.
 
         All other names mean the same everywhere in the module and stay references, so that the result does not depend
-        on how the file was cut into chunks.
+        on how the file was cut into chunks. Only what mentions such a name that was touched is looked at, and what
+        follows where that turns out to mean something else.
         """
-        counts: dict[str, int] = {}
-        for contribution in self._top.values():
-            for binding in contribution.bindings:
-                counts[binding.name] = counts.get(binding.name, 0) + 1
-        rebound = {name for name, count in counts.items() if count > 1}
-        env: Env = {}
-        for chunk, contribution in self._top.items():
-            if contribution.env_in or not contribution.reads.isdisjoint(rebound):
-                start = {name: env.get(name, UNKNOWN) for name in contribution.reads & rebound}
-                if start != contribution.env_in:
-                    self._top[chunk] = contribution = self._contribution(chunk, start)
-                    contribution.reads |= start.keys()
-            for binding in contribution.bindings:
-                if binding.name in rebound:
-                    known = env.get(binding.name)
-                    env[binding.name] = (
-                        either((known, binding.value)) if binding.conditional and known else binding.value
-                    )
+        rebound = self._rebound
+        affected = touched & rebound
+        for name in touched:
+            if len(self.names.get(name, ())) > 1:
+                rebound.add(name)
+                affected.add(name)
+            else:
+                rebound.discard(name)
+        waiting = {chunk for name in affected for chunk in self._mentions.get(name, ())}
+        waiting.update(one.chunk for one in fresh if one.env_in or not one.reads.isdisjoint(rebound))
+        queue = [(chunk.start, number, chunk) for number, chunk in enumerate(waiting)]
+        heapq.heapify(queue)
+        number = len(queue)
+        done: set[Chunk] = set()
+        while queue:
+            _, _, chunk = heapq.heappop(queue)
+            if chunk in done:
+                continue
+            done.add(chunk)
+            contribution = self._top[chunk]
+            wanted = contribution.mentions() & rebound
+            start = {name: self._reaching(name, chunk) for name in sorted(wanted)}
+            before = contribution
+            if not same(start, contribution.env_in):
+                contribution = self._contribution(chunk, start)
+                touched |= self._register([before], [contribution])
+                fresh.pop(before, None)
+                fresh[contribution] = None
+            elif contribution not in fresh:
+                continue
+            for name in wanted:
+                follower = self._following(name, chunk)
+                if follower is not None:
+                    number += 1
+                    heapq.heappush(queue, (follower.start, number, follower))
+
+    def _reaching(self, name: str, chunk: Chunk) -> Value:
+        """What a name stands for where a top-level chunk begins."""
+        mentions = self._mentioning(name)
+        index = bisect_left(mentions, chunk.start, key=_place)
+        return self._top[mentions[index - 1]].env_out.get(name, UNKNOWN) if index else UNKNOWN
+
+    def _following(self, name: str, chunk: Chunk) -> Chunk | None:
+        """The next top-level chunk that mentions a name."""
+        mentions = self._mentioning(name)
+        index = bisect_right(mentions, chunk.start, key=_place)
+        return mentions[index] if index < len(mentions) else None
+
+    def _mentioning(self, name: str) -> list[Chunk]:
+        mentions = self._mentions[name]
+        mentions.sort(key=_place)
+        return mentions
+
+    # -- what came and went ----------------------------------------------------------------------------------------
+
+    def _log(self, contribution: Contribution) -> None:
+        self.generation += 1
+        self._recent.append(contribution)
+
+    def since(self, generation: int) -> list[Contribution] | None:
+        """The contributions that came or went (`is_alive`) since a generation; None when that is too long ago."""
+        count = self.generation - generation
+        if count > len(self._recent):
+            return None
+        return [self._recent[-number] for number in range(count, 0, -1)]
 
     # -- the summary -----------------------------------------------------------------------------------------------
 
-    def _reindex(self, touched: Iterable[Contribution]) -> set[str]:
-        names: set[str] = set()
-        functions: set[str] = set()
-        classes: set[str] = set()
-        for contribution in touched:
-            names.update(binding.name for binding in contribution.bindings)
-            functions.update(function.qualname for function in contribution.functions)
-            classes.update(class_.qualname for class_ in contribution.classes)
-        for table, stale in ((self.names, names), (self.functions, functions), (self.classes, classes)):
-            for name in stale:
-                table.pop(name, None)
-        stars: list[Ref] = []
-        attribute_sets: list[tuple[Value, str, Value | None, Value]] = []
-        for contribution in self._top.values():
-            for binding in contribution.bindings:
-                if binding.name in names:
-                    self.names.setdefault(binding.name, []).append(binding)
-            for function in contribution.functions:
-                if function.qualname in functions:
-                    self.functions.setdefault(function.qualname, []).append(function)
-            for class_ in contribution.classes:
-                if class_.qualname in classes:
-                    self.classes.setdefault(class_.qualname, []).append(class_)
-            stars.extend(contribution.stars)
-            attribute_sets.extend(contribution.attribute_sets)
-        self.stars, self.attribute_sets = stars, attribute_sets
+    def _register(self, old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+        """Bring the tables in step; returns the names about which something else is said than before."""
+        touched: set[str] = set()
+        before = {contribution.chunk: contribution for contribution in old}
+        after = {contribution.chunk: contribution for contribution in fresh}
+        for chunk in before.keys() | after.keys():
+            gone, come = before.get(chunk, _NOTHING), after.get(chunk, _NOTHING)
+            for contribution in (gone, come):
+                if contribution is not _NOTHING:
+                    contribution.is_alive = contribution is come
+                    self._log(contribution)
+            _move(self._mentions, gone.mentions(), come.mentions(), chunk)
+            _move(
+                self._holders, {name for name, _ in gone.facts()}, {name for name, _ in come.facts()}, chunk
+            )
+            gone_facts = {id(fact): name for name, fact in gone.facts()}
+            come_facts = {id(fact): name for name, fact in come.facts()}
+            touched.update([name for fact, name in gone_facts.items() if fact not in come_facts])
+            touched.update([name for fact, name in come_facts.items() if fact not in gone_facts])
+            touched |= come.renewed
+            for unit in set(gone.units).difference(come.units):
+                for name in unit.called:
+                    _take(self._calling, name, unit)
+            for unit in set(come.units).difference(gone.units):
+                for name in unit.called:
+                    self._calling.setdefault(name, []).append(unit)
+            _mark(self._starring, chunk, come.stars)
+            _mark(self._storing, chunk, come.foreign_sets)
+            _mark(self._importing, chunk, come.imports)
+            _mark(self._naming, chunk, any(unit.named for unit in come.units))
+        for name in touched:
+            holders = self._holders.get(name, [])
+            if len(holders) > 1:
+                holders.sort(key=_place)
+            found = [self._top[chunk] for chunk in holders]
+            bindings = [b for one in found for b in one.bindings if b.name == name]
+            if len(bindings) > 1:
+                # What functions bind is noted behind what stands outside them, chunk by chunk.
+                bindings.sort(key=_binding_place)
+            _put(self.names, name, bindings)
+            _put(self.functions, name, [f for one in found for f in one.functions if f.qualname == name])
+            _put(self.classes, name, [c for one in found for c in one.classes if c.qualname == name])
+        return touched
+
+    def _changed(
+        self, touched: set[str], old: Iterable[Contribution], fresh: Iterable[Contribution]
+    ) -> set[str]:
         changed: set[str] = set()
-        for name in names | functions | classes:
-            outline = self._outline(name)
-            if _differs(self.outlines.get(name), outline):
-                changed.add(name)
-                if outline is None:
-                    self.outlines.pop(name, None)
-                else:
-                    self.outlines[name] = outline
-        if _differs(self.outlines.get("*"), tuple(stars) or None):
-            changed.add("*")
-            self.outlines["*"] = tuple(stars) or None
-        if changed:
-            before = self.outlines.get("*imports")
-            self._imported = None
-            if self.imported_modules() != before:
-                changed.add("*imports")
-                self.outlines["*imports"] = self._imported
+        for name in touched:
+            self._compare(name, self._outline(name), changed)
+        both = (*old, *fresh)
+        if any(contribution.stars for contribution in both):
+            self._compare("*", tuple(self.stars) or None, changed)
+        if any(contribution.imports for contribution in both):
+            found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
+            self._compare("*imports", frozenset(found) or None, changed)
+        if any(unit.named for contribution in both for unit in contribution.units):
+            self._compare("*named", tuple(self.named_fixtures) or None, changed)
+        changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
+        stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
+        if stored:
+            values: dict[str, list[Value]] = {name: [] for name in stored}
+            for _, name, _, value in self.foreign_sets:
+                if name in stored:
+                    values[name].append(value)
+            for name in stored:
+                self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
         return changed
+
+    def _compare(self, name: str, outline: object, changed: set[str]) -> None:
+        known = self.outlines.get(name)
+        # What is nested deeper than Python's stack cannot be compared: taking it for changed is always right.
+        if not same(known, outline):
+            changed.add(name)
+            if outline is None:
+                del self.outlines[name]
+            else:
+                self.outlines[name] = outline
 
     def _outline(self, name: str) -> object:
         parts: list[object] = []
@@ -384,10 +614,78 @@ class FileFacts:
         return tuple(parts) or None
 
 
-def _restarted(deferred: Deferred) -> Deferred:
-    """The same function to be completed again; its chunks answer from their memos where they can."""
-    deferred.done = None
-    return deferred
+def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    gone = [unit for contribution in old for unit in contribution.units]
+    come = [unit for contribution in fresh for unit in contribution.units]
+    before: dict[str, list[Call]] = {}
+    after: dict[str, list[Call]] = {}
+    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+        for unit in units:
+            if unit not in kept:
+                for name, found in unit.called.items():
+                    calls.setdefault(name, []).extend(found)
+    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
+
+
+def is_foreign(base: Value) -> bool:
+    """Whether an object whose attribute is assigned is not a method's own `self`."""
+    return not (type(base) is Param and base.name in ("self", "cls"))
+
+
+def _is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
+    """Whether the facts of a cut class came out the same: of the very same statements, as far as these stand in its body."""
+    return (
+        list(one.attributes.items()) == list(other.attributes.items())
+        and list(one.methods.items()) == list(other.methods.items())
+        and one.classes == other.classes
+        and list(one.instance) == list(other.instance)
+        and same(one.instance, other.instance)
+    )
+
+
+def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
+    if found:
+        table[name] = found
+    else:
+        table.pop(name, None)
+
+
+def _move(table: dict[str, list[Chunk]], before: set[str], after: set[str], chunk: Chunk) -> None:
+    """A chunk stands under other names than before."""
+    for name in before - after:
+        _take(table, name, chunk)
+    for name in after - before:
+        table.setdefault(name, []).append(chunk)
+
+
+def _take(table: dict[str, list[T]], name: str, one: T) -> None:
+    held = table[name]
+    held.remove(one)
+    if not held:
+        del table[name]
+
+
+def _mark(table: dict[Chunk, None], chunk: Chunk, wanted: object) -> None:
+    if wanted:
+        table[chunk] = None
+    else:
+        table.pop(chunk, None)
+
+
+def _outermost(chunk: Chunk) -> Chunk:
+    while chunk.parent is not None:
+        chunk = chunk.parent
+    return chunk
+
+
+def _place(chunk: Chunk) -> int:
+    return chunk.start
+
+
+def _binding_place(binding: Binding) -> int:
+    line: int = getattr(binding.node, "lineno", 0)
+    return line + binding.chunk.shift
 
 
 def _clear_stale(chunk: Chunk) -> None:
@@ -397,9 +695,4 @@ def _clear_stale(chunk: Chunk) -> None:
             _clear_stale(child)
 
 
-def _differs(old: object, new: object) -> bool:
-    try:
-        return old != new
-    except RecursionError:
-        # Values nested deeper than Python's stack cannot be compared: taking them for changed is always right.
-        return True
+_NOTHING = Contribution(Chunk(0, 0, 0, []), {})

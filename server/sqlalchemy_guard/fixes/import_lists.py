@@ -5,6 +5,7 @@ This module must never look at any other statement.
 
 from __future__ import annotations
 
+import ast
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from sqlalchemy_guard.fixes.doc import width
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Sequence
 
     from sqlalchemy_guard.fixes.source import Source
@@ -150,6 +150,50 @@ def shorten(
             return None if comments else _shorten_list(source, node, drop, shift)
         edits.append(Edit(source.line_start(at), source.next_line(stop), ""))
     return tuple(edits)
+
+
+def move(
+    source: Source,
+    node: ast.ImportFrom,
+    aliases: Sequence[ast.alias],
+    siblings: Sequence[ast.stmt],
+    module: str,
+    shift: int = 0,
+) -> tuple[Edit, ...] | None:
+    """Import some names of a statement from another module, together with what its block imports from there already.
+
+    Args:
+        source: The text.
+        node: The statement.
+        aliases: Which of its names move.
+        siblings: The block it stands in.
+        module: The new place, absolute.
+        shift: Of the chunk the statements come from.
+
+    Returns None where `shorten` or `extend` does.
+    """
+    written = ", ".join(_written(alias) for alias in aliases)
+    others = (other for other in siblings if isinstance(other, ast.ImportFrom) and other is not node)
+    there = next((other for other in others if other.module == module and not other.level), None)
+    if there is None and len(aliases) == len(node.names):
+        old = node.module or ""
+        start = source.start(node, shift) + source.segment(node, shift).index(old)
+        return (Edit(start, start + len(old), module),)
+    gone = shorten(source, node, aliases, shift)
+    if gone is None:
+        return None
+    if there is not None:
+        added = extend(source, there, written, shift)
+        return (*gone, *added) if added is not None else None
+    at = source.next_line(source.end(node, shift))
+    return (
+        *gone,
+        Edit(
+            at,
+            at,
+            f"{source.margin(source.start(node, shift))}from {module} import {written}{source.newline}",
+        ),
+    )
 
 
 def _shorten_list(

@@ -71,13 +71,13 @@ def _string_end(text: str, at: int, quote: str, prefix: str) -> int:
         elif interpolated and text.startswith("{{", at):
             at += 2
         elif interpolated and character == "{":
-            at = _field_end(text, at + 1, quote)
+            at = field_end(text, at + 1, quote)
         else:
             at += 1
     return len(text)
 
 
-def _field_end(text: str, at: int, quote: str) -> int:
+def field_end(text: str, at: int, quote: str) -> int:
     """The end of a replacement field of an f-string whose opening brace ends at `at`."""
     depth = 0
     while at < len(text):
@@ -110,7 +110,7 @@ def _specification_end(text: str, at: int, quote: str) -> int:
     """The end of the field whose format specification, literal text and nested fields, starts at `at`."""
     while at < len(text):
         if text[at] == "{":
-            at = _field_end(text, at + 1, quote)
+            at = field_end(text, at + 1, quote)
         elif text[at] == "}":
             return at + 1
         elif text.startswith(quote, at) or (text[at] in "\r\n" and len(quote) == 1):

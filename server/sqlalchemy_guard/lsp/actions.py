@@ -60,6 +60,9 @@ def offer(session: Session, uri: str, given: tuple[Place, Place], only: Sequence
 def resolve(session: Session, action: Action) -> Action:
     """An action with its edit, computed from the newest text."""
     data = action.get("data") or {}
+    if "uri" not in data:
+        # Some clients resolve every action, also those that have nothing to compute.
+        return action
     document = session.document(data["uri"])
     if document is not None:
         edit = _fix_all(session, document, [data["code"]], Applicability(data["applicability"]))

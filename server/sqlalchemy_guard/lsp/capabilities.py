@@ -55,6 +55,7 @@ class Client:
     configuration_registration: bool = False
     watch_registration: bool = False
     progress: bool = False
+    notebooks: bool = False
 
     @classmethod
     def of(cls, params: Any) -> Client:
@@ -89,6 +90,7 @@ class Client:
             is True,
             watch_registration=dig(workspace, "didChangeWatchedFiles", "dynamicRegistration") is True,
             progress=dig(window, "workDoneProgress") is True,
+            notebooks=isinstance(dig(capabilities, "notebookDocument", "synchronization"), dict),
         )
 
 
@@ -106,7 +108,6 @@ def initialize_result(client: Client) -> dict[str, Any]:
     capabilities: dict[str, Any] = {
         "positionEncoding": client.encoding,
         "textDocumentSync": {"openClose": True, "change": 2, "save": {"includeText": False}},
-        "notebookDocumentSync": {"notebookSelector": [{"cells": [{"language": "python"}]}], "save": True},
         "hoverProvider": True,
         "codeActionProvider": {
             "codeActionKinds": ["quickfix", FIX_ALL_KIND],
@@ -115,6 +116,9 @@ def initialize_result(client: Client) -> dict[str, Any]:
         "executeCommandProvider": {"commands": [SHOW_DOCUMENTATION]},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
+    if client.notebooks:
+        selector = {"notebook": "*", "cells": [{"language": "python"}]}
+        capabilities["notebookDocumentSync"] = {"notebookSelector": [selector], "save": True}
     if client.pulls:
         capabilities["diagnosticProvider"] = {
             "identifier": "sqlalchemy-guard",

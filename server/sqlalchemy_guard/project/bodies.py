@@ -6,12 +6,13 @@ This module must never know what the statements mean.
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.facts.declarations import ClassFacts, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -40,4 +41,37 @@ def is_docstring(statement: ast.stmt) -> bool:
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
+    )
+
+
+@dataclass(slots=True, eq=False)
+class ImportFact:
+    """A `from` import at the level of the module, in branches and `try` blocks too."""
+
+    node: ast.ImportFrom
+    siblings: list[ast.stmt]
+    chunk: Chunk
+
+
+def imports_of(chunk: Chunk) -> Iterator[ImportFact]:
+    """The `from` imports of a chunk of the module's level."""
+    todo: list[list[ast.stmt]] = [chunk.body]
+    while todo:
+        block = todo.pop()
+        for statement in block:
+            if isinstance(statement, ast.ImportFrom):
+                yield ImportFact(statement, block, chunk)
+            elif isinstance(statement, (ast.If, ast.Try)):
+                todo.extend((statement.body, statement.orelse))
+                if isinstance(statement, ast.Try):
+                    todo.extend((*(handler.body for handler in statement.handlers), statement.finalbody))
+
+
+def in_main_block(call: CallFact) -> bool:
+    """Whether a call stands under `if __name__ == "__main__":` itself: it runs once, in a script."""
+    frames = call.frame.outwards() if call.frame is not None and call.function is None else ()
+    tests = [getattr(frame.node, "test", None) for frame in frames if frame.kind == "if"]
+    return any(
+        isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+        for test in tests
     )

@@ -218,7 +218,7 @@ def _read(
             _special(resolver, name, attribute.value, file, found)
         elif name not in seen:
             _attribute(resolver, name, attribute.value, attribute.annotation, file, found, sqlmodel=sqlmodel)
-    for value, name, annotation, assigned in file.facts.attribute_sets:
+    for value, name, annotation, assigned in file.facts.foreign_sets:
         if (
             type(value) is Ref
             and not value.module
@@ -429,9 +429,7 @@ def _hashable_type(resolver: Resolver, value: Value, file: SourceFile, name: str
         "Computed",
         "Sequence",
     ):
-        if any(part in name for part in ("mutable",)):
-            return False
-        return True
+        return not any(part in name for part in ("mutable",))
     return None
 
 

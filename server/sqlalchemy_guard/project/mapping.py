@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
-from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
 from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
     from sqlalchemy_guard.project.types import ClassRef
 

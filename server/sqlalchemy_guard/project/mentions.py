@@ -33,6 +33,36 @@ QUERY_CLASS_KEYWORDS = frozenset(("query_cls", "query_class"))
 _WORDS = (*QUERY_EVENTS, *QUERY_CLASS_KEYWORDS)
 
 
+class Mentions:
+    """Which known file says what."""
+
+    def __init__(self) -> None:
+        self._files: dict[Key, dict[str, None]] = {}
+        self._keys: dict[str, frozenset[Key]] = {}
+
+    def learn(self, file_id: str, facts: FileFacts, text: str) -> set[Key]:
+        """A file was analysed; returns the keys of what may mean something else."""
+        return self._set(file_id, mentions(facts, text))
+
+    def forget(self, file_id: str) -> set[Key]:
+        """A file went; returns the keys of what may mean something else."""
+        return self._set(file_id, frozenset())
+
+    def files(self, key: Key) -> list[str]:
+        """The files that mention something."""
+        return list(self._files.get(key, ()))
+
+    def _set(self, file_id: str, said: frozenset[Key]) -> set[Key]:
+        before = self._keys.pop(file_id, frozenset())
+        if said:
+            self._keys[file_id] = said
+        for key in before - said:
+            self._files[key].pop(file_id, None)
+        for key in said - before:
+            self._files.setdefault(key, {})[file_id] = None
+        return set(before ^ said)
+
+
 def mentions(facts: FileFacts, text: str) -> frozenset[Key]:
     """The keys of everything that a file says about classes elsewhere."""
     found: set[Key] = set()

@@ -1,11 +1,12 @@
 // Opens VS Code's web client and runs a test module inside the extension host. Exits with the module's verdict.
 //
-// usage: node host.mjs OPTIONS.json, with those of session.mjs and: folder, runner, suite, seconds
+// usage: node host.mjs OPTIONS.json, with those of session.mjs and: folder, runner, suite, seconds, trusted
 import path from "node:path";
 import { address, options, remote, say, withVSCode } from "./session.mjs";
 
 // Without the smoke test driver a built client ignores the test module silently.
-await withVSCode(["--enable-smoke-test-driver"], async (page, port) => {
+const flags = ["--enable-smoke-test-driver", ...(options.trusted ? ["--disable-workspace-trust"] : [])];
+await withVSCode(flags, async (page, port) => {
   process.exitCode = await verdict(page, port);
   if (process.exitCode !== 0) {
     await page.screenshot({ path: path.join(options.home, "failed.png") });

@@ -4,7 +4,7 @@
 import path from "node:path";
 import { address, options, remote, say, withVSCode } from "./session.mjs";
 
-await withVSCode([], async (page, port) => {
+await withVSCode(["--disable-workspace-trust"], async (page, port) => {
   page.setDefaultTimeout(60_000);
   const file = remote(port, path.join(options.folder, options.file));
   await page.goto(address(port, [["openFile", file], ["skipWelcome", "true"]]));

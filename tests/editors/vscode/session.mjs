@@ -15,7 +15,8 @@ export const options = JSON.parse(readFileSync(process.argv[2], "utf8"));
  * Installs the extension, starts VS Code's server and a browser, calls `use` with an empty page and the server's port, and ends
  * everything whatever happens.
  *
- * Options: server, tools, chromium, vsix, home; flags: further flags of VS Code's server.
+ * Options: server, tools, chromium, vsix, home; flags: further flags of VS Code's server. Without --disable-workspace-trust the
+ * folder is not trusted.
  */
 export async function withVSCode(flags, use) {
   const { chromium } = createRequire(path.join(options.tools, "main.js"))("playwright-core");
@@ -36,7 +37,7 @@ export async function withVSCode(flags, use) {
   const port = await freePort();
   const log = openSync(path.join(options.home, "vscode.log"), "w");
   const address = ["--host", "127.0.0.1", "--port", String(port), "--without-connection-token"];
-  const quiet = ["--accept-server-license-terms", "--telemetry-level", "off", "--disable-workspace-trust"];
+  const quiet = ["--accept-server-license-terms", "--telemetry-level", "off"];
   const server = spawn(process.execPath, [options.server, ...folders, ...address, ...quiet, ...flags], {
     stdio: ["ignore", log, log],
     env: environment,

@@ -3,36 +3,13 @@ const assert = require("node:assert");
 const fs = require("node:fs");
 const path = require("node:path");
 const vscode = require("vscode");
+const { api, app, diagnosed, folder, ours, runSteps, until } = require("./steps.cjs");
 
-const EXTENSION = "sqlalchemy-guard.sqlalchemy-guard";
-const WAIT_MS = 60_000;
-const say = (text) => console.log(`TEST ${text}`);
-
-const folder = vscode.workspace.workspaceFolders[0].uri;
-const app = vscode.Uri.joinPath(folder, "app.py");
 const onDisk = () => fs.readFileSync(app.fsPath, "utf8");
-const api = () => vscode.extensions.getExtension(EXTENSION).exports;
 const alive = (pid) => fs.existsSync(`/proc/${pid}`);
-const ours = (uri) => vscode.languages.getDiagnostics(uri).filter((one) => one.source === "sqlalchemy-guard");
 const codeOf = (one) => (typeof one.code === "object" ? one.code.value : one.code);
-
-async function until(what, condition) {
-  const deadline = Date.now() + WAIT_MS;
-  for (;;) {
-    const value = await condition();
-    if (value) {
-      return value;
-    }
-    if (Date.now() > deadline) {
-      throw new Error(`waited in vain for: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const setting = (name, value) =>
   vscode.workspace.getConfiguration("sqlalchemyGuard").update(name, value, vscode.ConfigurationTarget.Workspace);
-const diagnosed = (uri, count) => until(`${count} diagnostics in ${uri}`, () => ours(uri).length === count);
 
 async function write(uri, text) {
   const document = await vscode.workspace.openTextDocument(uri);
@@ -155,17 +132,4 @@ const steps = {
   },
 };
 
-exports.run = async () => {
-  say(`VS Code ${vscode.version}, Node ${process.version}`);
-  for (const [name, step] of Object.entries(steps)) {
-    const began = Date.now();
-    try {
-      await step();
-    } catch (error) {
-      say(`FAILED ${name}: ${error.stack}`);
-      throw error;
-    }
-    say(`passed: ${name} (${Date.now() - began} ms)`);
-  }
-  fs.writeFileSync(path.join(folder.fsPath, "server.pid"), String(api().processId()));
-};
+exports.run = () => runSteps(steps);

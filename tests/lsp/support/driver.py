@@ -23,8 +23,6 @@ TIMEOUT = 30.0
 FAKE = ("-m", "tests.lsp.support.fake_server")
 REAL = ("-m", "sqlalchemy_guard", "server")
 
-PULL = {"general": {"positionEncodings": ["utf-16"]}}
-
 
 def environment() -> dict[str, str]:
     """The environment of a server: our packages and nothing else of the test run's."""

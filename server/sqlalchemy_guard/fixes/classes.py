@@ -1,0 +1,61 @@
+"""Edits of a class's head and of the beginning of its body.
+
+This module must never know what a base or a decorator means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.text.edit import Edit
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Sequence
+
+    from sqlalchemy_guard.fixes.source import Source
+
+
+def undecorate(source: Source, class_: ast.ClassDef, decorator: ast.expr, shift: int = 0) -> tuple[Edit, ...]:
+    """Remove a decorator with its lines; a comment behind it stays, above the class."""
+    start, end = source.start(decorator, shift), source.end(decorator, shift)
+    line_start = source.line_start(start)
+    rest = source.text[end : source.line_end(end)]
+    if rest.strip():
+        return (Edit(line_start + len(source.margin(start)), end + len(rest) - len(rest.lstrip()), ""),)
+    return (Edit(line_start, source.next_line(end), ""),)
+
+
+def add_base(source: Source, class_: ast.ClassDef, base: str, shift: int = 0) -> tuple[Edit, ...]:
+    """Add a base behind the others; it takes the place of a lonely `object`."""
+    if class_.bases:
+        last = class_.bases[-1]
+        if len(class_.bases) == 1 and source.segment(last, shift) == "object":
+            return (Edit(source.start(last, shift), source.end(last, shift), base),)
+        at = source.end(last, shift)
+        return (Edit(at, at, f", {base}"),)
+    start = source.start(class_, shift)
+    name = source.text.index(class_.name, start + len("class"))
+    end = name + len(class_.name)
+    tokens = source.tokens(end, source.line_end(end))
+    closing = [token.end for token in tokens if token.kind == "close"][:1]
+    return (Edit(end, closing[0] if closing else end, f"({base})"),)
+
+
+def prepend(source: Source, first: ast.stmt, lines: Sequence[str], shift: int = 0) -> tuple[Edit, ...] | None:
+    """Write lines in front of a body's first statement, in its indentation; None where that has no line of its own.
+
+    A `pass` gives way to them.
+    """
+    if not lines:
+        return ()
+    start = source.start(first, shift)
+    at = source.line_start(start)
+    if source.text[at:start].strip() and not getattr(first, "decorator_list", []):
+        return None
+    margin = source.margin(at)
+    if type(first).__name__ == "Pass":
+        text = f"{source.newline}{margin}".join(lines)
+        return (Edit(start, source.end(first, shift), text),)
+    at = source.offset(source.first_line(first, shift))
+    return (Edit(at, at, "".join(f"{margin}{line}{source.newline}" for line in lines)),)

@@ -1,0 +1,128 @@
+"""Which SQLAlchemy a project runs on, as its requirements say: for advice that only newer versions can follow.
+
+Read are lock files, requirement lists, `pyproject.toml` (PEP 621, dependency groups, Poetry), `Pipfile`, `setup.cfg`,
+`setup.py` and Conda environments, in the nearest folder that mentions SQLAlchemy. Nothing is ever executed. A range counts
+as the lowest version that it admits: the code must run there too. This module must never judge.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.vfs.files import Stamp, Vfs
+
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
+_DECLARATIONS = ("pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "environment.yml", "environment.yaml")
+_LOCKED = re.compile(r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)""", re.IGNORECASE)
+_LOCKED_JSON = re.compile(r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)', re.IGNORECASE)
+_MENTION = re.compile(
+    r"""(?<![\w./-])sqlalchemy(?![\w.-])(?:\[[^\]\n]*\])?["']?[ \t]*
+        (?:(?P<assigned>=[ \t]*(?:\{[^}\n]*?version[ \t]*=[ \t]*)?["'])|\(|)[ \t]*
+        (?P<spec>(?:[=<>!~^]{0,3}[ \t]*\d[\w.*+]*[ \t]*,?[ \t]*)+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CLAUSE = re.compile(r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+))?[\w.*+]*")
+_Version = tuple[int, int]
+
+
+class Said(NamedTuple):
+    """What a file of requirements says: the lowest version it admits, and whether it admits no other."""
+
+    version: _Version
+    exact: bool
+
+
+class Targets:
+    """The SQLAlchemy versions of the projects of a workspace.
+
+    Args:
+        vfs: The disk.
+        folders: The workspace's folders: nothing above them is read.
+    """
+
+    def __init__(self, vfs: Vfs, folders: list[str]) -> None:
+        self._vfs = vfs
+        self._folders = folders
+        self._read: dict[str, tuple[Stamp | None, Said | None]] = {}
+
+    def of(self, file_id: str) -> str | None:
+        """`"1.4"`, `"2.0"` or `"2.1"` for the project of a file; None when nothing says it. Older than 1.4 counts as 1.4."""
+        for folder in self._upwards(file_id):
+            version = self._of_folder(folder)
+            if version is not None:
+                return "1.4" if version < (2, 0) else "2.0" if version < (2, 1) else "2.1"
+        return None
+
+    def _upwards(self, file_id: str) -> Iterator[str]:
+        if not os.path.isabs(file_id):
+            return
+        folder = os.path.dirname(file_id)
+        while any(
+            folder == root or folder.startswith(root.rstrip(os.sep) + os.sep) for root in self._folders
+        ):
+            yield folder
+            folder = os.path.dirname(folder)
+
+    def _of_folder(self, folder: str) -> _Version | None:
+        """Locks and pins say what is installed; what the project declares about itself counts before mere lists."""
+        names = set(self._vfs.names(folder))
+        files = [os.path.join(folder, name) for name in (*_LOCKS, *_DECLARATIONS) if name in names]
+        said = [
+            found for path in (*files, *self._requirements(folder, names)) if (found := self._of_file(path))
+        ]
+        return next((found.version for found in (*(one for one in said if one.exact), *said)), None)
+
+    def _requirements(self, folder: str, names: set[str]) -> Iterator[str]:
+        inner = os.path.join(folder, "requirements")
+        lists = [(folder, name) for name in sorted(names) if "requirements" in name]
+        if "requirements" in names:
+            lists += [(inner, name) for name in self._vfs.names(inner)]
+        return (os.path.join(where, name) for where, name in lists if name.endswith((".txt", ".in")))
+
+    def _of_file(self, path: str) -> Said | None:
+        stamp = self._vfs.stamp(path)
+        kept = self._read.get(path)
+        if kept is None or kept[0] != stamp:
+            text = self._vfs.read_text(path) if stamp is not None else None
+            kept = self._read[path] = (stamp, None if text is None else said_in(text, os.path.basename(path)))
+        return kept[1]
+
+
+def said_in(text: str, name: str) -> Said | None:
+    """What a file of requirements says about SQLAlchemy, None when it says nothing.
+
+    Args:
+        text: The file's text.
+        name: Its name, which tells its format.
+    """
+    if name in _LOCKS:
+        match = (_LOCKED_JSON if name == "Pipfile.lock" else _LOCKED).search(text)
+        return Said((int(match[1]), int(match[2])), exact=True) if match else None
+    found = []
+    for match in _MENTION.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        # `sqlalchemy 1.4` is prose; only Poetry and Pipenv write a version without an operator.
+        if not line.lstrip().startswith("#") and (match["assigned"] or not match["spec"][0].isdigit()):
+            version = _lowest(match["spec"])
+            if version is not None:
+                found.append(Said(version, "==" in match["spec"]))
+    return min(found, default=None)
+
+
+def _lowest(spec: str) -> _Version | None:
+    lower: list[_Version] = []
+    upper: list[_Version] = []
+    for clause in _CLAUSE.finditer(spec):
+        version = (int(clause["major"]), int(clause["minor"] or 0))
+        if clause["how"] in ("<", "<="):
+            upper.append(version)
+        elif clause["how"] != "!=":
+            lower.append(version)
+    if lower:
+        return max(lower)
+    return (1, 4) if upper and min(upper) <= (2, 0) else None
