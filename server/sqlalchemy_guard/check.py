@@ -28,6 +28,7 @@ from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -325,7 +326,7 @@ class Checker:
         self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
         self.mappings = Mappings(workspace.resolver, workspace)
-        self._query_knowledge: tuple[Chunk, set[tuple[str, str]], QueryKnowledge] | None = None
+        self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
 
@@ -593,10 +594,12 @@ class Checker:
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
         kept, keys = self._query_knowledge, self.workspace.resolver.keys
-        if kept is not None and kept[0] is chunk and kept[1] is keys:
-            return kept[2]
-        made = QueryKnowledge(self.workspace, self.mappings, file, file.facts.values_in(chunk))
-        self._query_knowledge = (chunk, keys, made)
+        if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
+            return kept[1]
+        scope = QueryScope(chunk)
+        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
+        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        self._query_knowledge = (keys, made)
         return made
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
 
-
 class Placed(NamedTuple):
     """A statement of the module's top level and the shift of the chunk that it comes from."""
 

@@ -17,15 +17,14 @@ from sqlalchemy_guard.text.minimal import minimal_edits
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-    from sqlalchemy_guard.fixes.select.rewrite import Rewrite
+    from sqlalchemy_guard.fixes.query_plan import Placement
     from sqlalchemy_guard.fixes.select.tree import Imported
 
 
 def edits_of(
     source: Source,
     statements: Sequence[Placed],
-    rewrites: Sequence[tuple[Rewrite, ast.stmt]],
-    shift: int,
+    rewrites: Sequence[Placement],
     *,
     taken: Container[str] = (),
     extra: Iterable[tuple[str, str]] = (),
@@ -35,25 +34,26 @@ def edits_of(
     Args:
         source: The text.
         statements: The module's top level, for the imports.
-        rewrites: Each with the statement it stands in.
-        shift: Of the chunk that all of them come from.
+        rewrites: Each with its place.
         taken: Names that mean something else where the queries stand.
         extra: Module and name of what the new text needs besides the names of SQLAlchemy.
     """
     wanted = [
-        (each.module, each.name) for rewrite, _ in rewrites for each in sorted(rewrite.imports, key=_order)
+        (each.module, each.name) for rewrite, _, _ in rewrites for each in sorted(rewrite.imports, key=_order)
     ]
     spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
     found: list[Edit] = list(edits)
     by_statement: dict[ast.stmt, list[Edit]] = {}
-    for rewrite, statement in rewrites:
+    shifts: dict[ast.stmt, int] = {}
+    for rewrite, statement, shift in rewrites:
+        shifts[statement] = shift
         text = rewrite.text(lambda name: spelled[name.module, name.name])
         start, end = source.start(rewrite.node, shift), source.end(rewrite.node, shift)
         if "\n" in text:
             text = expression(text, source, start)
         by_statement.setdefault(statement, []).append(Edit(start, end, text))
     for statement, inside in by_statement.items():
-        found.extend(_laid_out(source, statement, inside, shift))
+        found.extend(_laid_out(source, statement, inside, shifts[statement]))
     return tuple(found)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.text.words import snake_case as snake_case
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 

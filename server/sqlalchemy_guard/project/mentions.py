@@ -40,6 +40,60 @@ def replaces_query(lines: Iterable[str]) -> bool:
     return any(word in line for line in lines for word in _WORDS)
 
 
+class Mentions:
+    """Which known file says what."""
+
+    def __init__(self) -> None:
+        self._files: dict[Key, dict[str, None]] = {}
+        self._keys: dict[str, frozenset[Key]] = {}
+
+    def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
+        """A file was analysed; returns the keys of what may mean something else."""
+        return self._set(file_id, mentions(facts) | _replacing(lines))
+
+    def update(
+        self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
+    ) -> set[Key]:
+        """A file was edited; looks at the lines that were typed, and at classes only where one changed.
+
+        Args:
+            file_id: The file.
+            facts: Its facts as they now are.
+            changed: The names whose outline changed.
+            typed: The lines that came in.
+        """
+        before = self._keys.get(file_id, frozenset())
+        replaces = _replacing(typed) | (before & _REPLACES)
+        if replaces <= before and not any(name in facts.classes for name in changed):
+            return set()
+        return self._set(file_id, mentions(facts) | replaces)
+
+    def forget(self, file_id: str) -> set[Key]:
+        """A file went; returns the keys of what may mean something else."""
+        return self._set(file_id, frozenset())
+
+    def files(self, key: Key) -> list[str]:
+        """The files that mention something."""
+        return list(self._files.get(key, ()))
+
+    def _set(self, file_id: str, said: frozenset[Key]) -> set[Key]:
+        before = self._keys.pop(file_id, frozenset())
+        if said:
+            self._keys[file_id] = said
+        for key in before - said:
+            self._files[key].pop(file_id, None)
+        for key in said - before:
+            self._files.setdefault(key, {})[file_id] = None
+        return set(before ^ said)
+
+
+_REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})
+
+
+def _replacing(lines: Iterable[str]) -> frozenset[Key]:
+    return _REPLACES if replaces_query(lines) else frozenset()
+
+
 def mentions(facts: FileFacts) -> frozenset[Key]:
     """The keys of what a file's classes say about classes elsewhere."""
     found: set[Key] = set()

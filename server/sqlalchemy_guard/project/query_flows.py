@@ -14,14 +14,29 @@ from sqlalchemy_guard.facts.query import Consumer, outermost, read_refinement
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
 
     from sqlalchemy_guard.project.query_consumers import Parent
-    from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.project.query_scope import QueryScope
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A variable that holds a query.
+
+    Attributes:
+        name: The variable.
+        roots: The expressions that make the query; one of them is evaluated.
+        uses: The later expressions, in the order in which they stand.
+    """
+
+    name: str
+    roots: list[ast.expr]
+    uses: list[Use]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +56,36 @@ class Use:
     repeated: bool
 
 
-def uses_of(
-    root: ast.expr, chunk: Chunk, parent: Parent, bound: Container[str] = ()
-) -> tuple[str, list[Use]] | None:
+def uses_of(root: ast.expr, scope: QueryScope, bound: Container[str] = ()) -> Flow | None:
     """The variable that a query is assigned to and every use of it; None when it cannot be followed.
 
     Args:
         root: The query as it is made, the whole value of an assignment.
-        chunk: The chunk it stands in.
-        parent: Gives the node that holds a node.
+        scope: The statements around it.
         bound: Names of builtins that mean something else in the file.
     """
+    parent = scope.parent
     statement = parent(root)
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return None
     target = statement.targets[0]
-    block = _block(statement, chunk, parent)
-    if not isinstance(target, ast.Name) or block is None:
+    body = _function_body(statement, scope)
+    if not isinstance(target, ast.Name) or body is None:
         return None
-    scope = _scope(statement, target.id, chunk, parent)
-    names = None if scope is None else _names(scope, target.id, parent)
+    names = _names(body, target.id, scope)
     if names is None:
         return None
-    at = names.index(target)
-    if at and _in_loop(statement, parent):
+    block = _block(statement, scope)
+    roots, block = _branches(statement, target.id, block, scope)
+    targets = [each.targets[0] for each in roots]
+    first = min(names.index(each) for each in targets if isinstance(each, ast.Name))
+    if first and _in_loop(statement, parent):
         # The loop may come back with this query to what stands above.
         return None
     found: list[Use] = []
-    for node in names[at + 1 :]:
+    for node in names[first:]:
+        if any(node is each for each in targets):
+            continue
         if isinstance(node.ctx, ast.Load):
             use = _use(node, block, parent, bound)
             if use is None:
@@ -84,53 +101,91 @@ def uses_of(
         if not any(each is holder for each in block):
             return None
         break
-    return (target.id, found) if found else None
+    return Flow(target.id, [each.value for each in roots], found) if found else None
 
 
-def _block(statement: ast.stmt, chunk: Chunk, parent: Parent) -> list[ast.stmt] | None:
+def _branches(
+    statement: ast.Assign, name: str, block: list[ast.stmt], scope: QueryScope
+) -> tuple[list[ast.Assign], list[ast.stmt]]:
+    """The assignments that make the query, and the statements behind which it is known: one assignment, or one at the
+    end of each branch of an `if`, so that whatever way is taken leads through one of them."""
+    roots, here = [statement], block
+    holder = scope.parent(statement)
+    while isinstance(holder, ast.If):
+        if here[-1] is not statement and not _assigns(here[-1], name):
+            break
+        found = _ends(holder, name)
+        if found is None:
+            break
+        outer = _block(holder, scope)
+        roots, here = found, outer
+        holder = scope.parent(holder)
+    return roots, here
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.If) and _ends(node, name) is not None
+
+
+def _ends(node: ast.If, name: str) -> list[ast.Assign] | None:
+    """The assignments that end the branches of an `if`; None when one branch ends otherwise or names it more."""
+    found: list[ast.Assign] = []
+    for branch in (node.body, node.orelse):
+        if not branch:
+            return None
+        last = branch[-1]
+        if isinstance(last, ast.If):
+            inner = _ends(last, name)
+            if inner is None:
+                return None
+            found.extend(inner)
+        elif (
+            isinstance(last, ast.Assign)
+            and len(last.targets) == 1
+            and isinstance(last.targets[0], ast.Name)
+            and last.targets[0].id == name
+            and read_refinement(last.value, name) is None
+        ):
+            found.append(last)
+        else:
+            return None
+        if any(
+            isinstance(each, ast.Name) and each.id == name
+            for other in branch[:-1]
+            for each in ast.walk(other)
+        ):
+            return None
+    return found
+
+
+def _block(statement: ast.stmt, scope: QueryScope) -> list[ast.stmt]:
     """The list of statements that holds a statement."""
-    holder = parent(statement)
-    if holder is None:
-        return chunk.body if any(each is statement for each in chunk.body) else None
-    for name in _BLOCKS:
+    holder = scope.parent(statement)
+    for name in _BLOCKS if holder is not None else ():
         block = getattr(holder, name, None)
         if isinstance(block, list) and any(each is statement for each in block):
             return block
-    return None
+    return scope.body
 
 
-def _scope(statement: ast.stmt, name: str, chunk: Chunk, parent: Parent) -> list[ast.stmt] | None:
-    """The body of the function around a statement; None when there is none or it is not all in the chunk."""
-    here = parent(statement)
+def _function_body(statement: ast.stmt, scope: QueryScope) -> list[ast.stmt] | None:
+    """The body of the function around a statement; None when there is none."""
+    here = scope.parent(statement)
     while here is not None:
         if isinstance(here, _FUNCTIONS):
             return here.body
         if isinstance(here, ast.ClassDef):
             return None
-        here = parent(here)
-    around = chunk.parent
-    if around is None or not isinstance(around.body[0], _FUNCTIONS):
-        return None
-    for other in _leaves(around):
-        if other is not chunk and any(
-            isinstance(node, ast.Name) and node.id == name for each in other.body for node in ast.walk(each)
-        ):
-            return None
-    return chunk.body
+        here = scope.parent(here)
+    return scope.body if scope.is_function else None
 
 
-def _leaves(chunk: Chunk) -> Iterator[Chunk]:
-    if chunk.children is None:
-        yield chunk
-    else:
-        for child in chunk.children:
-            yield from _leaves(child)
-
-
-def _names(scope: list[ast.stmt], name: str, parent: Parent) -> list[ast.Name] | None:
+def _names(body: list[ast.stmt], name: str, scope: QueryScope) -> list[ast.Name] | None:
     """Where the variable is named, in the order of evaluation; None when a nested function or `global` knows it."""
     found: list[tuple[int, int, int, ast.Name]] = []
-    for statement in scope:
+    parent = scope.parent
+    for statement in body:
+        shift = scope.shift(statement)
         for node in ast.walk(statement):
             if isinstance(node, ast.Global | ast.Nonlocal) and name in node.names:
                 return None
@@ -138,16 +193,16 @@ def _names(scope: list[ast.stmt], name: str, parent: Parent) -> list[ast.Name] |
                 continue
             holder = statement_of(node, parent)
             inside: ast.AST | None = node
-            while inside is not None and not any(inside is each for each in scope):
+            while inside is not None and not any(inside is each for each in body):
                 if isinstance(inside, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     return None
                 inside = parent(inside)
             if isinstance(inside, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 return None
             if isinstance(node.ctx, ast.Store) and isinstance(holder, ast.Assign):
-                place = (holder.end_lineno or 0, holder.end_col_offset or 0, 1)
+                place = ((holder.end_lineno or 0) + shift, holder.end_col_offset or 0, 1)
             else:
-                place = (node.lineno, node.col_offset, 0)
+                place = (node.lineno + shift, node.col_offset, 0)
             found.append((*place, node))
     return [each[-1] for each in sorted(found, key=lambda each: each[:3])]
 

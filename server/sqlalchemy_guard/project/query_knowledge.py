@@ -1,6 +1,6 @@
-"""What the expressions of a legacy query mean, answered by the resolver: a `facts.query.Knowledge` for one chunk.
+"""What the expressions of a legacy query mean, answered by the resolver: a `facts.query.Knowledge` for one scope.
 
-Every node of the chunk has a symbolic value, and every value a type or a definition. What neither says is unknown.
+Every node has a symbolic value, and every value a type or a definition. What neither says is unknown.
 This module must never decide how anything is rewritten.
 """
 
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
     from sqlalchemy_guard.project.mapping import Mappings
+    from sqlalchemy_guard.project.query_scope import QueryScope
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import Workspace
 
@@ -89,22 +90,28 @@ _DEPTH = 24
 
 
 class QueryKnowledge:
-    """Answers about the nodes of one chunk.
+    """Answers about the nodes of one scope.
 
     Args:
         workspace: All files.
         mappings: The mapped classes.
-        file: The file of the chunk.
-        values: The symbolic values of the chunk's expressions.
-        names: Mapped classes by the names that the nodes of the query use.
+        file: Their file.
+        scope: The nodes.
+        values: The symbolic values of their expressions.
     """
 
     def __init__(
-        self, workspace: Workspace, mappings: Mappings, file: SourceFile, values: Map[ast.expr, Value]
+        self,
+        workspace: Workspace,
+        mappings: Mappings,
+        file: SourceFile,
+        scope: QueryScope,
+        values: Map[ast.expr, Value],
     ) -> None:
         self.resolver = workspace.resolver
         self.mappings = mappings
         self.file = file
+        self.scope = scope
         self.values = values
         self.sessions = QuerySessions(workspace, file, values)
         self._entities: dict[ast.expr, EntityInfo] = {}

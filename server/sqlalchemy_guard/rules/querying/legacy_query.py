@@ -95,10 +95,8 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
 
 
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
-    def parent(child: ast.AST) -> ast.AST | None:
-        return context.parent(chunk, child)
-
-    plan = plan_of(node, context.query_knowledge(chunk), parent, context.source, chunk)
+    knowledge = context.query_knowledge(chunk)
+    plan = plan_of(node, knowledge, context.source)
     message = f"`{what}` is the legacy Query API; "
     applicability = None
     if isinstance(plan, Refusal):
@@ -111,7 +109,7 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
         chunk,
         place,
         message,
-        statement=statement_of(node, parent),
+        statement=statement_of(node, knowledge.scope.parent),
         applicability=applicability,
         subject=plan,
     )
@@ -120,14 +118,13 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
-    plan, chunk = violation.subject, violation.chunk
-    if not isinstance(plan, Plan) or chunk is None:
+    plan = violation.subject
+    if not isinstance(plan, Plan):
         return None
     edits = edits_of(
         context.source,
         context.module_statements(),
         plan.rewrites,
-        chunk.shift,
         taken=plan.taken,
         extra=plan.imports,
     )
