@@ -110,9 +110,17 @@ def instead(
     ):
         return imported
     for node, shift in statements:
-        if isinstance(node, ast.ImportFrom) and _module(node) == module:
+        if isinstance(node, ast.ImportFrom):
             alias = next((one for one in node.names if one.name == old and not one.asname), None)
             edits = swap(source, node, alias, new, shift) if alias is not None else None
+            if _module(node) != module and edits is not None:
+                # From another module: only a statement of its own changes, and only where `need` extends no other.
+                start = source.start(node, shift) + source.segment(node, shift).index(node.module or "")
+                alone = len(node.names) == 1 and not any(
+                    isinstance(other.node, ast.ImportFrom) and _module(other.node) == module
+                    for other in statements
+                )
+                edits = (Edit(start, start + len(node.module or ""), module), *edits) if alone else None
             if edits is not None:
                 return Imported(new, edits)
     return imported
