@@ -11,7 +11,7 @@ import ast
 import logging
 import os
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
-    from sqlalchemy_guard.facts.file import Contribution, FileFacts, Unit
+    from sqlalchemy_guard.facts.units import Contribution, Unit
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
@@ -274,92 +276,6 @@ def is_test_file(file_id: str) -> bool:
     return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
-class _UnitReport:
-    __slots__ = ("keys", "revision", "settings", "violations")
-
-    def __init__(
-        self, violations: list[Violation], keys: frozenset[tuple[str, str]], revision: int, settings: object
-    ) -> None:
-        self.violations = violations
-        self.keys = keys
-        self.revision = revision
-        self.settings = settings
-
-
-class _Notes:
-    """What the checker knows of a file: which contributions break rules, and which of them read what.
-
-    Attributes:
-        facts: The facts that this is about.
-        settings: The settings that held.
-        generation: That of the facts.
-        revision: That of the resolver.
-    """
-
-    __slots__ = ("_found", "_keys", "_readers", "facts", "generation", "revision", "settings")
-
-    def __init__(self, facts: FileFacts, settings: object) -> None:
-        self.facts = facts
-        self.settings = settings
-        self.generation = facts.generation
-        self.revision = 0
-        self._found: dict[Contribution, list[Violation]] = {}
-        self._keys: dict[Contribution, set[Key]] = {}
-        self._readers: dict[Key, set[Contribution]] = {}
-
-    def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
-        """The contributions to be looked at again; those that are gone are forgotten."""
-        wanted: set[Contribution] = set()
-        for contribution in fresh:
-            if contribution.is_alive:
-                wanted.add(contribution)
-            else:
-                self._found.pop(contribution, None)
-                for key in self._keys.pop(contribution, ()):
-                    self._readers[key].discard(contribution)
-        for key in changed:
-            wanted.update(self._readers.get(key, ()))
-        return sorted(wanted, key=_place)
-
-    def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
-        """Note what a contribution breaks and what it read."""
-        if violations:
-            self._found[contribution] = violations
-        else:
-            self._found.pop(contribution, None)
-        known = self._keys.get(contribution)
-        if known != keys:
-            for key in (known or set()) - keys:
-                self._readers[key].discard(contribution)
-            for key in keys if known is None else keys - known:
-                self._readers.setdefault(key, set()).add(contribution)
-            self._keys[contribution] = keys
-
-    def violations(self) -> list[Violation]:
-        """All of them where they stand now, in order."""
-        result: list[Violation] = []
-        for contribution in sorted(self._found, key=_place):
-            found = self._found[contribution]
-            if any(
-                violation.chunk is not None and violation.chunk.shift != violation.shift
-                for violation in found
-            ):
-                found = [_moved(violation) for violation in found]
-                self._found[contribution] = found
-            result.extend(found)
-        # Contributions stand in order; what they point at may not.
-        result.sort(key=_order)
-        return result
-
-
-def _place(contribution: Contribution) -> int:
-    return contribution.chunk.start
-
-
-def _order(violation: Violation) -> tuple[Span, str]:
-    return violation.span, violation.rule.code
-
-
 class _Subscriptions:
     """The checks that a file's settings select, by what they subscribe to."""
 
@@ -398,7 +314,7 @@ class Checker:
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
-        self._notes: dict[str, _Notes] = {}
+        self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -453,7 +369,7 @@ class Checker:
                 fresh = None
         if notes is None or fresh is None:
             # Known from the end of the loop on: until then they do not speak of the whole file.
-            notes = _Notes(facts, context.settings)
+            notes = Notes(facts, context.settings)
             fresh = facts.contributions()
         generation, revision = facts.generation, resolver.revision
         for contribution in fresh:
@@ -484,10 +400,10 @@ class Checker:
         self._selected[file_id] = (settings, subscriptions)
         return settings, subscriptions
 
-    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> _UnitReport:
+    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is _UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings:
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
                 return kept
@@ -501,7 +417,7 @@ class Checker:
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        report = unit.report = _UnitReport(violations, frozenset(keys), revision, context.settings)
+        report = unit.report = UnitReport(violations, frozenset(keys), revision, context.settings)
         return report
 
     def _run(
@@ -526,6 +442,9 @@ class Checker:
         if ItemSet in by_fact:
             for item in unit.item_sets:
                 self._dispatch(by_fact[ItemSet], item, context, found)
+        if EngineOptions in by_fact:
+            for options in options_of(unit):
+                self._dispatch(by_fact[EngineOptions], options, context, found)
         if ImportFact in by_fact and unit.kind == "leaf":
             for imported in imports_of(unit.chunk):
                 self._dispatch(by_fact[ImportFact], imported, context, found)
@@ -587,7 +506,7 @@ class Checker:
             fact = self._unused(comment, used.get(index, set()))
             if fact is not None:
                 self._dispatch(unused, fact, context, late)
-        return sorted([*kept, *late], key=_order) if late else kept
+        return sorted([*kept, *late], key=order) if late else kept
 
     def _unused(self, comment: Suppression, used: set[str]) -> UnusedSuppression | None:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""
@@ -656,21 +575,6 @@ class Checker:
                     todo.append(child)
             self._parents = (chunk, parents)
         return self._parents[1]
-
-
-def _moved(violation: Violation) -> Violation:
-    """The violation at the place where its chunk stands now; the same object when it did not move."""
-    chunk = violation.chunk
-    if chunk is None or chunk.shift == violation.shift:
-        return violation
-    by = chunk.shift - violation.shift
-    span, (first, end) = violation.span, violation.lines
-    return replace(
-        violation,
-        span=Span(span.line + by, span.column, span.end_line + by, span.end_column),
-        lines=(first + by, end + by),
-        shift=chunk.shift,
-    )
 
 
 __all__ = [

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from sqlalchemy_guard.text.document import Document
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.syntax.syntax import Syntax
-    from sqlalchemy_guard.text.document import LineEdit
+    from sqlalchemy_guard.text.document import Document, LineEdit
 
 SHOP = '''\
 from __future__ import annotations

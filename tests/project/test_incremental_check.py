@@ -195,7 +195,9 @@ def test_the_files_say_something(folder: Path) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(edits, min_size=1, max_size=5))
 @example([("app/extensions.py", ("char", 150, "x"))])
-@example([("app/models.py", ("delete", 0, 1)), ("app/models.py", ("insert", 0, "from app.extensions import *\n"))])
+@example(
+    [("app/models.py", ("delete", 0, 1)), ("app/models.py", ("insert", 0, "from app.extensions import *\n"))]
+)
 def test_reports_follow_edits(folder: Path, steps: list[tuple[str, tuple[str, int, object]]]) -> None:
     editor = Editor(folder, FILES)
     editor.reports()

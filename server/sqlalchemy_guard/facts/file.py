@@ -10,15 +10,14 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, Frame, FunctionFacts, ItemSet
+from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, Frame, FunctionFacts
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
     Deferred,
-    Env,
     Evaluator,
     Scope,
     class_scope,
@@ -27,102 +26,19 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Param, Ref, Value, either, same
-from sqlalchemy_guard.syntax.chunk import Chunk
+from sqlalchemy_guard.facts.units import NOTHING, Contribution, Unit, is_foreign, is_same_class
+from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy_guard.facts.blocks import Env
+    from sqlalchemy_guard.facts.units import AttributeSet
+    from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.syntax import Change
 
-AttributeSet = tuple[Value, str, "Value | None", Value]
 T = TypeVar("T")
-
-
-class Unit:
-    """What the rules look at in one go.
-
-    Attributes:
-        chunk: The leaf, or the header of the cut definition.
-        kind: leaf, function or class.
-        calls: Every call in it, nested functions included, in source order of evaluation.
-        functions: The functions defined in it.
-        classes: The classes defined in it.
-        item_sets: Assignments to items in it.
-        called: The calls that pass something, by the last name of what they call.
-        named: The names that decorators give to functions (`@fixture(name="db")`), with the functions' own.
-        report: The checker's own notes about this very unit.
-    """
-
-    __slots__ = ("called", "calls", "chunk", "classes", "functions", "item_sets", "kind", "named", "report")
-
-    def __init__(self, kind: str, chunk: Chunk) -> None:
-        self.kind = kind
-        self.chunk = chunk
-        self.calls: list[CallFact] = []
-        self.functions: list[FunctionFacts] = []
-        self.classes: list[ClassFacts] = []
-        self.item_sets: list[ItemSet] = []
-        self.called: dict[str, list[Call]] = {}
-        self.named: list[tuple[Value, str]] = []
-        self.report: Any = None
-
-    def summarize(self) -> None:
-        """Bring `called` and `named` in step with the rest."""
-        for fact in self.calls:
-            call = fact.value
-            if (call.args or call.keywords) and isinstance(call.func, (Attr, Ref)):
-                self.called.setdefault(call.func.name, []).append(call)
-        self.named = [
-            (name, function.qualname)
-            for function in self.functions
-            for decorator in function.decorators
-            if type(decorator) is Call and (name := decorator.keyword("name")) is not None
-        ]
-
-
-@dataclass(slots=True, eq=False)
-class Contribution:
-    """What a top-level chunk adds to its file.
-
-    Attributes:
-        chunk: The chunk.
-        env_in: What the names that are bound more than once stand for where the chunk begins, as far as it cares.
-        env_out: The same names where it ends.
-        reads: The names that its module-level code reads.
-        foreign_sets: The assignments to attributes of other objects than a method's own `self`.
-        renewed: Qualified names of cut functions that were evaluated again, whose facts are the same objects.
-        is_alive: False once another one took its place.
-    """
-
-    chunk: Chunk
-    env_in: Env
-    env_out: Env = field(default_factory=dict)
-    units: list[Unit] = field(default_factory=list)
-    bindings: list[Binding] = field(default_factory=list)
-    functions: list[FunctionFacts] = field(default_factory=list)
-    classes: list[ClassFacts] = field(default_factory=list)
-    stars: list[Ref] = field(default_factory=list)
-    imports: list[Ref] = field(default_factory=list)
-    attribute_sets: list[AttributeSet] = field(default_factory=list)
-    reads: set[str] = field(default_factory=set)
-    foreign_sets: list[AttributeSet] = field(default_factory=list)
-    renewed: set[str] = field(default_factory=set)
-    is_alive: bool = True
-
-    def facts(self) -> Iterator[tuple[str, object]]:
-        """Everything that it says about names and qualified names."""
-        for binding in self.bindings:
-            yield binding.name, binding
-        for function in self.functions:
-            yield function.qualname, function
-        for class_ in self.classes:
-            yield class_.qualname, class_
-
-    def mentions(self) -> set[str]:
-        """The names that its module-level code reads or binds."""
-        return self.reads.union([binding.name for binding in self.bindings])
 
 
 @dataclass(slots=True, eq=False)
@@ -355,7 +271,7 @@ class FileFacts:
             facts.qualname, facts.header, facts.chunk, facts.bases, facts.keywords, facts.decorators
         )
         fill_class(fresh, blocks)
-        if head.unit is not None and _is_same_class(head.unit.classes[0], fresh):
+        if head.unit is not None and is_same_class(head.unit.classes[0], fresh):
             fresh = head.unit.classes[0]
         else:
             head.unit = Unit("class", chunk)
@@ -530,9 +446,9 @@ class FileFacts:
         before = {contribution.chunk: contribution for contribution in old}
         after = {contribution.chunk: contribution for contribution in fresh}
         for chunk in before.keys() | after.keys():
-            gone, come = before.get(chunk, _NOTHING), after.get(chunk, _NOTHING)
+            gone, come = before.get(chunk, NOTHING), after.get(chunk, NOTHING)
             for contribution in (gone, come):
-                if contribution is not _NOTHING:
+                if contribution is not NOTHING:
                     contribution.is_alive = contribution is come
                     self._log(contribution)
             _move(self._mentions, gone.mentions(), come.mentions(), chunk)
@@ -628,22 +544,6 @@ def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]
     return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
-def is_foreign(base: Value) -> bool:
-    """Whether an object whose attribute is assigned is not a method's own `self`."""
-    return not (type(base) is Param and base.name in ("self", "cls"))
-
-
-def _is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
-    """Whether the facts of a cut class came out the same: of the very same statements, as far as these stand in its body."""
-    return (
-        list(one.attributes.items()) == list(other.attributes.items())
-        and list(one.methods.items()) == list(other.methods.items())
-        and one.classes == other.classes
-        and list(one.instance) == list(other.instance)
-        and same(one.instance, other.instance)
-    )
-
-
 def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
     if found:
         table[name] = found
@@ -693,6 +593,3 @@ def _clear_stale(chunk: Chunk) -> None:
         chunk.stale = False
         for child in chunk.children or ():
             _clear_stale(child)
-
-
-_NOTHING = Contribution(Chunk(0, 0, 0, []), {})

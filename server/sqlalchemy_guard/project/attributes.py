@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.facts.values import Call, Const, Function, Value
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Function, Param, Value
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import BASES, is_public
 from sqlalchemy_guard.project.types import (
@@ -24,6 +24,7 @@ from sqlalchemy_guard.project.types import (
     known,
     likely,
     list_of,
+    options,
     union,
 )
 
@@ -251,3 +252,26 @@ def with_bases(ref: str) -> Iterator[str]:
         class_ = todo.pop(0)
         yield class_
         todo.extend(BASES.get(class_, ()))
+
+
+def request_attribute(resolver: Resolver, value: Attr, file: SourceFile) -> Type:
+    """What Pyramid's `config.add_request_method(make, "name", reify=True)` makes of `request.name`."""
+    base = value.base
+    if not (isinstance(base, (Param, Attr)) and base.name == "request"):
+        return UNKNOWN_TYPE
+    found: list[Type] = []
+    for call, source in resolver.sources.calls_of("add_request_method", None):
+        named = call.args[1] if len(call.args) > 1 else call.keyword("name")
+        made = call.args[0] if call.args else call.keyword("callable")
+        if made is None or type(named) is not Const or named.value != value.name:
+            continue
+        is_read = any(
+            type(flag) is Const and flag.value is True
+            for flag in (call.keyword("reify"), call.keyword("property"))
+        )
+        for option in options(resolver.type_of(made, source)):
+            if is_read:
+                found.append(resolver.called(option, Call(made, (base,), ()), source))
+            else:
+                found.append(option)
+    return union(found) if found else UNKNOWN_TYPE

@@ -409,6 +409,9 @@ class Resolver(Answers):
         base = self.type_of(value.base, file)
         found = union(self.attribute(option, value.name) for option in options(base))
         if next(known(found), None) is None and not isinstance(base, (ModuleType, External)):
+            added = attributes.request_attribute(self, value, file)
+            if next(known(added), None) is not None:
+                return added
             stored = guesses.stored_elsewhere(self, value.name, file)
             return stored if stored != UNKNOWN_TYPE else guesses.guess(self, value.name, file)
         return found

@@ -78,7 +78,10 @@ def called(resolver: Resolver, func: Type, value: Call, file: SourceFile) -> Typ
         return func.result
     if isinstance(func, Instance):
         if isinstance(func.ref, str):
-            return func.args[0] if func.ref in _CALLED_FOR_SESSION and func.args else UNKNOWN_TYPE
+            if func.ref not in _CALLED_FOR_SESSION:
+                return UNKNOWN_TYPE
+            # A bare `sessionmaker` as annotation does not say of which sessions.
+            return func.args[0] if func.args else Instance(_MADE_BY[func.ref], likely=True)
         member = resolver.member(ClassType(func.ref), "__call__")
         if member is not None and member.function is not None:
             return resolver.result_of(member.function, member.file, func)

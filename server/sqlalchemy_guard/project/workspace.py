@@ -7,6 +7,7 @@ small steps, so that a front end can run it in the gaps between keystrokes. This
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.file import FileFacts
@@ -196,11 +197,15 @@ class Workspace:
     def classes_named(self, name: str, near: str) -> list[ClassRef]:
         """Classes of that name in the files that were analysed, those in the nearest folders first."""
         self.resolver.keys.add((CLASSES, name))
-        home = os.path.dirname(near)
+        home = os.path.dirname(near).split(os.sep)
 
         def distance(found: tuple[str, str]) -> tuple[int, str, str]:
             file_id, qualname = found
-            return -len(os.path.commonprefix((os.path.dirname(file_id), home))), file_id, qualname
+            folder = os.path.dirname(file_id).split(os.sep)
+            shared = sum(
+                1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(home, folder, strict=False))
+            )
+            return -shared, file_id, qualname
 
         return [*sorted(self._index.classes_named(name), key=distance)]
 

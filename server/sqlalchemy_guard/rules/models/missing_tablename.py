@@ -81,7 +81,8 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
 def _is_named(context: Context, model: Model) -> bool:
     """Whether the class, a mixin or a base says it, or something that we cannot read may."""
     if any(
-        inherited(context.resolver, model, name) for name in ("__tablename__", "__table__", "__table_cls__")
+        inherited(context.resolver, model, name)
+        for name in ("__tablename__", "__table__", "__table_cls__", "__init_subclass__")
     ):
         return True
     for ref in context.resolver.ancestors(model.type):
