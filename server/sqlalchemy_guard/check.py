@@ -24,7 +24,10 @@ from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
@@ -241,6 +244,10 @@ class Context:
         """The node that directly contains a node of a chunk."""
         return self._checker.parents(chunk).get(node)
 
+    def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query."""
+        return self._checker.query_knowledge(chunk, self.file)
+
     def is_test(self) -> bool:
         """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
         return is_test_file(self.file.file_id)
@@ -316,6 +323,8 @@ class Checker:
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
+        self.mappings = Mappings(workspace.resolver, workspace)
+        self._query_knowledge: tuple[Chunk, set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
 
@@ -436,18 +445,18 @@ class Checker:
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
             elif isinstance(resolved, FunctionType) and in_loop:
                 self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)
-        if FunctionFacts in by_fact:
-            for function in unit.functions:
-                self._dispatch(by_fact[FunctionFacts], function, context, found)
-        if ItemSet in by_fact:
-            for item in unit.item_sets:
-                self._dispatch(by_fact[ItemSet], item, context, found)
+        for kind, facts in ((FunctionFacts, unit.functions), (ItemSet, unit.item_sets)):
+            for declared in facts if kind in by_fact else ():
+                self._dispatch(by_fact[kind], declared, context, found)
         if EngineOptions in by_fact:
             for options in options_of(unit):
                 self._dispatch(by_fact[EngineOptions], options, context, found)
         if ImportFact in by_fact and unit.kind == "leaf":
             for imported in imports_of(unit.chunk):
                 self._dispatch(by_fact[ImportFact], imported, context, found)
+        if QueryAttribute in by_fact:
+            for attribute in query_attributes(unit, context.file.document.lines):
+                self._dispatch(by_fact[QueryAttribute], attribute, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
@@ -575,6 +584,15 @@ class Checker:
                     todo.append(child)
             self._parents = (chunk, parents)
         return self._parents[1]
+
+    def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
+        kept, keys = self._query_knowledge, self.workspace.resolver.keys
+        if kept is not None and kept[0] is chunk and kept[1] is keys:
+            return kept[2]
+        made = QueryKnowledge(self.workspace, self.mappings, file, file.facts.values_in(chunk))
+        self._query_knowledge = (chunk, keys, made)
+        return made
 
 
 __all__ = [

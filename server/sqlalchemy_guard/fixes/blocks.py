@@ -146,6 +146,15 @@ def insert_behind(source: Source, loop: ast.stmt, text: str, shift: int = 0) -> 
     return (Edit(at, at, f"{source.newline}{source.margin(start)}{text}"),)
 
 
+def is_followed_by(source: Source, loop: ast.stmt, text: str, shift: int = 0) -> bool:
+    """Whether the next line of code behind a compound statement, in its block, is this text."""
+    margin = source.margin(source.start(loop, shift))
+    line = source.position(source.end(loop, shift))[0] + 1
+    while line < len(source.lines) and not source.lines[line].strip():
+        line += 1
+    return line < len(source.lines) and source.lines[line].rstrip() == margin + text
+
+
 def _inside_strings(source: Source, start: int, end: int) -> set[int]:
     """The lines that begin inside a string of `text[start:end]`: their indentation is a value."""
     inside: set[int] = set()

@@ -1,21 +1,67 @@
 """Edits that turn a use of a dynamic relationship into the use of a write-only one.
 
-This module must never know whether the use is one of a relationship.
+This module must never find out itself which uses there are.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.imports import need
+from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.project.dynamic import WRITES, statement_of
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from sqlalchemy_guard.fixes.imports import Placed
     from sqlalchemy_guard.fixes.source import Source
+    from sqlalchemy_guard.project.dynamic import Use
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 _RENAMED = {"filter": "where"}
+
+
+def changed(
+    source: Source,
+    statements: Sequence[Placed],
+    uses: Iterable[Use],
+    parent: Callable[[Chunk, ast.AST], ast.AST | None],
+) -> tuple[Edit, ...]:
+    """The edits of one file, with what it must import.
+
+    Args:
+        source: The file's text.
+        statements: Its top level.
+        uses: The uses in it.
+        parent: The node that contains a node of a chunk.
+    """
+    uses = list(uses)
+    edits: list[Edit] = []
+    names = {"func": "", "select": ""}
+    if any(use.ending == "count" for use in uses):
+        needed = {name: need(source, statements, "sqlalchemy", name) for name in names}
+        names = {name: imported.expression for name, imported in needed.items()}
+        if all(imported.edits and imported.expression == name for name, imported in needed.items()):
+            edits += need(source, statements, "sqlalchemy", "func, select").edits
+        else:
+            edits += [edit for imported in needed.values() for edit in imported.edits]
+    by_statement: dict[ast.stmt, tuple[int, list[Edit]]] = {}
+    for use in uses:
+        shift = use.chunk.shift
+        own = by_statement.setdefault(statement_of(use, parent), (shift, []))[1]
+        if use.ending in WRITES:
+            own += renamed_method(source, use.calls[0], WRITES[use.ending], shift)
+            continue
+        count = (
+            f"{use.session}.scalar({names['select']}({names['func']}.count()).select_from({{}}.subquery()))"
+        )
+        own += selected(source, use.root, use.calls, use.session, use.ending, count, shift)
+    for statement, (shift, own) in by_statement.items():
+        edits += reflow(source, statement, own, shift)
+    return tuple(edits)
 
 
 def renamed_method(source: Source, call: ast.Call, name: str, shift: int = 0) -> tuple[Edit, ...]:

@@ -70,6 +70,25 @@ class Use:
         return "" if name in LINKS else name
 
 
+def owner_of(file: File, statement: ast.stmt, keyword: ast.keyword) -> tuple[ClassRef, str] | None:
+    """The class and the attribute that a relationship with this keyword is assigned to."""
+    for classes in file.facts.classes.values():
+        for facts in classes:
+            for attribute in facts.attributes.values():
+                if attribute.node is statement and any(part is keyword for part in ast.walk(statement)):
+                    return (file.file_id, facts.qualname), attribute.name
+    return None
+
+
+def statement_of(use: Use, parent: Callable[[Chunk, ast.AST], ast.AST | None]) -> ast.stmt:
+    """The statement around a use."""
+    node: ast.AST | None = use.root
+    while node is not None and not isinstance(node, ast.stmt):
+        node = parent(use.chunk, node)
+    assert node is not None, "every expression stands in a statement"
+    return node
+
+
 def uses_of(
     workspace: Workspace, owner: ClassRef, name: str, parent: Callable[[Chunk, ast.AST], ast.AST | None]
 ) -> list[Use] | None:

@@ -15,7 +15,7 @@ from sqlalchemy_guard.facts.values import Const
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.facts.file import Unit
+    from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
 

@@ -347,6 +347,25 @@ def tail_of(node: ast.AST, statement: ast.stmt) -> list[ast.stmt] | None:
     return path[0][0]
 
 
+def head_of(node: ast.AST) -> ast.expr:
+    """What stands for a loop in a message: the iterable or the condition."""
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return node.iter
+    head: ast.expr = node.test if isinstance(node, ast.While) else node.generators[0].iter  # type: ignore[attr-defined]
+    return head
+
+
+def later_like(loop: ast.AST, statement: ast.stmt) -> ast.stmt | None:
+    """The last of the same statements that stand further down in a loop."""
+    text = ast.dump(statement)
+    later = [
+        part
+        for part in ast.walk(loop)
+        if isinstance(part, ast.Expr) and part.lineno > statement.lineno and ast.dump(part) == text
+    ]
+    return max(later, key=lambda part: part.lineno, default=None)
+
+
 def _reports_progress(node: ast.AST, fact: CallFact) -> bool:
     """The statement before the call notes how far the work is, which others read while it goes on."""
     path = _path(node, fact.statement)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
+from sqlalchemy_guard.project.mentions import QUERY_CLASS, mentions, replaces_query
 from sqlalchemy_guard.project.modules import Modules
-from sqlalchemy_guard.project.resolve import MODULES, Resolver
+from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import Skipped, Vfs
@@ -73,6 +74,8 @@ class Workspace:
         self._open: set[str] = set()
         self._disk_changes = 0
         self._index = Index(self.modules)
+        self._mentioned: dict[Key, dict[str, None]] = {}
+        self._mentions: dict[str, frozenset[Key]] = {}
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -93,7 +96,9 @@ class Workspace:
         self.skipped.pop(file_id, None)
         self._files[file_id] = file
         self.documents[file_id] = file.document
-        self.resolver.changed(self._index.learn(file_id, file.facts))
+        keys = self._index.learn(file_id, file.facts)
+        replaces = {(QUERY_CLASS, "")} if replaces_query(file.document.lines) else set()
+        self.resolver.changed(keys | self._note_mentions(file_id, mentions(file.facts) | replaces))
         return file
 
     def open(self, file_id: str, document: Document) -> None:
@@ -123,6 +128,7 @@ class Workspace:
         if changed:
             keys = self._index.update(file_id, file.facts, changed)
             keys.update([(file_id, name) for name in changed])
+            keys |= self._update_mentions(file, changed, line_edits)
             self.resolver.changed(keys)
         return changed
 
@@ -170,7 +176,8 @@ class Workspace:
             self._keep(fresh)
         else:
             self._files[file_id] = None
-            self.resolver.changed(self._index.forget(file_id))
+            gone = self._note_mentions(file_id, frozenset())
+            self.resolver.changed(self._index.forget(file_id) | gone)
         self.resolver.changed(
             {
                 (file_id, name)
@@ -217,6 +224,38 @@ class Workspace:
             file = self._files.get(file_id)
             if file is not None:
                 yield value, file
+
+    def mentioning(self, key: Key) -> list[File]:
+        """The known files that say something about classes of that name (see `mentions`)."""
+        self.resolver.keys.add(key)
+        found = (self._files.get(file_id) for file_id in self._mentioned.get(key, ()))
+        return [file for file in found if file is not None]
+
+    def _note_mentions(self, file_id: str, said: frozenset[Key]) -> set[Key]:
+        """Keep the index of mentions in step; returns the keys of what may mean something else."""
+        before = self._mentions.get(file_id, frozenset())
+        if said == before:
+            return set()
+        self._mentions[file_id] = said
+        for key in before - said:
+            self._mentioned[key].pop(file_id, None)
+        for key in said - before:
+            self._mentioned.setdefault(key, {})[file_id] = None
+        return set(before ^ said)
+
+    def _update_mentions(self, file: File, changed: set[str], line_edits: Sequence[LineEdit]) -> set[Key]:
+        """The same after an edit, which looks at the text that was typed and at classes that changed only."""
+        before = self._mentions.get(file.file_id, frozenset())
+        lines = file.document.lines
+        typed = (line for edit in line_edits for line in lines[edit.start : edit.start + edit.added])
+        replaces = (
+            frozenset({(QUERY_CLASS, "")})
+            if (QUERY_CLASS, "") in before or replaces_query(typed)
+            else frozenset()
+        )
+        if not any(name in file.facts.classes for name in changed) and replaces <= before:
+            return set()
+        return self._note_mentions(file.file_id, mentions(file.facts) | replaces)
 
     def calls_of(self, name: str, home: str | None) -> Iterator[tuple[Call, File]]:
         """The calls with arguments of something of that last name in known files.

@@ -39,12 +39,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.naming import snake_case
 from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.model import Model, inherited, model_parents
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -79,10 +79,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import replace_value
 from sqlalchemy_guard.fixes.imports import Placed, need
-from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.source import Source
-from sqlalchemy_guard.fixes.write_only import renamed_method, selected
-from sqlalchemy_guard.project.dynamic import WRITES, Use, uses_of
+from sqlalchemy_guard.fixes.write_only import changed
+from sqlalchemy_guard.project.dynamic import owner_of, uses_of
 from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -92,8 +91,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.project.calls import LibraryCall
-    from sqlalchemy_guard.project.types import ClassRef
-    from sqlalchemy_guard.project.workspace import File
 
 rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE)
 
@@ -115,7 +112,11 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if call.name.endswith("dynamic_loader"):
         yield context.at_call(rule, call.fact, f"`dynamic_loader()` {_MESSAGE}", node=call.fact.node.func)
     elif keyword is not None and type(lazy) is Const and lazy.value == "dynamic":
-        owner = _owner(context, call, keyword) if call.name != "sqlalchemy.orm.backref" else None
+        owner = (
+            owner_of(context.file, call.fact.statement, keyword)
+            if call.name != "sqlalchemy.orm.backref"
+            else None
+        )
         yield context.at_call(
             rule,
             call.fact,
@@ -159,18 +160,6 @@ def _dynamic_name(context: Context, node: ast.stmt) -> ast.expr | None:
     )
 
 
-def _owner(context: Context, call: LibraryCall, keyword: ast.keyword) -> tuple[ClassRef, str] | None:
-    """The class and the attribute that a relationship is assigned to."""
-    for classes in context.file.facts.classes.values():
-        for facts in classes:
-            for attribute in facts.attributes.values():
-                if attribute.node is call.fact.statement and any(
-                    part is keyword for part in ast.walk(attribute.node)
-                ):
-                    return (context.file.file_id, facts.qualname), attribute.name
-    return None
-
-
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix:
     """Declare the collection write-only, and change its uses where all of them are understood."""
@@ -189,44 +178,8 @@ def fix(context: Context, violation: Violation) -> Fix:
         return Fix(title, Applicability.UNSAFE, edits)
     for file in {use.file.file_id: use.file for use in uses}.values():
         own = [use for use in uses if use.file is file]
-        edits[file.file_id] = (*edits.get(file.file_id, ()), *_changed(context, file, own))
+        text = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
+        statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
+        edits[file.file_id] = (*edits.get(file.file_id, ()), *changed(text, statements, own, context.parent))
     title = f"Make the relationship write-only, {len(uses)} uses of it changed"
     return Fix(title, Applicability.UNSAFE, edits)
-
-
-def _changed(context: Context, file: File, uses: list[Use]) -> tuple[Edit, ...]:
-    """The edits of one file, with what it must import."""
-    source = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
-    statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
-    edits: list[Edit] = []
-    names = {"func": "", "select": ""}
-    if any(use.ending == "count" for use in uses):
-        needed = {name: need(source, statements, "sqlalchemy", name) for name in names}
-        names = {name: imported.expression for name, imported in needed.items()}
-        if all(imported.edits and imported.expression == name for name, imported in needed.items()):
-            edits += need(source, statements, "sqlalchemy", "func, select").edits
-        else:
-            edits += [edit for imported in needed.values() for edit in imported.edits]
-    by_statement: dict[ast.stmt, tuple[int, list[Edit]]] = {}
-    for use in uses:
-        shift = use.chunk.shift
-        changed = by_statement.setdefault(_statement(context, use), (shift, []))[1]
-        if use.ending in WRITES:
-            changed += renamed_method(source, use.calls[0], WRITES[use.ending], shift)
-            continue
-        count = (
-            f"{use.session}.scalar({names['select']}({names['func']}.count()).select_from({{}}.subquery()))"
-        )
-        changed += selected(source, use.root, use.calls, use.session, use.ending, count, shift)
-    for statement, (shift, changed) in by_statement.items():
-        edits += reflow(source, statement, changed, shift)
-    return tuple(edits)
-
-
-def _statement(context: Context, use: Use) -> ast.stmt:
-    """The statement around a use."""
-    node: ast.AST | None = use.root
-    while node is not None and not isinstance(node, ast.stmt):
-        node = context.parent(use.chunk, node)
-    assert node is not None, "every expression stands in a statement"
-    return node

@@ -44,10 +44,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.blocks import insert_behind, move_behind
+from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
-from sqlalchemy_guard.project.loops import deliberate, tail_of
+from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, tail_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
-    from sqlalchemy_guard.fixes.source import Located
 
 rule = Rule("SAG401", Severity.WARNING, Applicability.SAFE)
 
@@ -77,7 +76,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         call.fact,
         message,
         applicability=_applicability(call, loop),
-        related=(context.related(context.file, loop.chunk, _head(loop), "the loop"),),
+        related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
         subject=(call.fact, loop),
     )
 
@@ -113,15 +112,6 @@ def _loop(context: Context, fact: CallFact) -> Frame | None:
     return loops[0]
 
 
-def _head(loop: Frame) -> Located:
-    """What stands for a loop in a message: the iterable or the condition."""
-    node = loop.node
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return node.iter
-    head: ast.expr = node.test if isinstance(node, ast.While) else node.generators[0].iter  # type: ignore[attr-defined]
-    return head
-
-
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
     node, fact = loop.node, call.fact
     if not isinstance(node, (ast.For, ast.AsyncFor, ast.While)) or loop.chunk is not fact.chunk:
@@ -143,15 +133,30 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     """Move the commit behind the loop; leave a flush where what follows may need keys."""
     fact, loop = violation.subject
     source, statement, shift = context.source, fact.statement, fact.chunk.shift
+    text = source.segment(statement, shift)
     block = tail_of(loop.node, statement)
+    committed = is_followed_by(source, loop.node, text, shift)
+    edits: tuple[Edit, ...] | None
     if block is not None:
-        edits = move_behind(source, statement, block, loop.node, shift)
         title = "Commit once after the loop"
+        edits = (
+            delete_statement(source, statement, block, shift)
+            if committed
+            else move_behind(source, statement, block, loop.node, shift)
+        )
     else:
-        end = source.end(fact.node.func, shift)
-        behind = insert_behind(source, loop.node, source.segment(statement, shift), shift)
-        edits = (Edit(end - len("commit"), end, "flush"), *behind) if behind is not None else None
         title = "Flush in the loop and commit once after it"
+        end = source.end(fact.node.func, shift)
+        flushed = Edit(end - len("commit"), end, "flush")
+        if committed:
+            edits = (flushed,)
+        elif (last := later_like(loop.node, statement)) is not None:
+            # That one is moved first, or stays and commits this as well.
+            skips = any(isinstance(part, ast.Continue) for part in ast.walk(loop.node))
+            edits = (flushed,) if last in loop.node.body and not skips else None
+        else:
+            behind = insert_behind(source, loop.node, text, shift)
+            edits = (flushed, *behind) if behind is not None else None
     if edits is None or violation.applicability is None:
         return None
     return Fix(title, violation.applicability, {context.file.file_id: edits})
