@@ -58,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings.add_argument(
         "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
     )
-    settings.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
+    settings.add_argument(
+        "--no-cache", action="store_true", help="for callers that pass it to ruff too: no results are kept"
+    )
     settings.add_argument("--stdin-filename", metavar="FILE", help="the file whose text is on standard input")
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=FORMATS, default="full", help="default: %(default)s")

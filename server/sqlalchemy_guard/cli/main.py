@@ -7,6 +7,7 @@ module must never import pygls, lsprotocol or SQLAlchemy.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -33,6 +34,9 @@ class UsageError(Exception):
 
 def entry() -> NoReturn:
     """Run and leave the process; the console script."""
+    if sys.argv[1:2] in (["check"], ["stats"]):
+        # A run ends before collecting its trees would give anything back, and walking them is a third of the time.
+        gc.disable()
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

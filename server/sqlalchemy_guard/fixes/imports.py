@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.fixes.import_lists import extend, shorten
+from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
@@ -79,6 +80,53 @@ def need(
                 return Imported(bound, edits)
     line = f"from {module} import {alias}"
     return Imported(bound, (_new_line(source, statements, module, line, first_party),))
+
+
+def instead(
+    source: Source,
+    statements: Sequence[Placed],
+    module: str,
+    old: str,
+    new: str,
+    *,
+    taken: Container[str] = (),
+) -> Imported:
+    """Import a name in the place of another one of the module that the fix leaves unused; elsewhere like `need`.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        module: The absolute name of the module.
+        old: The name that the text mentions only at its import and where the fix takes it away.
+        new: What to import.
+        taken: As in `need`.
+    """
+    imported = need(source, statements, module, new, taken=taken)
+    if (
+        not old
+        or not imported.edits
+        or imported.expression != new
+        or len(re.findall(rf"\b{old}\b", source.text)) != 2
+    ):
+        return imported
+    for node, shift in statements:
+        if isinstance(node, ast.ImportFrom):
+            alias = next((one for one in node.names if one.name == old and not one.asname), None)
+            edits = swap(source, node, alias, new, shift) if alias is not None else None
+            if _module(node) != module and edits is not None:
+                # From another module: only a statement of its own changes, which `need` would leave behind unused
+                # because of its comment, or for which it would add a new one.
+                start = source.start(node, shift) + source.segment(node, shift).index(node.module or "")
+                end = source.end(node, shift)
+                others = (other.node for other in statements if isinstance(other.node, ast.ImportFrom))
+                alone = len(node.names) == 1 and (
+                    bool(source.comments(end, source.line_end(end)))
+                    or not any(_module(other) == module for other in others)
+                )
+                edits = (Edit(start, start + len(node.module or ""), module), *edits) if alone else None
+            if edits is not None:
+                return Imported(new, edits)
+    return imported
 
 
 def need_all(
@@ -278,6 +326,9 @@ def _new_line(
     docstring, imports = _head(statements)
     if not imports:
         return _first_import(source, statements, docstring, line)
+    beside = _beside_its_package(source, imports, module, line)
+    if beside is not None:
+        return beside
     rank = _rank(module, line.startswith("from "), first_party)
     before: Placed | None = None
     after: Placed | None = None
@@ -315,6 +366,33 @@ def _new_line(
     assert after is not None
     at = _block_start(source, after)
     return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
+
+
+def _beside_its_package(source: Source, imports: Sequence[Placed], module: str, line: str) -> Edit | None:
+    """The edit that adds a `from` import next to those of the same package; None where there is none.
+
+    Whatever order a file keeps its imports in, that is where its authors would look for it.
+    """
+    package = module.partition(".")[0]
+    relatives = [
+        statement
+        for statement in imports
+        if isinstance(statement.node, ast.ImportFrom) and _module(statement.node).partition(".")[0] == package
+    ]
+    if not package or not relatives or not line.startswith("from "):
+        return None
+    modules = [
+        _module(statement.node).lower()
+        for statement in relatives
+        if isinstance(statement.node, ast.ImportFrom)
+    ]
+    later = next((place for place, name in enumerate(modules) if name > module.lower()), None)
+    if later is not None:
+        start = _block_start(source, relatives[later])
+        return Edit(start, start, line + source.newline)
+    end = source.next_line(source.end(relatives[-1].node, relatives[-1].shift))
+    lead = source.newline if end and not source.text[:end].endswith(("\n", "\r")) else ""
+    return Edit(end, end, lead + line + ("" if lead else source.newline))
 
 
 def _block_start(source: Source, statement: Placed) -> int:
