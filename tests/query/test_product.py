@@ -118,4 +118,4 @@ def test_plain_chains_are_fixed() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         after = fixed(Path(folder), before)
-    assert "query(" not in after
+    assert "session.query(" not in after
