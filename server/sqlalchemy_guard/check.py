@@ -355,6 +355,12 @@ class Checker:
             self._note_failure(report.file_id, violation.rule, error)
             return None
 
+    def rests_on(self, file_id: str) -> set[tuple[str, str]]:
+        """The keys on which the newest report of a file rests; see `Resolver`."""
+        file = self.workspace.file(file_id)
+        reports = (unit.report for unit in file.facts.units()) if file is not None else ()
+        return {key for report in reports if report is not None for key in report.keys}
+
     def settings_changed(self) -> None:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()

@@ -7,6 +7,7 @@ module must never import pygls, lsprotocol or SQLAlchemy.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -33,6 +34,9 @@ class UsageError(Exception):
 
 def entry() -> NoReturn:
     """Run and leave the process; the console script."""
+    if "server" not in sys.argv[1:2]:
+        # A third of the time otherwise: trees of syntax are all that a run makes, and it needs them to its end.
+        gc.disable()
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

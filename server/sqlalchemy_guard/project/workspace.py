@@ -18,7 +18,7 @@ from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import Skipped, Vfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlalchemy_guard.config import Settings, SettingsStore
     from sqlalchemy_guard.facts.values import Value
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 RELEVANT = ("sqlalchemy", "sqlmodel", "session", "alembic", "db.", "Base", "models")
 """A file without any of these words has nothing to say to the rules and is not parsed while indexing."""
+
+NOTED = frozenset({"DeclarativeMeta"})
+"""Names of which it matters whether any module binds them."""
+
+BOUND = "*bound"
 
 
 class File:
@@ -70,15 +75,20 @@ class Workspace:
         self.skipped: dict[str, str] = {}
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
+        self.consulted: set[str] = set()
         self._classes: dict[str, dict[str, None]] = {}
+        self._shelf: dict[Key, list[str]] = {}
+        self._shelved: set[str] = set()
+        self._answers: dict[str, frozenset[Key]] = {}
+        self._asked: set[Key] = set()
+        self._counted: set[str] | None = None
         self._stored: dict[str, dict[str, list[Value]]] = {}
-        self._stored_names: dict[str, tuple[str, ...]] = {}
-        self._indexed = False
 
     # -- files -----------------------------------------------------------------------------------------------------
 
     def file(self, file_id: str) -> File | None:
         """The file with its facts, analysed on demand; None when it cannot be read (`skipped` tells why)."""
+        self.consulted.add(file_id)
         if file_id in self._files:
             return self._files[file_id]
         source = self.vfs.read(file_id)
@@ -171,6 +181,7 @@ class Workspace:
 
     def classes_named(self, name: str, near: str) -> list[ClassRef]:
         """Classes of that name in the files that were analysed, those in the nearest folders first."""
+        self._asks(("*class", name))
         found: list[tuple[int, str, str]] = []
         for file_id in self._classes.get(name, ()):
             file = self._files.get(file_id)
@@ -184,7 +195,7 @@ class Workspace:
 
     def stored_attributes(self, name: str) -> Iterator[tuple[Value, File]]:
         """What known files assign to attributes of that name of objects that are not their own `self`."""
-        self.resolver.keys.add(("*stored", name))
+        self._asks(("*stored", name))
         # Resolving one may load further files, and with them further assignments.
         for file_id, values in list(self._stored.get(name, {}).items()):
             file = self._files.get(file_id)
@@ -192,21 +203,56 @@ class Workspace:
                 for value in values:
                     yield value, file
 
+    def binds(self, name: str) -> bool:
+        """Whether a known file binds a name of `NOTED` at its top level."""
+        self._asks((BOUND, name))
+        return any((BOUND, name) in answers for answers in self._answers.values())
+
+    def _asks(self, key: Key) -> None:
+        """Somebody looks for a name in all files: what is on the shelf and has it is read now."""
+        self.resolver.keys.add(key)
+        self._asked.add(key)
+        for file_id in self._shelf.pop(key, ()):
+            self.file(file_id)
+
+    def shelve(self, file_id: str, answers: Iterable[Key]) -> None:
+        """Make a file known that was analysed in an earlier run and is unchanged: it is read when somebody asks for it,
+        or looks for a name that it has.
+
+        Args:
+            file_id: The file.
+            answers: What `answers` said of it then.
+        """
+        for key in answers:
+            self._shelf.setdefault(key, []).append(file_id)
+            self._shelved.add(file_id)
+
+    def answers(self, file_id: str) -> frozenset[Key]:
+        """The look-ups by name, over all files, to which an analysed file has an answer."""
+        return self._answers.get(file_id, frozenset())
+
     def _note(self, file: File) -> None:
         """Keep the indexes by name in step with a file that was analysed anew."""
+        if self._counted is not None and file.file_id not in self._counted:
+            return
+        before = self._answers.pop(file.file_id, frozenset())
+        for kind, name in before:
+            if kind == "*stored":
+                self._stored[name].pop(file.file_id, None)
+        answers: set[Key] = {(BOUND, name) for name in NOTED if name in file.facts.names}
         for qualname in file.facts.classes:
-            self._classes.setdefault(qualname.rpartition(".")[2], {})[file.file_id] = None
-        stored: dict[str, list[Value]] = {}
+            name = qualname.rpartition(".")[2]
+            answers.add(("*class", name))
+            self._classes.setdefault(name, {})[file.file_id] = None
         for base, name, _, value in file.facts.attribute_sets:
             if not (type(base) is Param and base.name in ("self", "cls")) and type(value) is not Const:
-                stored.setdefault(name, []).append(value)
-        for name in self._stored_names.pop(file.file_id, ()):
-            self._stored[name].pop(file.file_id, None)
-        if stored:
-            self.resolver.changed({("*stored", name) for name in stored})
-            self._stored_names[file.file_id] = tuple(stored)
-            for name, values in stored.items():
-                self._stored.setdefault(name, {})[file.file_id] = values
+                answers.add(("*stored", name))
+                self._stored.setdefault(name, {}).setdefault(file.file_id, []).append(value)
+        if answers:
+            self._answers[file.file_id] = frozenset(answers)
+        changed = (before ^ answers) | {key for key in answers if key[0] == "*stored"}
+        if not self._asked.isdisjoint(changed):
+            self.resolver.changed(self._asked & changed)
 
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, directly or through others."""
@@ -232,26 +278,37 @@ class Workspace:
         found.discard(file_id)
         return found
 
-    def known_files(self) -> Iterator[File]:
-        """Every file that was analysed."""
-        return (file for file in self._files.values() if file is not None)
-
     def discover(self) -> list[str]:
         """The Python files of the workspace's folders."""
         return [found for found in self.vfs.discover(self.folders, self.settings) if isinstance(found, str)]
 
-    def index_steps(self) -> Iterator[tuple[int, int]]:
-        """Analyse the workspace file by file; yields (done, total) after each. Stop asking to cancel."""
-        files = self.discover()
+    def index_steps(
+        self, files: Sequence[str] | None = None, asked: Collection[str] = (), *, final: bool = False
+    ) -> Iterator[tuple[int, int]]:
+        """Analyse the workspace file by file; yields (done, total) after each. Stop asking to cancel.
+
+        Args:
+            files: What to analyse; all files of the workspace's folders when not given.
+            asked: Files that will be checked, so that they are analysed whatever they say.
+            final: Whether no other file counts from now on when a name is looked for in all files, so that the results
+                do not depend on the order in which files are checked.
+        """
+        if files is None:
+            files = self.discover()
+        counted = set(self._shelved)
+        if final:
+            self._counted = counted
         for done, file_id in enumerate(files, 1):
             if file_id not in self._files:
                 source = self.vfs.read(file_id)
                 if isinstance(source, Skipped):
                     self.skipped[file_id] = source.reason
                 elif any(word in source.text for word in RELEVANT):
+                    counted.add(file_id)
+                    self._analyse(file_id, Document.from_text(file_id, source.text))
+                elif file_id in asked:
                     self._analyse(file_id, Document.from_text(file_id, source.text))
             yield done, len(files)
-        self._indexed = True
 
 
 def _shared_folders(one: str, other: str) -> int:

@@ -85,7 +85,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 
 
 def _applicability(context: Context, base: LegacyBase) -> Applicability:
-    uses_meta = any("DeclarativeMeta" in file.facts.names for file in context.workspace.known_files())
+    uses_meta = context.workspace.binds("DeclarativeMeta")
     statement = base.statement
     facts = context.file.facts.class_(statement.name) if isinstance(statement, ast.ClassDef) else None
     changes = uses_meta or (facts is not None and "__init__" in facts.methods)
