@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.client import Client, Json, ServerError
 from bench.contenders import Contender, MissingProgram, choose, configure
-from bench.sources import NoSources, build, default_sources, pieces
+from bench.sources import CREATOR, NoSources, build, default_sources, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CALL = 'create_engine("postgresql+psycopg://db/app")'
+CALL = f'{CREATOR}("postgresql+psycopg://db/app")'
 STATEMENT = (
     'rows = [row for row in session.execute(select(User.id).where(User.name == "x", User.age > 18)).all()]'
 )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PACKAGES = ("sqlalchemy.testing", "alembic", "flask_sqlalchemy", "sqlmodel", "sqlalchemy.orm")
 SEED = 20
+CREATOR = "create_the_engine"
+"""What a built file calls `create_engine`: a name that no real code binds to something else."""
 
 
 class NoSources(Exception):
@@ -67,7 +69,7 @@ def pieces(folders: Iterable[Path]) -> list[Piece]:
 def build(stock: list[Piece], lines: int) -> str:
     """A valid module of about `lines` lines. The stock is used more than once when it is too small."""
     order = random.Random(SEED)
-    imports: dict[str, str] = {"create_engine": "from sqlalchemy import create_engine"}
+    imports: dict[str, str] = {CREATOR: f"from sqlalchemy import create_engine as {CREATOR}"}
     body: list[str] = []
     used = len(imports)
     largest = max(40, lines // 5)

@@ -204,7 +204,24 @@ SNIPPETS = (
     "for url in tables:\n    print(url)\n",
     "raise SystemExit\n",
 )
-WORDS = ("url", "session", "self", "x", "Orders", "1", "commit", "(", ")", ":", " ", "\n", "'", "#", "\\", "    ")
+WORDS = (
+    "url",
+    "session",
+    "self",
+    "x",
+    "Orders",
+    "1",
+    "commit",
+    "(",
+    ")",
+    ":",
+    " ",
+    "\n",
+    "'",
+    "#",
+    "\\",
+    "    ",
+)
 
 edits = st.one_of(
     st.tuples(st.just("insert"), st.integers(0, 400), st.sampled_from(SNIPPETS)),

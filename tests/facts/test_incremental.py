@@ -46,7 +46,9 @@ class Followed:
         self.document = document
         changed = self.facts.update(self.syntax.chunks, change)
         after = self.facts.outlines
-        assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} <= changed
+        assert {
+            name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+        } <= changed
         if is_valid(document.text):
             self.check()
 

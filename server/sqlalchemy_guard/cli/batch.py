@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.cli.kept import keep
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.vfs.recording import Record
 
 Key = tuple[str, str]
+
+MOST_LINES, LEAST_LINES = 1_000_000, 600_000
+"""Lines of source whose analysis is kept at hand, about 1.7 KB each: trees of usual size are kept whole, because analysing
+a file again costs more than its memory."""
 
 
 class Batch:
@@ -64,10 +69,13 @@ class Batch:
             partly.drop(key for file_id in fresh for key in workspace.answers(file_id))
             self._take_over(partly)
         todo = [file_id for file_id in self._files if file_id not in self._results]
+        for file_id in fresh:
+            # Before any of them is analysed: what it may answer is told by its text alone.
+            self._answers[file_id] = [list(key) for key in workspace.answers(file_id)]
         for file_id in progress(todo, "checking", self._show_progress):
             self._check(file_id)
-        for file_id in fresh:
-            self._answers[file_id] = [list(key) for key in workspace.answers(file_id)]
+            if workspace.shed(MOST_LINES, LEAST_LINES):
+                gc.collect()
         return self._results
 
     def _take_over(self, partly: Partly) -> None:

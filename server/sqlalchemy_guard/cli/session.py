@@ -46,15 +46,14 @@ class Opened(NamedTuple):
         return self.workspace.discover() if self.is_project else self.files
 
     def read_project(self, show_progress: bool, files: Sequence[str] | None = None) -> None:
-        """Read what the files may rely on, so that the order in which they are looked at changes nothing.
+        """Look through what the files may rely on, so that the order in which they are looked at changes nothing.
 
         Args:
             show_progress: Whether to draw a bar.
             files: Which of `project_files` to read; all when not given.
         """
         files = self.project_files() if files is None else files
-        steps = self.workspace.index_steps(files, set(self.files), final=True)
-        drain(steps, "reading", show_progress)
+        drain(self.workspace.survey_steps(files, frozenset(self.files)), "reading", show_progress)
 
     def config_files(self) -> list[ConfigFile]:
         """The configuration files that hold for the files, once each."""

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.file import FileFacts
+from sqlalchemy_guard.facts.lookups import BOUND, CLASS, NOTED, STORED, possible_answers
 from sqlalchemy_guard.facts.values import Const, Param
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import Key, Resolver
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 RELEVANT = ("sqlalchemy", "sqlmodel", "session", "alembic", "db.", "Base", "models")
 """A file without any of these words has nothing to say to the rules and is not parsed while indexing."""
-
-NOTED = frozenset({"DeclarativeMeta"})
-"""Names of which it matters whether any module binds them."""
-
-BOUND = "*bound"
 
 
 class File:
@@ -80,8 +76,11 @@ class Workspace:
         self._shelf: dict[Key, list[str]] = {}
         self._shelved: set[str] = set()
         self._answers: dict[str, frozenset[Key]] = {}
+        self._binders: dict[str, set[str]] = {}
         self._asked: set[Key] = set()
         self._counted: set[str] | None = None
+        self._recent: dict[str, int] = {}
+        self._shed: set[str] = set()
         self._stored: dict[str, dict[str, list[Value]]] = {}
 
     # -- files -----------------------------------------------------------------------------------------------------
@@ -90,6 +89,8 @@ class Workspace:
         """The file with its facts, analysed on demand; None when it cannot be read (`skipped` tells why)."""
         self.consulted.add(file_id)
         if file_id in self._files:
+            if file_id in self._recent:
+                self._recent[file_id] = self._recent.pop(file_id)
             return self._files[file_id]
         source = self.vfs.read(file_id)
         if isinstance(source, Skipped):
@@ -103,8 +104,37 @@ class Workspace:
         file = File(file_id, document)
         self._files[file_id] = file
         self.documents[file_id] = document
-        self._note(file)
+        self._recent[file_id] = len(document.lines)
+        if file_id in self._shed:
+            # What it answers is known, and has not changed.
+            self._shed.discard(file_id)
+        else:
+            self._note(file)
         return file
+
+    def shed(self, most: int, least: int) -> bool:
+        """Forget the syntax and facts of the files that were not consulted for longest, when there are too many. They are
+        analysed again when somebody asks for them; for runs in which no file changes.
+
+        Args:
+            most: From how many lines of files in memory on, open documents aside.
+            least: How many lines to keep then.
+
+        Returns:
+            Whether something was forgotten. It is held by cycles: memory is free after a collection.
+        """
+        total = sum(self._recent.values())
+        if total <= most:
+            return False
+        for file_id in list(self._recent):
+            if total <= least:
+                break
+            total -= self._recent.pop(file_id)
+            if file_id not in self._open:
+                self._files.pop(file_id, None)
+                self.documents.pop(file_id, None)
+                self._shed.add(file_id)
+        return True
 
     def open(self, file_id: str, document: Document) -> None:
         """An editor's text overrides the disk."""
@@ -181,10 +211,10 @@ class Workspace:
 
     def classes_named(self, name: str, near: str) -> list[ClassRef]:
         """Classes of that name in the files that were analysed, those in the nearest folders first."""
-        self._asks(("*class", name))
+        self._asks((CLASS, name))
         found: list[tuple[int, str, str]] = []
-        for file_id in self._classes.get(name, ()):
-            file = self._files.get(file_id)
+        for file_id in list(self._classes.get(name, ())):
+            file = self.file(file_id)
             if file is None:
                 continue
             for qualname in file.facts.classes:
@@ -195,10 +225,10 @@ class Workspace:
 
     def stored_attributes(self, name: str) -> Iterator[tuple[Value, File]]:
         """What known files assign to attributes of that name of objects that are not their own `self`."""
-        self._asks(("*stored", name))
+        self._asks((STORED, name))
         # Resolving one may load further files, and with them further assignments.
         for file_id, values in list(self._stored.get(name, {}).items()):
-            file = self._files.get(file_id)
+            file = self.file(file_id)
             if file is not None:
                 for value in values:
                     yield value, file
@@ -206,7 +236,7 @@ class Workspace:
     def binds(self, name: str) -> bool:
         """Whether a known file binds a name of `NOTED` at its top level."""
         self._asks((BOUND, name))
-        return any((BOUND, name) in answers for answers in self._answers.values())
+        return bool(self._binders.get(name))
 
     def _asks(self, key: Key) -> None:
         """Somebody looks for a name in all files: what is on the shelf and has it is read now."""
@@ -228,7 +258,7 @@ class Workspace:
             self._shelved.add(file_id)
 
     def answers(self, file_id: str) -> frozenset[Key]:
-        """The look-ups by name, over all files, to which an analysed file has an answer."""
+        """The look-ups by name, over all files, to which a file has an answer, or may have one if it is on the shelf."""
         return self._answers.get(file_id, frozenset())
 
     def _note(self, file: File) -> None:
@@ -237,21 +267,26 @@ class Workspace:
             return
         before = self._answers.pop(file.file_id, frozenset())
         for kind, name in before:
-            if kind == "*stored":
-                self._stored[name].pop(file.file_id, None)
+            if kind == STORED:
+                self._stored.get(name, {}).pop(file.file_id, None)
+            elif kind == BOUND:
+                self._binders.get(name, set()).discard(file.file_id)
         answers: set[Key] = {(BOUND, name) for name in NOTED if name in file.facts.names}
+        for _, name in answers:
+            self._binders.setdefault(name, set()).add(file.file_id)
         for qualname in file.facts.classes:
             name = qualname.rpartition(".")[2]
-            answers.add(("*class", name))
+            answers.add((CLASS, name))
             self._classes.setdefault(name, {})[file.file_id] = None
         for base, name, _, value in file.facts.attribute_sets:
             if not (type(base) is Param and base.name in ("self", "cls")) and type(value) is not Const:
-                answers.add(("*stored", name))
+                answers.add((STORED, name))
                 self._stored.setdefault(name, {}).setdefault(file.file_id, []).append(value)
         if answers:
             self._answers[file.file_id] = frozenset(answers)
-        changed = (before ^ answers) | {key for key in answers if key[0] == "*stored"}
-        if not self._asked.isdisjoint(changed):
+        changed = (before ^ answers) | {key for key in answers if key[0] == STORED}
+        # What comes from the shelf was read before the first answer to any look-up that it answers.
+        if file.file_id not in self._shelved and not self._asked.isdisjoint(changed):
             self.resolver.changed(self._asked & changed)
 
     def dependents(self, file_id: str) -> set[str]:
@@ -282,32 +317,38 @@ class Workspace:
         """The Python files of the workspace's folders."""
         return [found for found in self.vfs.discover(self.folders, self.settings) if isinstance(found, str)]
 
-    def index_steps(
-        self, files: Sequence[str] | None = None, asked: Collection[str] = (), *, final: bool = False
-    ) -> Iterator[tuple[int, int]]:
-        """Analyse the workspace file by file; yields (done, total) after each. Stop asking to cancel.
-
-        Args:
-            files: What to analyse; all files of the workspace's folders when not given.
-            asked: Files that will be checked, so that they are analysed whatever they say.
-            final: Whether no other file counts from now on when a name is looked for in all files, so that the results
-                do not depend on the order in which files are checked.
-        """
-        if files is None:
-            files = self.discover()
-        counted = set(self._shelved)
-        if final:
-            self._counted = counted
+    def index_steps(self) -> Iterator[tuple[int, int]]:
+        """Analyse the workspace file by file; yields (done, total) after each. Stop asking to cancel."""
+        files = self.discover()
         for done, file_id in enumerate(files, 1):
             if file_id not in self._files:
                 source = self.vfs.read(file_id)
                 if isinstance(source, Skipped):
                     self.skipped[file_id] = source.reason
                 elif any(word in source.text for word in RELEVANT):
-                    counted.add(file_id)
                     self._analyse(file_id, Document.from_text(file_id, source.text))
-                elif file_id in asked:
+            yield done, len(files)
+
+    def survey_steps(self, files: Sequence[str], asked: Collection[str]) -> Iterator[tuple[int, int]]:
+        """Analyse those files that will be checked, put the others on the shelf by what they may answer; yields (done, total)
+        after each.
+
+        No other file counts from now on when a name is looked for in all files, so that the results do not depend on the
+        order in which files are checked, nor on which.
+        """
+        self._counted = set(self._shelved)
+        for done, file_id in enumerate(files, 1):
+            source = self.vfs.read(file_id)
+            if isinstance(source, Skipped):
+                self.skipped[file_id] = source.reason
+            elif any(word in source.text for word in RELEVANT):
+                answers = None if file_id in asked else possible_answers(source.text)
+                self._counted.add(file_id)
+                if answers is None:
                     self._analyse(file_id, Document.from_text(file_id, source.text))
+                else:
+                    self._answers[file_id] = answers
+                    self.shelve(file_id, answers)
             yield done, len(files)
 
 

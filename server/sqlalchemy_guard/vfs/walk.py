@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def discover(
-    paths: Iterable[str], settings: SettingsStore, visit: Callable[[str], None] = lambda path: None
+    paths: Iterable[str], settings: SettingsStore, visit: Callable[[str], None] = lambda _: None
 ) -> Iterator[str | Skipped]:
     """The file ids under some paths; see `Vfs.discover`.
 
