@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.client import Client, ServerError
 from bench.contenders import Contender, MissingProgram, choose, configure
-from bench.sources import NoSources, build, default_sources, pieces
+from bench.sources import CREATOR, NoSources, build, default_sources, pieces
 
 
 def start(contender: Contender, folder: Path, path: Path, pull: bool) -> tuple[float, float]:
@@ -65,7 +65,7 @@ def main() -> int:
             configure(folder)
             path = folder / "app.py"
             path.write_text(
-                text + '\n\ncreate_engine("postgresql+psycopg://db/app")\nmissing\n', encoding="utf-8"
+                text + f'\n\n{CREATOR}("postgresql+psycopg://db/app")\nmissing\n', encoding="utf-8"
             )
             for run in range(arguments.runs + 1):
                 floor = interpreter()
