@@ -22,7 +22,6 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/resolve.py": 1000,  # one resolver: a method for each kind of symbolic value
     "syntax/syntax.py": 650,  # one chunk tree: what an edit keeps and what it parses again
     "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
 }

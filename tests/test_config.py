@@ -444,3 +444,24 @@ def test_windows_paths() -> None:
     settings = SettingsStore(Disk()).for_file("c:\\p\\app\\x.py")
     assert (settings.line_length, settings.root) == (42, "c:\\p")
     assert settings.source_roots() == ("c:/p", "c:/p/src")
+
+
+@pytest.mark.parametrize(
+    ("files", "length"),
+    [
+        ({"pyproject.toml": "[tool.black]\nline-length = 100\n"}, 100),
+        ({"pyproject.toml": "[tool.ruff]\nline-length = 101\n"}, 101),
+        ({"ruff.toml": "line-length = 102\n", "pyproject.toml": "[tool.black]\nline-length = 100\n"}, 102),
+        ({"pyproject.toml": "[tool.black]\nline-length = 100\n", "app/.ruff.toml": "line-length = 70\n"}, 70),
+        ({"ruff.toml": "line-length = 99\n", "sqlalchemy-guard.toml": "ignore = ['SAG1']\n"}, 99),
+        ({"ruff.toml": "line-length = 99\n", "sqlalchemy-guard.toml": "line-length = 60\n"}, 60),
+        ({"ruff.toml": "line-length = = \n"}, 88),
+        ({"pyproject.toml": "[project]\nname = 'line'\n"}, 88),
+    ],
+)
+def test_line_length_of_the_nearest_formatter(tmp_path: Path, files: dict[str, str], length: int) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    store = SettingsStore(Vfs())
+    assert store.for_file(str(tmp_path / "app" / "models.py").replace("\\", "/")).line_length == length

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 FORMAT = 1
 OVERRIDE = "SQLALCHEMY_GUARD_CACHE_DIR"
@@ -84,28 +84,27 @@ class Store:
         self.path = os.path.join(self.folder, name + ".json")
         self._top = folder
 
-    def load(self) -> list[bytes] | None:
-        """The parts that the last run of this invocation left, None when there is nothing that can be used."""
+    def load(self) -> dict[str, Any] | None:
+        """What the last run of this invocation left, None when there is nothing that can be used."""
         try:
             with open(self.path, "rb") as file:
-                check, *parts = file.read().split(b"\n")
+                check, _, body = file.read().partition(b"\n")
         except OSError:
             return None
-        return parts if check == _check(parts) else None
+        if check != digest(body).encode():
+            return None
+        entry: dict[str, Any] = json.loads(body)
+        return entry
 
-    def save(self, parts: Sequence[object]) -> None:
-        """Replace the entry at once. A cache that cannot be written is none, and no reason to fail.
-
-        Args:
-            parts: JSON-ready; each is read by itself with `parse`.
-        """
-        lines = [json.dumps(part, separators=(",", ":")).encode() for part in parts]
+    def save(self, entry: dict[str, Any]) -> None:
+        """Replace the entry at once. A cache that cannot be written is none, and no reason to fail."""
+        body = json.dumps(entry, separators=(",", ":")).encode()
         temporary = f"{self.path}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             self._sweep()
             with open(temporary, "xb") as file:
-                file.write(b"\n".join([_check(lines), *lines]))
+                file.write(digest(body).encode() + b"\n" + body)
             os.replace(temporary, self.path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -123,15 +122,6 @@ class Store:
                 if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < oldest:
                     with contextlib.suppress(OSError):
                         os.unlink(entry.path)
-
-
-def parse(part: bytes) -> Any:
-    """What a part of an entry says."""
-    return json.loads(part)
-
-
-def _check(parts: Sequence[bytes]) -> bytes:
-    return blake2b(b"\n".join(parts), digest_size=16).hexdigest().encode()
 
 
 def now() -> int:

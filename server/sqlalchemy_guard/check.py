@@ -11,7 +11,7 @@ import ast
 import logging
 import os
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,16 @@ from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
+from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+from sqlalchemy_guard.project.query_scope import QueryScope
+from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
@@ -35,10 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
-    from sqlalchemy_guard.facts.file import Unit
+    from sqlalchemy_guard.facts.units import Contribution, Unit
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
-    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
     from sqlalchemy_guard.project.types import Type
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -239,13 +246,19 @@ class Context:
         """The node that directly contains a node of a chunk."""
         return self._checker.parents(chunk).get(node)
 
+    def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query."""
+        return self._checker.query_knowledge(chunk, self.file)
+
     def is_test(self) -> bool:
         """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
         return is_test_file(self.file.file_id)
 
     def is_migration(self) -> bool:
         """Whether the file is an Alembic environment or a revision."""
-        names = self.file.facts.names
+        names, file_id = self.file.facts.names, self.file.file_id
+        read = ("target_metadata", "config", "context", "down_revision", "revision")
+        self.resolver.keys.update((file_id, name) for name in read)
         if os.path.basename(self.file.file_id) == "env.py":
             return "target_metadata" in names or "config" in names or "context" in names
         return "down_revision" in names and "revision" in names
@@ -272,18 +285,6 @@ def is_test_file(file_id: str) -> bool:
     return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
-class _UnitReport:
-    __slots__ = ("keys", "revision", "settings", "violations")
-
-    def __init__(
-        self, violations: list[Violation], keys: frozenset[tuple[str, str]], revision: int, settings: object
-    ) -> None:
-        self.violations = violations
-        self.keys = keys
-        self.revision = revision
-        self.settings = settings
-
-
 class _Subscriptions:
     """The checks that a file's settings select, by what they subscribe to."""
 
@@ -304,6 +305,10 @@ class Checker:
     Args:
         workspace: The files.
         rules: The rules by code; the registry's when not given.
+
+    Attributes:
+        poll: Called between small pieces of work. What it raises ends the check or the fix that was asked for and
+            reaches the caller; what was found until then is kept, so that the next time begins where this one ended.
     """
 
     def __init__(self, workspace: Workspace, rules: Mapping[str, Rule] | None = None) -> None:
@@ -314,16 +319,19 @@ class Checker:
         self.workspace = workspace
         self.rules = rules
         self.targets = Targets(workspace.vfs, workspace.folders)
-        self.is_cancelled: Callable[[], bool] = lambda: False
+        self.poll: Callable[[], None] = lambda: None
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
+        self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
+        self.mappings = Mappings(workspace.resolver, workspace)
+        self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
 
     def check(self, file_id: str) -> FileReport:
-        """What is wrong in a file. Cheap when nothing changed; never raises."""
+        """What is wrong in a file. Cheap when nothing changed; raises nothing but what `poll` raises."""
         if self.workspace.settings.is_config_path(file_id):
             return self._check_configuration(file_id)
         file = self.workspace.file(file_id)
@@ -331,11 +339,8 @@ class Checker:
             return FileReport(file_id, None, skipped=self.workspace.skipped.get(file_id, "cannot be read"))
         settings, subscriptions = self._subscriptions_for(file_id)
         context = Context(self, file, settings)
-        found: list[Violation] = []
-        for unit in file.facts.units():
-            found.extend(self._unit(unit, context, subscriptions))
+        found = self._found(context, subscriptions)
         violations = self._suppressed(found, context, subscriptions)
-        violations.sort(key=lambda violation: (violation.span, violation.rule.code))
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
         return FileReport(
             file_id, file.document.version, violations, list(file.syntax.problems), None, internal
@@ -343,6 +348,7 @@ class Checker:
 
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
+        self.poll()
         if self.workspace.settings.is_config_path(report.file_id):
             return self._fix_configuration(report, violation)
         file = self.workspace.file(report.file_id)
@@ -355,15 +361,41 @@ class Checker:
             self._note_failure(report.file_id, violation.rule, error)
             return None
 
-    def rests_on(self, file_id: str) -> set[tuple[str, str]]:
-        """The keys on which the newest report of a file rests; see `Resolver`."""
-        file = self.workspace.file(file_id)
-        reports = (unit.report for unit in file.facts.units()) if file is not None else ()
-        return {key for report in reports if report is not None for key in report.keys}
-
     def settings_changed(self) -> None:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()
+
+    def _found(self, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+        """All violations of a file in order of their place; looks only at what may say something else than last time."""
+        file, resolver = context.file, context.resolver
+        facts = file.facts
+        notes = self._notes.get(file.file_id)
+        fresh: Iterable[Contribution] | None = None
+        if notes is not None and notes.facts is facts and notes.settings is context.settings:
+            fresh = facts.since(notes.generation)
+            changed = resolver.changed_since(notes.revision)
+            if fresh is not None and changed is not None:
+                fresh = notes.affected(fresh, changed)
+            else:
+                fresh = None
+        if notes is None or fresh is None:
+            # Known from the end of the loop on: until then they do not speak of the whole file.
+            notes = Notes(facts, context.settings)
+            fresh = facts.contributions()
+        generation, revision = facts.generation, resolver.revision
+        for contribution in fresh:
+            self.poll()
+            violations: list[Violation] = []
+            keys: set[Key] = set()
+            for unit in contribution.units:
+                report = self._unit(unit, context, subscriptions)
+                violations.extend(report.violations)
+                keys |= report.keys
+            notes.put(contribution, violations, keys)
+        # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
+        notes.generation, notes.revision = generation, revision
+        self._notes[file.file_id] = notes
+        return notes.violations()
 
     # -- units -----------------------------------------------------------------------------------------------------
 
@@ -379,16 +411,14 @@ class Checker:
         self._selected[file_id] = (settings, subscriptions)
         return settings, subscriptions
 
-    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> list[Violation]:
+    def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is _UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings:
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
-                if kept.violations:
-                    kept.violations = [_moved(violation) for violation in kept.violations]
-                return kept.violations
-        keys = resolver.collect()
+                return kept
+        keys, revision = resolver.collect(), resolver.revision
         violations: list[Violation] = []
         try:
             self._run(unit, context, subscriptions, violations)
@@ -398,8 +428,8 @@ class Checker:
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        unit.report = _UnitReport(violations, frozenset(keys), resolver.revision, context.settings)
-        return violations
+        report = unit.report = UnitReport(violations, frozenset(keys), revision, context.settings)
+        return report
 
     def _run(
         self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
@@ -417,15 +447,22 @@ class Checker:
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
             elif isinstance(resolved, FunctionType) and in_loop:
                 self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)
-        if FunctionFacts in by_fact:
-            for function in unit.functions:
-                self._dispatch(by_fact[FunctionFacts], function, context, found)
-        if ItemSet in by_fact:
-            for item in unit.item_sets:
-                self._dispatch(by_fact[ItemSet], item, context, found)
+        for kind, facts in ((FunctionFacts, unit.functions), (ItemSet, unit.item_sets)):
+            for declared in facts if kind in by_fact else ():
+                self._dispatch(by_fact[kind], declared, context, found)
+        if EngineOptions in by_fact:
+            for options in options_of(unit):
+                self._dispatch(by_fact[EngineOptions], options, context, found)
         if ImportFact in by_fact and unit.kind == "leaf":
             for imported in imports_of(unit.chunk):
                 self._dispatch(by_fact[ImportFact], imported, context, found)
+        if QueryAttribute in by_fact:
+            for attribute in query_attributes(unit, context.file.document.lines):
+                self._dispatch(by_fact[QueryAttribute], attribute, context, found)
+        if Column in by_fact:
+            for class_ in unit.classes:
+                for column in columns_of(context.resolver, class_, context.file):
+                    self._dispatch(by_fact[Column], column, context, found)
         if Model in by_fact:
             for class_ in unit.classes:
                 model = model_of(context.resolver, class_, context.file)
@@ -463,27 +500,28 @@ class Checker:
         whole = suppressions.of_file()
         if not comments and not whole:
             return list(found)
+        by_line: dict[int, list[int]] = {}
+        for index, comment in enumerate(comments):
+            by_line.setdefault(comment.span.line, []).append(index)
         used: dict[int, set[str]] = {}
         kept: list[Violation] = []
         for violation in found:
             code = violation.rule.code
-            first, last = violation.lines
             silent = any(comment.covers(code) for comment in whole)
-            for index, comment in enumerate(comments):
-                if first <= comment.span.line < last and comment.covers(code):
-                    used.setdefault(index, set()).add(code)
-                    silent = True
+            for line in range(*violation.lines) if by_line else ():
+                for index in by_line.get(line, ()):
+                    if comments[index].covers(code):
+                        used.setdefault(index, set()).add(code)
+                        silent = True
             if not silent:
                 kept.append(violation)
         unused = subscriptions.by_fact.get(UnusedSuppression)
-        if unused:
-            for index, comment in enumerate(comments):
-                fact = self._unused(comment, used.get(index, set()))
-                if fact is not None:
-                    late: list[Violation] = []
-                    self._dispatch(unused, fact, context, late)
-                    kept.extend(late)
-        return kept
+        late: list[Violation] = []
+        for index, comment in enumerate(comments if unused else ()):
+            fact = self._unused(comment, used.get(index, set()))
+            if fact is not None:
+                self._dispatch(unused, fact, context, late)
+        return sorted([*kept, *late], key=order) if late else kept
 
     def _unused(self, comment: Suppression, used: set[str]) -> UnusedSuppression | None:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""
@@ -553,20 +591,16 @@ class Checker:
             self._parents = (chunk, parents)
         return self._parents[1]
 
-
-def _moved(violation: Violation) -> Violation:
-    """The violation at the place where its chunk stands now; the same object when it did not move."""
-    chunk = violation.chunk
-    if chunk is None or chunk.shift == violation.shift:
-        return violation
-    by = chunk.shift - violation.shift
-    span, (first, end) = violation.span, violation.lines
-    return replace(
-        violation,
-        span=Span(span.line + by, span.column, span.end_line + by, span.end_column),
-        lines=(first + by, end + by),
-        shift=chunk.shift,
-    )
+    def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
+        kept, keys = self._query_knowledge, self.workspace.resolver.keys
+        if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
+            return kept[1]
+        scope = QueryScope(chunk)
+        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
+        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        self._query_knowledge = (keys, made)
+        return made
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy_guard.fixes import imports
+from sqlalchemy_guard.fixes.excerpt import excerpt
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import Document
@@ -35,12 +36,30 @@ ROUNDS = 10
 _SUPPRESSION = re.compile(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
 
 
+class _Chunk(Protocol):
+    @property
+    def start(self) -> int: ...
+
+
+class _Syntax(Protocol):
+    @property
+    def chunks(self) -> Sequence[_Chunk]: ...
+
+
+class _File(Protocol):
+    @property
+    def document(self) -> Document: ...
+    @property
+    def syntax(self) -> _Syntax: ...
+
+
 class _Workspace(Protocol):
     @property
     def documents(self) -> Mapping[str, Document]: ...
     def is_open(self, file_id: str) -> bool: ...
     def open(self, file_id: str, document: Document) -> None: ...
     def close(self, file_id: str) -> None: ...
+    def file(self, file_id: str) -> _File | None: ...
 
 
 class _Checker(Protocol):
@@ -137,15 +156,28 @@ def single(checker: _Checker, report: FileReport, violation: Violation) -> Fix |
     fix = checker.fix(report, violation)
     if fix is None or fix.applicability is Applicability.DISPLAY:
         return fix
-    texts = {file_id: _text(checker.workspace, file_id) for file_id in fix.edits}
-    problem = _problem(texts, [fix])
+    texts: dict[str, str] = {}
+    touched: dict[str, tuple[Edit, ...]] = {}
+    for file_id, own in fix.edits.items():
+        texts[file_id], touched[file_id] = _touched(checker.workspace, file_id, own)
+    problem = _problem(texts, [replace(fix, edits=touched)])
     if problem is not None:
         log.error("the fix of %s in %s was rejected: %s", violation.rule.code, report.file_id, problem)
         return None
-    edits = {file_id: sort_edits(edits) for file_id, edits in fix.edits.items()}
-    return replace(
-        fix, edits={file_id: _tidied(file_id, texts[file_id], own) for file_id, own in edits.items()}
-    )
+    edits = {file_id: sort_edits(own) for file_id, own in fix.edits.items()}
+    for file_id, own in edits.items():
+        if _gone(file_id, texts[file_id], sort_edits(touched[file_id])):
+            edits[file_id] = _tidied(file_id, _text(checker.workspace, file_id), own)
+    return replace(fix, edits=edits)
+
+
+def _touched(workspace: _Workspace, file_id: str, edits: Sequence[Edit]) -> tuple[str, tuple[Edit, ...]]:
+    """The top-level statements that edits touch, and the edits in them; the whole text of what is not Python."""
+    file = workspace.file(file_id) if _is_python(file_id) else None
+    chunks = file.syntax.chunks if file is not None else ()
+    if file is None or not chunks:
+        return _text(workspace, file_id), tuple(edits)
+    return excerpt(file.document, [chunk.start for chunk in chunks], edits)
 
 
 class _Run:
@@ -322,14 +354,20 @@ def _comments(text: str) -> Counter[str]:
     return Counter(comment for comment in kept if comment)
 
 
-def _tidied(file_id: str, text: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
-    """The edits, and those that remove the imports whose last reader they take away."""
+def _gone(file_id: str, text: str, edits: tuple[Edit, ...]) -> set[str]:
+    """The names that nobody in the text uses any more after the edits; none when it does not parse."""
     before = _parse(text) if _is_python(file_id) else None
     after = _parse(apply_edits(text, edits)) if before is not None else None
-    if before is None or after is None:
-        return edits
-    gone = imports.used_names(before) - imports.used_names(after)
-    if not gone:
+    return (
+        set() if before is None or after is None else imports.used_names(before) - imports.used_names(after)
+    )
+
+
+def _tidied(file_id: str, text: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits, and those that remove the imports whose last reader they take away."""
+    gone = _gone(file_id, text, edits)
+    before = _parse(text) if gone else None
+    if before is None:
         return edits
     reexports = re.split(r"[\\/]", file_id)[-1] == "__init__.py"
     removed = imports.unused(

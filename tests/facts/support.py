@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from sqlalchemy_guard.text.document import Document
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.syntax.syntax import Syntax
-    from sqlalchemy_guard.text.document import LineEdit
+    from sqlalchemy_guard.text.document import Document, LineEdit
 
 SHOP = '''\
 from __future__ import annotations
@@ -282,7 +280,10 @@ def facts_of(syntax: Syntax, facts: FileFacts) -> dict[str, object]:
         },
         "stars": facts.stars,
         "imported": facts.imported_modules(),
-        "attribute sets": sorted(facts.attribute_sets, key=repr),
+        "foreign sets": facts.foreign_sets,
+        "imports": facts.imports(),
+        "named": facts.named_fixtures,
+        "called": {name: sorted(facts.calls_of(name), key=repr) for name in sorted(facts.called_names())},
         "item sets": sorted(
             (
                 (s.statement.lineno + s.chunk.shift, s.base, s.key, s.value)

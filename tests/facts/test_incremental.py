@@ -77,10 +77,8 @@ def test_facts_follow_a_statement_typed_and_taken_back(line: int) -> None:
     text = followed.document.lines[line].rstrip("\n")
     indent = text[: len(text) - len(text.lstrip())]
     typed = indent + "found = session.query(User).filter(User.id == 3).first()\n"
-    column = 0
-    for char in typed:
+    for column, char in enumerate(typed):
         followed.follow(*followed.document.replace(line, column, line, column, char))
-        column += 1
     for column in range(len(typed) - 2, -1, -1):
         followed.follow(*followed.document.replace(line, column, line, column + 1, ""))
     followed.follow(*followed.document.replace(line, 0, line + 1, 0, ""))

@@ -6,7 +6,8 @@ from flask_sqlalchemy.model import camel_to_snake_case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqlalchemy_guard.fixes.naming import fresh, nearest, snake_case
+from sqlalchemy_guard.fixes.naming import fresh, nearest
+from sqlalchemy_guard.text.words import snake_case
 
 
 @given(st.text(alphabet="ABCabc12_", min_size=1, max_size=12))

@@ -73,9 +73,20 @@ def test_edits_carry_the_version_that_they_are_for() -> None:
         client.initialize(MODERN)
         client.open(URI, TEXT, version=3)
         client.change(URI, 4, insert(0, 0, "\n"))
-        (change,) = client.actions(URI, (1, 4, 1, 7))[0]["edit"]["documentChanges"]
+        offered = client.actions(URI, (1, 4, 1, 7))[0]
+        assert "edit" not in offered
+        (change,) = client.request("codeAction/resolve", offered)["edit"]["documentChanges"]
         assert change["textDocument"] == {"uri": URI, "version": 4}
         assert change["edits"] == [{"range": span(1, 4, 1, 7), "newText": "GOOD"}]
+
+
+def test_a_fix_of_what_is_not_there_any_more_has_no_edit() -> None:
+    with Client() as client:
+        client.initialize(MODERN)
+        client.open(URI, TEXT)
+        offered = client.actions(URI, (0, 4, 0, 7))[0]
+        client.change(URI, 2, {"text": "a = 1\n"})
+        assert "edit" not in client.request("codeAction/resolve", offered)
 
 
 def test_resolving_computes_the_edit_from_the_newest_text() -> None:

@@ -119,6 +119,9 @@ async def test_diagnose_explain_and_fix(client: LanguageClient) -> None:
     assert actions
     fix = actions[0]
     assert isinstance(fix, types.CodeAction)
+    if client.agreed.code_action_provider.resolve_provider:
+        assert fix.edit is None
+        fix = await client.code_action_resolve_async(fix)
     assert fix.edit is not None
     if fix.edit.document_changes is not None:
         (change,) = fix.edit.document_changes

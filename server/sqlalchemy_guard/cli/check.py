@@ -127,9 +127,8 @@ class _Run:
         looked = cache.now()
         store = None if self.options.no_cache else cache.Store(self._cache_folder(), self._identity())
         kept = Kept.load(store) if store is not None else None
-        if kept is not None and kept.complete():
-            self.files = kept.files
-            results = kept.results
+        if kept is not None and kept.holds(with_folders=True):
+            self.files, results = kept.files, kept.results
         else:
             results = self._results(store, kept, looked)
             kept = None
@@ -156,19 +155,26 @@ class _Run:
 
     def _results(self, store: cache.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
         """The results by file, computed where the last run does not tell them, and kept for the next."""
-        from sqlalchemy_guard.cli.batch import Batch
+        from sqlalchemy_guard.cli.kept import keep
+        from sqlalchemy_guard.cli.results import to_plain
         from sqlalchemy_guard.vfs.recording import RecordingVfs
 
         vfs = RecordingVfs() if store is not None else Vfs()
         self._prepare(vfs)
-        batch = Batch(self.checker, self.opened, self.files, not self.options.quiet)
-        partly = kept.partly(batch.project) if kept is not None else None
-        results = batch.run(partly)
+        project = self.opened.project_files() if store is not None else []
+        if kept is not None and store is not None and isinstance(vfs, RecordingVfs) and not self.incomplete:
+            same = kept.files == self.files and kept.project == project
+            if same and kept.holds(with_folders=False):
+                kept.refresh(store, looked, vfs.record.walked)
+                return kept.results
+        self.opened.read_project(not self.options.quiet)
+        results: dict[str, Plain] = {}
+        for file_id in progress(self.files, "checking", not self.options.quiet):
+            results[file_id] = to_plain(self.checker, self.checker.check(file_id))
         self.documents = self.opened.workspace.documents
-        if store is not None and isinstance(vfs, RecordingVfs) and not self.incomplete:
-            if kept is not None:
-                kept.take_over(vfs.record, everything=batch.taken_over)
-            batch.keep(store, looked, vfs.record)
+        failed = self.incomplete or any(plain["internal"] for plain in results.values())
+        if store is not None and isinstance(vfs, RecordingVfs) and not failed:
+            keep(store, looked, vfs.record, self.files, project, results)
         return results
 
     def _document(self, path: str) -> Document:

@@ -33,23 +33,16 @@ class KnownRule(NamedTuple):
     url: str
 
 
-def to_plain(checker: Checker, report: FileReport) -> tuple[Plain, set[tuple[str, str]]]:
-    """A report with its fixes as plain data.
-
-    Returns:
-        The data, and the keys that the fixes were seen to rest on.
-    """
-    workspace = checker.workspace
-    keys = workspace.resolver.collect()
+def to_plain(checker: Checker, report: FileReport) -> Plain:
+    """A report with its fixes as plain data."""
     violations = [_violation(checker, report, violation) for violation in report.violations]
     problem = list(report.problems[0]) if report.problems else None
-    plain = {
+    return {
         "violations": violations,
         "skipped": report.skipped,
         "problem": problem,
         "internal": list(report.internal),
     }
-    return plain, keys
 
 
 def _violation(checker: Checker, report: FileReport, violation: Violation) -> list[Any]:

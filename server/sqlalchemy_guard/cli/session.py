@@ -41,19 +41,14 @@ class Opened(NamedTuple):
     skipped: list[Skipped]
     is_project: bool
 
+    def read_project(self, show_progress: bool) -> None:
+        """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
+        if self.is_project:
+            drain(self.workspace.index_steps(), "reading", show_progress)
+
     def project_files(self) -> list[str]:
         """The files that the files asked for may rely on, those included that are found in the project."""
         return self.workspace.discover() if self.is_project else self.files
-
-    def read_project(self, show_progress: bool, files: Sequence[str] | None = None) -> None:
-        """Look through what the files may rely on, so that the order in which they are looked at changes nothing.
-
-        Args:
-            show_progress: Whether to draw a bar.
-            files: Which of `project_files` to read; all when not given.
-        """
-        files = self.project_files() if files is None else files
-        drain(self.workspace.survey_steps(files, frozenset(self.files)), "reading", show_progress)
 
     def config_files(self) -> list[ConfigFile]:
         """The configuration files that hold for the files, once each."""

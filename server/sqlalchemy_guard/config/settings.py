@@ -228,10 +228,10 @@ def parse_document(
     if not isinstance(table, Mapping):
         problem = ConfigProblem(source, prefix, "This must be a table of settings", None, True)
         return Settings(root=root), [problem]
-    return parse_settings(table, source, root=root, prefix=prefix, line_length=_foreign_line_length(tool))
+    return parse_settings(table, source, root=root, prefix=prefix, line_length=foreign_line_length(tool))
 
 
-def _foreign_line_length(tool: Mapping[str, Any]) -> int | None:
+def foreign_line_length(tool: Mapping[str, Any]) -> int | None:
     """The line length that Ruff or Black is told to keep, so that fixes need no formatting afterwards."""
     for name in ("ruff", "black"):
         table = tool.get(name)

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy_guard.config.settings import ConfigProblem, Settings, overlay, parse_document
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from sqlalchemy_guard.config.settings import (
+    ConfigProblem,
+    Settings,
+    foreign_line_length,
+    overlay,
+    parse_document,
+)
 
 FILE_NAMES = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml")
 
@@ -70,6 +75,7 @@ class SettingsStore:
         self._files: dict[str, ConfigFile | None] = {}
         self._nearest: dict[str, ConfigFile | None] = {}
         self._settings: dict[str, Settings] = {}
+        self._lengths: dict[str, int | None] = {}
         self.problems: list[ConfigProblem] = []
         """What is wrong with the overrides themselves; found when they are given."""
         self.problems += overlay(Settings(), self._overrides, "command line")[1]
@@ -120,6 +126,7 @@ class SettingsStore:
         self._files.clear()
         self._nearest.clear()
         self._settings.clear()
+        self._lengths.clear()
         return True
 
     def is_config_path(self, path: str) -> bool:
@@ -129,10 +136,42 @@ class SettingsStore:
     def _resolve(self, folder: str) -> Settings:
         found = self._nearest_above(folder)
         settings = (found.settings if found else None) or Settings(root=self._root(folder))
+        if "line-length" not in settings.origins and not self._isolated:
+            settings = self._as_formatted(settings, folder)
         for owner in sorted(self._folders, key=len):
             if owner == "" or folder == owner or folder.startswith((owner + "/", owner + "\\")):
                 settings, _ = overlay(settings, self._folders[owner], "editor")
         return overlay(settings, self._overrides, "command line")[0]
+
+    def _as_formatted(self, settings: Settings, folder: str) -> Settings:
+        """With the line length that the nearest configuration of a formatter asks for."""
+        at: str | None = folder
+        while at:
+            if at not in self._lengths:
+                self._lengths[at] = self._length_in(at)
+            length = self._lengths[at]
+            if length is not None:
+                origins = {**settings.origins, "line-length": f"{at} (another tool's line-length)"}
+                return replace(settings, line_length=length, origins=MappingProxyType(origins))
+            at = _parent(at)
+        return settings
+
+    def _length_in(self, folder: str) -> int | None:
+        separator = "\\" if "\\" in folder and "/" not in folder else "/"
+        for name in (".ruff.toml", "ruff.toml", "pyproject.toml"):
+            text = self._reader.read_text(folder.rstrip("/\\") + separator + name)
+            if text is None or "line" not in text:
+                continue
+            try:
+                document = tomllib.loads(text)
+            except (tomllib.TOMLDecodeError, RecursionError):
+                # A half-typed file of another tool is that tool's to report.
+                continue
+            tool = document.get("tool") if name == "pyproject.toml" else {"ruff": document}
+            length = foreign_line_length(tool) if isinstance(tool, Mapping) else None
+            if length is not None:
+                return length
+        return None
 
     def _root(self, folder: str) -> str:
         """Without a configuration file patterns start from the workspace folder, else the file's."""

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import ast
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from sqlalchemy_guard.facts.blocks import (
+    MODULE_SCOPE,
+    BlockResult,
+    Body,
+    Deferred,
+    Definition,
+    Env,
+    Scope,
+    body_of,
+)
 from sqlalchemy_guard.facts.declarations import (
     Attribute,
     Binding,
@@ -53,93 +62,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.syntax.chunk import Chunk
 
-Env = dict[str, Value]
-Definition = ast.FunctionDef | ast.AsyncFunctionDef
-
 MAX_LOOP_DEPTH = 2
 """Loops nested deeper run once: each level doubles the work, and types hardly change below."""
-
-
-@dataclass(slots=True, eq=False)
-class Deferred:
-    """A nested function, evaluated when its enclosing body is done, because it sees that body's final names."""
-
-    facts: FunctionFacts
-    body: Body
-    closure: Env | None = None
-    done: BlockResult | None = None
-
-    def restarted(self) -> Deferred:
-        """The same function to be evaluated again; its chunks answer from their memos where they can."""
-        self.done = None
-        return self
-
-
-@dataclass(slots=True, eq=False)
-class BlockResult:
-    """What running a block gave. `env_in` and `env_out` are its environments; everything else are notes in source order."""
-
-    env_in: Env
-    env_out: Env
-    bindings: list[Binding] = field(default_factory=list)
-    stars: list[Ref] = field(default_factory=list)
-    attribute_sets: list[tuple[Value, str, Value | None, Value]] = field(default_factory=list)
-    calls: list[CallFact] = field(default_factory=list)
-    item_sets: list[ItemSet] = field(default_factory=list)
-    returned: list[Value] = field(default_factory=list)
-    yielded: list[Value] = field(default_factory=list)
-    deferred: list[Deferred] = field(default_factory=list)
-    functions: list[FunctionFacts] = field(default_factory=list)
-    classes: list[ClassFacts] = field(default_factory=list)
-    attributes: list[Attribute] = field(default_factory=list)
-    methods: list[tuple[str, str]] = field(default_factory=list)
-    reads: set[str] = field(default_factory=set)
-    globals_in: frozenset[str] = frozenset()
-    globals_out: frozenset[str] = frozenset()
-    terminated: bool = False
-
-
-@dataclass(slots=True)
-class Body:
-    """The statements of a definition: its own, or those of the chunks that it was cut into."""
-
-    chunk: Chunk
-    statements: list[ast.stmt]
-    children: list[Chunk] | None
-
-
-@dataclass(slots=True, eq=False)
-class Scope:
-    """Where a block stands.
-
-    Attributes:
-        kind: module, class or function.
-        qualname: Prefix for definitions inside, "" at module level.
-        function: The function that is evaluated, or None.
-        owner: Qualified name of the class whose body or method this is, or None.
-        closure: Names of enclosing functions.
-        frame: The frame of the definition itself.
-        definition: The facts of the definition whose body this is; what was evaluated in it holds only as long as
-            they are the same object.
-    """
-
-    kind: str
-    qualname: str
-    function: FunctionFacts | None = None
-    owner: str | None = None
-    closure: Env = field(default_factory=dict)
-    frame: Frame | None = None
-    definition: object = None
-
-
-MODULE_SCOPE = Scope("module", "")
-
-
-def body_of(node: Definition | ast.ClassDef, chunk: Chunk) -> Body:
-    """The body of a definition that stands in (or is the header of) a chunk."""
-    if chunk.children is not None and chunk.body and chunk.body[0] is node:
-        return Body(chunk, [], chunk.children)
-    return Body(chunk, node.body, None)
 
 
 class Evaluator:
@@ -416,6 +340,7 @@ class Evaluator:
 
     def _import(self, node: ast.Import) -> bool:
         for alias in node.names:
+            self.result.imports.append(Ref(alias.name, ""))
             if alias.asname:
                 self.bind(alias.asname, Ref(alias.name, ""), node)
             else:
@@ -426,6 +351,7 @@ class Evaluator:
     def _import_from(self, node: ast.ImportFrom) -> bool:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
+            self.result.imports.append(Ref(module, alias.name))
             if alias.name == "*":
                 if self.scope.kind == "module":
                     self.result.stars.append(Ref(module, "*"))
@@ -878,6 +804,7 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) ->
 
 def merge_notes(into: BlockResult, block: BlockResult) -> None:
     """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
+    into.imports.extend(block.imports)
     into.functions.extend(block.functions)
     into.classes.extend(block.classes)
     into.attribute_sets.extend(block.attribute_sets)
@@ -961,6 +888,7 @@ _NOWHERE = ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 _REWOUND = (
     "bindings",
     "stars",
+    "imports",
     "attribute_sets",
     "calls",
     "item_sets",

@@ -7,15 +7,17 @@ evaluation from scratch. This module must never resolve a name of another file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+import heapq
+from bisect import bisect_left, bisect_right
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, Frame, FunctionFacts, ItemSet
+from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, Frame, FunctionFacts
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
     Deferred,
-    Env,
     Evaluator,
     Scope,
     class_scope,
@@ -24,79 +26,19 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.values import UNKNOWN, Param, Ref, Value, either, same
+from sqlalchemy_guard.facts.units import NOTHING, Contribution, Unit, is_foreign, is_same_class
+from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy_guard.facts.blocks import Env
+    from sqlalchemy_guard.facts.units import AttributeSet
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.syntax import Change
 
-AttributeSet = tuple[Value, str, "Value | None", Value]
 T = TypeVar("T")
-
-
-class Unit:
-    """What the rules look at in one go.
-
-    Attributes:
-        chunk: The leaf, or the header of the cut definition.
-        kind: leaf, function or class.
-        calls: Every call in it, nested functions included, in source order of evaluation.
-        functions: The functions defined in it.
-        classes: The classes defined in it.
-        item_sets: Assignments to items in it.
-        report: The checker's own notes about this very unit.
-    """
-
-    __slots__ = ("calls", "chunk", "classes", "functions", "item_sets", "kind", "report")
-
-    def __init__(self, kind: str, chunk: Chunk) -> None:
-        self.kind = kind
-        self.chunk = chunk
-        self.calls: list[CallFact] = []
-        self.functions: list[FunctionFacts] = []
-        self.classes: list[ClassFacts] = []
-        self.item_sets: list[ItemSet] = []
-        self.report: Any = None
-
-
-@dataclass(slots=True, eq=False)
-class Contribution:
-    """What a top-level chunk adds to its file.
-
-    Attributes:
-        chunk: The chunk.
-        env_in: What the names that are bound more than once stand for where the chunk begins, as far as it cares.
-        env_out: The same names where it ends.
-        reads: The names that its module-level code reads.
-        report: The checker's own notes about the units.
-    """
-
-    chunk: Chunk
-    env_in: Env
-    env_out: Env = field(default_factory=dict)
-    units: list[Unit] = field(default_factory=list)
-    bindings: list[Binding] = field(default_factory=list)
-    functions: list[FunctionFacts] = field(default_factory=list)
-    classes: list[ClassFacts] = field(default_factory=list)
-    stars: list[Ref] = field(default_factory=list)
-    attribute_sets: list[AttributeSet] = field(default_factory=list)
-    reads: set[str] = field(default_factory=set)
-    report: Any = None
-
-    def names(self) -> set[str]:
-        """The names and qualified names that it says something about."""
-        return {
-            *[binding.name for binding in self.bindings],
-            *[function.qualname for function in self.functions],
-            *[class_.qualname for class_ in self.classes],
-        }
-
-    def imports(self) -> bool:
-        """Whether it imports anything."""
-        return bool(self.stars) or any(type(b.value) is Ref and b.value.module for b in self.bindings)
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +70,9 @@ class FileFacts:
         functions: Functions by qualified name, every definition of it in source order.
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
-            imports, `*imports` for the imported modules, `*stored.x` for what is assigned to attributes called x.
+            imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
+            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
+        generation: Counts the contributions that came and went; see `since`.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -138,10 +82,17 @@ class FileFacts:
         self.outlines: dict[str, object] = {}
         self._chunks = chunks
         self._top: dict[Chunk, Contribution] = {}
-        self._holders: dict[str, list[Contribution]] = {}
+        self._holders: dict[str, list[Chunk]] = {}
+        self._mentions: dict[str, list[Chunk]] = {}
         self._rebound: set[str] = set()
-        self._starring: dict[Contribution, None] = {}
-        self._storing: dict[Contribution, None] = {}
+        self._importing: dict[Chunk, None] = {}
+        self._naming: dict[Chunk, None] = {}
+        self._calling: dict[str, list[Unit]] = {}
+        self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
+        self._recent: deque[Contribution] = deque(maxlen=64)
+        self.generation = 0
+        self._starring: dict[Chunk, None] = {}
+        self._storing: dict[Chunk, None] = {}
         self.update(chunks)
 
     def contributions(self) -> Iterator[Contribution]:
@@ -203,17 +154,40 @@ class FileFacts:
     @property
     def stars(self) -> list[Ref]:
         """The star imports in source order."""
-        return [star for contribution in _in_order(self._starring) for star in contribution.stars]
+        return [star for one in self._in_order(self._starring) for star in one.stars]
 
     @property
-    def attribute_sets(self) -> list[AttributeSet]:
-        """The assignments to attributes: base, name, annotation, value."""
-        return [found for contribution in _in_order(self._storing) for found in contribution.attribute_sets]
+    def foreign_sets(self) -> list[AttributeSet]:
+        """The assignments to attributes of other objects than a method's own `self`: base, name, annotation, value."""
+        return [found for one in self._in_order(self._storing) for found in one.foreign_sets]
 
-    def imported_modules(self) -> frozenset[str]:
-        """The modules that the module-level code imports, as written."""
+    @property
+    def named_fixtures(self) -> list[tuple[Value, str]]:
+        """See `Unit.named`; summarized as `*named`."""
+        return [found for one in self._in_order(self._naming) for unit in one.units for found in unit.named]
+
+    def _in_order(self, chunks: Iterable[Chunk]) -> list[Contribution]:
+        return [self._top[chunk] for chunk in sorted(chunks, key=_place)]
+
+    def called_names(self) -> Iterable[str]:
+        """The last names of what is called with arguments."""
+        return self._calling.keys()
+
+    def calls_of(self, name: str) -> list[Call]:
+        """The calls with arguments of something of that last name, in no particular order."""
+        return [call for unit in self._calling.get(name, ()) for call in unit.called[name]]
+
+    def imports(self) -> frozenset[tuple[str, str]]:
+        """What is imported, in functions as well: the module as written and the name, empty for the module itself."""
         found = self.outlines.get("*imports")
         return found if isinstance(found, frozenset) else frozenset()
+
+    def imported_modules(self) -> frozenset[str]:
+        """The modules that the file imports, in functions as well, as written."""
+        imports = self.imports()
+        if self._modules[0] is not imports:
+            self._modules = (imports, frozenset(module for module, _ in imports))
+        return self._modules[1]
 
     def update(self, chunks: list[Chunk], change: Change | None = None) -> set[str]:
         """Bring the facts in step with the chunks of the file.
@@ -226,17 +200,15 @@ class FileFacts:
             The names and qualified names whose outline changed (appeared, disappeared, or means something else).
         """
         self._chunks = chunks
-        old: list[Contribution] = []
-        fresh: list[Contribution] = []
-        for chunk in self._gone(chunks, change):
-            old.append(self._top.pop(chunk))
+        old = [self._top.pop(chunk) for chunk in self._gone(chunks, change)]
+        fresh: dict[Contribution, None] = {}
         for chunk in self._candidates(chunks, change):
             kept = self._top.get(chunk)
             if kept is None or chunk.stale:
                 if kept is not None:
                     old.append(kept)
                 env = kept.env_in if kept is not None else {}
-                fresh.append(self._contribution(chunk, env))
+                fresh[self._contribution(chunk, env)] = None
         if not old and not fresh:
             return set()
         touched = self._register(old, fresh)
@@ -268,6 +240,7 @@ class FileFacts:
         contribution = Contribution(chunk, env)
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
+        contribution.foreign_sets = [found for found in contribution.attribute_sets if is_foreign(found[0])]
         self._top[chunk] = contribution
         return contribution
 
@@ -287,8 +260,7 @@ class FileFacts:
             return [self._cut_function(chunk, head, head.deferred, scope, into, again=was_stale)]
         facts = head.facts
         assert isinstance(facts, ClassFacts)
-        unit = Unit("class", chunk)
-        into.units.append(unit)
+        place = len(into.units)
         inner = class_scope(facts, scope.closure)
         blocks: list[BlockResult] = []
         before = len(into.functions)
@@ -299,9 +271,15 @@ class FileFacts:
             facts.qualname, facts.header, facts.chunk, facts.bases, facts.keywords, facts.decorators
         )
         fill_class(fresh, blocks)
+        if head.unit is not None and is_same_class(head.unit.classes[0], fresh):
+            fresh = head.unit.classes[0]
+        else:
+            head.unit = Unit("class", chunk)
+            head.unit.classes = [fresh]
+            head.unit.calls = list(head.result.calls)
+            head.unit.summarize()
+        into.units.insert(place, head.unit)
         into.classes.append(fresh)
-        unit.classes = [fresh]
-        unit.calls = list(head.result.calls)
         outer = BlockResult({}, {})
         outer.methods = head.result.methods
         outer.classes = [fresh]
@@ -319,12 +297,15 @@ class FileFacts:
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.summarize()
+            into.renewed.update(function.qualname for function in unit.functions)
             _clear_stale(chunk)
         else:
             total, unit = deferred.done, head.unit
         into.functions.extend(total.functions)
         into.classes.extend(total.classes)
         into.bindings.extend(total.bindings)
+        into.imports.extend(total.imports)
         into.attribute_sets.extend(total.attribute_sets)
         into.units.append(unit)
         block = BlockResult({}, {})
@@ -350,6 +331,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
@@ -377,98 +359,151 @@ class FileFacts:
         into.functions.extend(result.functions)
         into.classes.extend(result.classes)
         into.stars.extend(result.stars)
+        into.imports.extend(result.imports)
         into.attribute_sets.extend(result.attribute_sets)
         into.reads |= result.reads
 
     # -- names that are bound more than once -----------------------------------------------------------------------
 
-    def _flow_rebound_names(self, touched: set[str], fresh: list[Contribution]) -> None:
+    def _flow_rebound_names(self, touched: set[str], fresh: dict[Contribution, None]) -> None:
         """Module-level code that reads a name bound more than once sees the binding that reaches it.
 
         All other names mean the same everywhere in the module and stay references, so that the result does not depend
-        on how the file was cut into chunks. Nothing is to be done where neither such a name was touched nor fresh code
-        reads one.
+        on how the file was cut into chunks. Only what mentions such a name that was touched is looked at, and what
+        follows where that turns out to mean something else.
         """
+        rebound = self._rebound
+        affected = touched & rebound
         for name in touched:
             if len(self.names.get(name, ())) > 1:
-                self._rebound.add(name)
-        rebound = self._rebound
-        if rebound.isdisjoint(touched) and not any(
-            contribution.env_in or not contribution.reads.isdisjoint(rebound) for contribution in fresh
-        ):
-            return
-        for name in touched & rebound:
-            if len(self.names.get(name, ())) <= 1:
+                rebound.add(name)
+                affected.add(name)
+            else:
                 rebound.discard(name)
-        env: Env = {}
-        again: list[tuple[Contribution, Contribution]] = []
-        for contribution in self.contributions():
-            wanted = contribution.reads & rebound
-            wanted.update(binding.name for binding in contribution.bindings if binding.name in rebound)
-            if wanted or contribution.env_in:
-                start = {name: env.get(name, UNKNOWN) for name in sorted(wanted)}
-                if not same(start, contribution.env_in):
-                    newer = self._contribution(contribution.chunk, start)
-                    again.append((contribution, newer))
-                    contribution = newer
-                for name in wanted:
-                    env[name] = contribution.env_out.get(name, UNKNOWN)
-        if again:
-            for before, newer in again:
-                if before in fresh:
-                    fresh.remove(before)
-                fresh.append(newer)
-            touched |= self._register([before for before, _ in again], [newer for _, newer in again])
+        waiting = {chunk for name in affected for chunk in self._mentions.get(name, ())}
+        waiting.update(one.chunk for one in fresh if one.env_in or not one.reads.isdisjoint(rebound))
+        queue = [(chunk.start, number, chunk) for number, chunk in enumerate(waiting)]
+        heapq.heapify(queue)
+        number = len(queue)
+        done: set[Chunk] = set()
+        while queue:
+            _, _, chunk = heapq.heappop(queue)
+            if chunk in done:
+                continue
+            done.add(chunk)
+            contribution = self._top[chunk]
+            wanted = contribution.mentions() & rebound
+            start = {name: self._reaching(name, chunk) for name in sorted(wanted)}
+            before = contribution
+            if not same(start, contribution.env_in):
+                contribution = self._contribution(chunk, start)
+                touched |= self._register([before], [contribution])
+                fresh.pop(before, None)
+                fresh[contribution] = None
+            elif contribution not in fresh:
+                continue
+            for name in wanted:
+                follower = self._following(name, chunk)
+                if follower is not None:
+                    number += 1
+                    heapq.heappush(queue, (follower.start, number, follower))
+
+    def _reaching(self, name: str, chunk: Chunk) -> Value:
+        """What a name stands for where a top-level chunk begins."""
+        mentions = self._mentioning(name)
+        index = bisect_left(mentions, chunk.start, key=_place)
+        return self._top[mentions[index - 1]].env_out.get(name, UNKNOWN) if index else UNKNOWN
+
+    def _following(self, name: str, chunk: Chunk) -> Chunk | None:
+        """The next top-level chunk that mentions a name."""
+        mentions = self._mentioning(name)
+        index = bisect_right(mentions, chunk.start, key=_place)
+        return mentions[index] if index < len(mentions) else None
+
+    def _mentioning(self, name: str) -> list[Chunk]:
+        mentions = self._mentions[name]
+        mentions.sort(key=_place)
+        return mentions
+
+    # -- what came and went ----------------------------------------------------------------------------------------
+
+    def _log(self, contribution: Contribution) -> None:
+        self.generation += 1
+        self._recent.append(contribution)
+
+    def since(self, generation: int) -> list[Contribution] | None:
+        """The contributions that came or went (`is_alive`) since a generation; None when that is too long ago."""
+        count = self.generation - generation
+        if count > len(self._recent):
+            return None
+        return [self._recent[-number] for number in range(count, 0, -1)]
 
     # -- the summary -----------------------------------------------------------------------------------------------
 
-    def _register(self, old: list[Contribution], fresh: list[Contribution]) -> set[str]:
-        """Bring the tables in step; returns the names that any of the contributions speaks of."""
+    def _register(self, old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+        """Bring the tables in step; returns the names about which something else is said than before."""
         touched: set[str] = set()
-        for contribution in old:
-            self._starring.pop(contribution, None)
-            self._storing.pop(contribution, None)
-            for name in contribution.names():
-                touched.add(name)
-                holders = self._holders[name]
-                holders.remove(contribution)
-                if not holders:
-                    del self._holders[name]
-        for contribution in fresh:
-            if contribution.stars:
-                self._starring[contribution] = None
-            if contribution.attribute_sets:
-                self._storing[contribution] = None
-            for name in contribution.names():
-                touched.add(name)
-                self._holders.setdefault(name, []).append(contribution)
+        before = {contribution.chunk: contribution for contribution in old}
+        after = {contribution.chunk: contribution for contribution in fresh}
+        for chunk in before.keys() | after.keys():
+            gone, come = before.get(chunk, NOTHING), after.get(chunk, NOTHING)
+            for contribution in (gone, come):
+                if contribution is not NOTHING:
+                    contribution.is_alive = contribution is come
+                    self._log(contribution)
+            _move(self._mentions, gone.mentions(), come.mentions(), chunk)
+            _move(
+                self._holders, {name for name, _ in gone.facts()}, {name for name, _ in come.facts()}, chunk
+            )
+            gone_facts = {id(fact): name for name, fact in gone.facts()}
+            come_facts = {id(fact): name for name, fact in come.facts()}
+            touched.update([name for fact, name in gone_facts.items() if fact not in come_facts])
+            touched.update([name for fact, name in come_facts.items() if fact not in gone_facts])
+            touched |= come.renewed
+            for unit in set(gone.units).difference(come.units):
+                for name in unit.called:
+                    _take(self._calling, name, unit)
+            for unit in set(come.units).difference(gone.units):
+                for name in unit.called:
+                    self._calling.setdefault(name, []).append(unit)
+            _mark(self._starring, chunk, come.stars)
+            _mark(self._storing, chunk, come.foreign_sets)
+            _mark(self._importing, chunk, come.imports)
+            _mark(self._naming, chunk, any(unit.named for unit in come.units))
         for name in touched:
             holders = self._holders.get(name, [])
             if len(holders) > 1:
-                holders.sort(key=_contribution_place)
-            _put(self.names, name, [b for one in holders for b in one.bindings if b.name == name])
-            _put(self.functions, name, [f for one in holders for f in one.functions if f.qualname == name])
-            _put(self.classes, name, [c for one in holders for c in one.classes if c.qualname == name])
+                holders.sort(key=_place)
+            found = [self._top[chunk] for chunk in holders]
+            bindings = [b for one in found for b in one.bindings if b.name == name]
+            if len(bindings) > 1:
+                # What functions bind is noted behind what stands outside them, chunk by chunk.
+                bindings.sort(key=_binding_place)
+            _put(self.names, name, bindings)
+            _put(self.functions, name, [f for one in found for f in one.functions if f.qualname == name])
+            _put(self.classes, name, [c for one in found for c in one.classes if c.qualname == name])
         return touched
 
-    def _changed(self, touched: set[str], old: list[Contribution], fresh: list[Contribution]) -> set[str]:
+    def _changed(
+        self, touched: set[str], old: Iterable[Contribution], fresh: Iterable[Contribution]
+    ) -> set[str]:
         changed: set[str] = set()
         for name in touched:
             self._compare(name, self._outline(name), changed)
-        if any(contribution.stars for contribution in (*old, *fresh)):
+        both = (*old, *fresh)
+        if any(contribution.stars for contribution in both):
             self._compare("*", tuple(self.stars) or None, changed)
-        if any(contribution.imports() for contribution in (*old, *fresh)):
-            self._compare("*imports", self._imports(), changed)
-        stored = {
-            name
-            for contribution in (*old, *fresh)
-            for base, name, _, _ in contribution.attribute_sets
-            if is_foreign(base)
-        }
+        if any(contribution.imports for contribution in both):
+            found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
+            self._compare("*imports", frozenset(found) or None, changed)
+        if any(unit.named for contribution in both for unit in contribution.units):
+            self._compare("*named", tuple(self.named_fixtures) or None, changed)
+        changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
+        stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}
-            for base, name, _, value in self.attribute_sets:
-                if name in stored and is_foreign(base):
+            for _, name, _, value in self.foreign_sets:
+                if name in stored:
                     values[name].append(value)
             for name in stored:
                 self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
@@ -484,16 +519,6 @@ class FileFacts:
             else:
                 self.outlines[name] = outline
 
-    def _imports(self) -> frozenset[str] | None:
-        found = {
-            binding.value.module
-            for bindings in self.names.values()
-            for binding in bindings
-            if type(binding.value) is Ref and binding.value.module
-        }
-        found.update(star.module for star in self.stars)
-        return frozenset(found) or None
-
     def _outline(self, name: str) -> object:
         parts: list[object] = []
         if name in self.names:
@@ -505,9 +530,18 @@ class FileFacts:
         return tuple(parts) or None
 
 
-def is_foreign(base: Value) -> bool:
-    """Whether an object whose attribute is assigned is not a method's own `self`."""
-    return not (type(base) is Param and base.name in ("self", "cls"))
+def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    gone = [unit for contribution in old for unit in contribution.units]
+    come = [unit for contribution in fresh for unit in contribution.units]
+    before: dict[str, list[Call]] = {}
+    after: dict[str, list[Call]] = {}
+    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+        for unit in units:
+            if unit not in kept:
+                for name, found in unit.called.items():
+                    calls.setdefault(name, []).extend(found)
+    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
 def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
@@ -515,6 +549,28 @@ def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
         table[name] = found
     else:
         table.pop(name, None)
+
+
+def _move(table: dict[str, list[Chunk]], before: set[str], after: set[str], chunk: Chunk) -> None:
+    """A chunk stands under other names than before."""
+    for name in before - after:
+        _take(table, name, chunk)
+    for name in after - before:
+        table.setdefault(name, []).append(chunk)
+
+
+def _take(table: dict[str, list[T]], name: str, one: T) -> None:
+    held = table[name]
+    held.remove(one)
+    if not held:
+        del table[name]
+
+
+def _mark(table: dict[Chunk, None], chunk: Chunk, wanted: object) -> None:
+    if wanted:
+        table[chunk] = None
+    else:
+        table.pop(chunk, None)
 
 
 def _outermost(chunk: Chunk) -> Chunk:
@@ -527,12 +583,9 @@ def _place(chunk: Chunk) -> int:
     return chunk.start
 
 
-def _contribution_place(contribution: Contribution) -> int:
-    return contribution.chunk.start
-
-
-def _in_order(contributions: Iterable[Contribution]) -> list[Contribution]:
-    return sorted(contributions, key=_contribution_place)
+def _binding_place(binding: Binding) -> int:
+    line: int = getattr(binding.node, "lineno", 0)
+    return line + binding.chunk.shift
 
 
 def _clear_stale(chunk: Chunk) -> None:

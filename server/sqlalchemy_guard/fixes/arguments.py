@@ -38,11 +38,14 @@ class _Arguments:
 
 def _split(source: Source, call: ast.Call, shift: int) -> _Arguments:
     """The arguments of a call as they are written."""
-    opening = source.opening(call, shift)
-    closing = source.end(call, shift) - 1
+    ends = [source.end(argument, shift) for argument in _ordered(source, call, shift)]
+    return _items(source, source.opening(call, shift), source.end(call, shift) - 1, ends)
+
+
+def _items(source: Source, opening: int, closing: int, ends: list[int]) -> _Arguments:
+    """What commas separate between two brackets; `ends` are the offsets where the items' nodes end."""
     found = _Arguments(opening, closing)
     # A lambda's own commas stand inside its node.
-    ends = [source.end(argument, shift) for argument in _ordered(source, call, shift)]
     depth = 0
     item: _Argument | None = None
     for token in source.tokens(opening + 1, closing):
@@ -90,6 +93,26 @@ def add_keyword(
     while index and isinstance(last := arguments[index - 1], ast.keyword) and last.arg is None:
         index -= 1
     return _finish(source, _insert(source, call, index, f"{name}={value}", shift), statement, shift)
+
+
+def add_entry(
+    source: Source, display: ast.Dict, key: str, value: str, shift: int = 0, statement: ast.stmt | None = None
+) -> tuple[Edit, ...]:
+    """Add `"key": value` behind the last entry of a dict display; other arguments as in `add_keyword`."""
+    ends = [source.end(item, shift) for item in display.values]
+    found = _items(source, source.start(display, shift), source.end(display, shift) - 1, ends)
+    text = f"{source.quote}{key}{source.quote}: {value}"
+    edits = _append(source, found, text) if found.items else (_insert_alone(source, found, text),)
+    return _finish(source, edits, statement, shift)
+
+
+def replace_node(
+    source: Source, node: ast.expr, text: str, shift: int = 0, statement: ast.stmt | None = None
+) -> tuple[Edit, ...]:
+    """Replace an expression that stands without parentheses; other arguments as in `add_keyword`."""
+    return _finish(
+        source, (Edit(source.start(node, shift), source.end(node, shift), text),), statement, shift
+    )
 
 
 def insert_positional(

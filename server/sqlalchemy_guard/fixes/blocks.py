@@ -134,6 +134,27 @@ def move_behind(
     return (Edit(source.offset(first), source.offset(last + 1), gone), Edit(target, target, text))
 
 
+def insert_behind(source: Source, loop: ast.stmt, text: str, shift: int = 0) -> tuple[Edit, ...] | None:
+    """Insert a statement, which must have one line, behind a compound statement; None where that shares its lines."""
+    start = source.start(loop, shift)
+    if source.text[source.line_start(start) : start].strip() or "\n" in text or "\r" in text:
+        return None
+    end = source.end(loop, shift)
+    if source.text[end : source.line_end(end)].strip().startswith(";"):
+        return None
+    at = source.line_end(end)
+    return (Edit(at, at, f"{source.newline}{source.margin(start)}{text}"),)
+
+
+def is_followed_by(source: Source, loop: ast.stmt, text: str, shift: int = 0) -> bool:
+    """Whether the next line of code behind a compound statement, in its block, is this text."""
+    margin = source.margin(source.start(loop, shift))
+    line = source.position(source.end(loop, shift))[0] + 1
+    while line < len(source.lines) and not source.lines[line].strip():
+        line += 1
+    return line < len(source.lines) and source.lines[line].rstrip() == margin + text
+
+
 def _inside_strings(source: Source, start: int, end: int) -> set[int]:
     """The lines that begin inside a string of `text[start:end]`: their indentation is a value."""
     inside: set[int] = set()

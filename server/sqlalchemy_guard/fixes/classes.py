@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
 
 
-def undecorate(source: Source, class_: ast.ClassDef, decorator: ast.expr, shift: int = 0) -> tuple[Edit, ...]:
+def undecorate(source: Source, decorator: ast.expr, shift: int = 0) -> tuple[Edit, ...]:
     """Remove a decorator with its lines; a comment behind it stays, above the class."""
     start, end = source.start(decorator, shift), source.end(decorator, shift)
     line_start = source.line_start(start)

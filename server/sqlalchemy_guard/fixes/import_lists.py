@@ -152,6 +152,24 @@ def shorten(
     return tuple(edits)
 
 
+def swap(
+    source: Source, node: ast.ImportFrom, old: ast.alias, new: str, shift: int = 0
+) -> tuple[Edit, ...] | None:
+    """Import another name instead of one, in its sorted place; None where the statement does not stay on one line."""
+    start, end = source.start(node, shift), source.end(node, shift)
+    text = source.text[start:end]
+    if "\n" in text or "\r" in text or "import" not in text:
+        return None
+    others = [alias for alias in node.names if alias is not old]
+    names = [_written(alias) for alias in others]
+    names.insert(_place([alias.name for alias in others], new), new)
+    first = source.start(node.names[0], shift)
+    last = source.end(node.names[-1], shift)
+    line = f"{text[: first - start]}{', '.join(names)}{source.text[last:end]}"
+    fits = width(source.margin(start) + line) <= source.line_length
+    return (Edit(first, last, ", ".join(names)),) if fits else None
+
+
 def move(
     source: Source,
     node: ast.ImportFrom,
@@ -175,11 +193,12 @@ def move(
     written = ", ".join(_written(alias) for alias in aliases)
     others = (other for other in siblings if isinstance(other, ast.ImportFrom) and other is not node)
     there = next((other for other in others if other.module == module and not other.level), None)
-    if there is None and len(aliases) == len(node.names):
+    gone = shorten(source, node, aliases, shift)
+    if len(aliases) == len(node.names) and (there is None or gone is None):
+        # Also where a comment keeps the statement: it speaks of these names still.
         old = node.module or ""
         start = source.start(node, shift) + source.segment(node, shift).index(old)
         return (Edit(start, start + len(old), module),)
-    gone = shorten(source, node, aliases, shift)
     if gone is None:
         return None
     if there is not None:

@@ -7,18 +7,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.fixes.import_lists import extend, shorten
+from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
+from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
-
-    from sqlalchemy_guard.fixes.source import Source
 
 
 class Placed(NamedTuple):
@@ -79,6 +80,71 @@ def need(
                 return Imported(bound, edits)
     line = f"from {module} import {alias}"
     return Imported(bound, (_new_line(source, statements, module, line, first_party),))
+
+
+def instead(
+    source: Source,
+    statements: Sequence[Placed],
+    module: str,
+    old: str,
+    new: str,
+    *,
+    taken: Container[str] = (),
+) -> Imported:
+    """Import a name in the place of another one of the module that the fix leaves unused; elsewhere like `need`.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        module: The absolute name of the module.
+        old: The name that the text mentions only at its import and where the fix takes it away.
+        new: What to import.
+        taken: As in `need`.
+    """
+    imported = need(source, statements, module, new, taken=taken)
+    if (
+        not old
+        or not imported.edits
+        or imported.expression != new
+        or len(re.findall(rf"\b{old}\b", source.text)) != 2
+    ):
+        return imported
+    for node, shift in statements:
+        if isinstance(node, ast.ImportFrom) and _module(node) == module:
+            alias = next((one for one in node.names if one.name == old and not one.asname), None)
+            edits = swap(source, node, alias, new, shift) if alias is not None else None
+            if edits is not None:
+                return Imported(new, edits)
+    return imported
+
+
+def need_all(
+    source: Source,
+    statements: Sequence[Placed],
+    wanted: Iterable[tuple[str, str]],
+    *,
+    taken: Container[str] = (),
+    first_party: Container[str] = (),
+) -> tuple[list[str], tuple[Edit, ...]]:
+    """Make several names available, names of one module in one statement.
+
+    Args:
+        source: The text.
+        statements: The module's top level, in order.
+        wanted: Modules and names; other arguments as in `need`.
+
+    Returns the expressions in the order asked for, and the edits of all.
+    """
+    expressions: list[str] = []
+    now, level = source, list(statements)
+    for module, name in wanted:
+        imported = need(now, level, module, name, taken=taken, first_party=first_party)
+        expressions.append(imported.expression)
+        if imported.edits:
+            text = apply_edits(now.text, imported.edits)
+            now = Source(text, source.line_length)
+            level = placed(ast.parse(text).body)
+    return expressions, minimal_edits(source.text, now.text) if now is not source else ()
 
 
 def need_module(
@@ -249,6 +315,9 @@ def _new_line(
     docstring, imports = _head(statements)
     if not imports:
         return _first_import(source, statements, docstring, line)
+    beside = _beside_its_package(source, imports, module, line)
+    if beside is not None:
+        return beside
     rank = _rank(module, line.startswith("from "), first_party)
     before: Placed | None = None
     after: Placed | None = None
@@ -286,6 +355,33 @@ def _new_line(
     assert after is not None
     at = _block_start(source, after)
     return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
+
+
+def _beside_its_package(source: Source, imports: Sequence[Placed], module: str, line: str) -> Edit | None:
+    """The edit that adds a `from` import next to those of the same package; None where there is none.
+
+    Whatever order a file keeps its imports in, that is where its authors would look for it.
+    """
+    package = module.partition(".")[0]
+    relatives = [
+        statement
+        for statement in imports
+        if isinstance(statement.node, ast.ImportFrom) and _module(statement.node).partition(".")[0] == package
+    ]
+    if not package or not relatives or not line.startswith("from "):
+        return None
+    modules = [
+        _module(statement.node).lower()
+        for statement in relatives
+        if isinstance(statement.node, ast.ImportFrom)
+    ]
+    later = next((place for place, name in enumerate(modules) if name > module.lower()), None)
+    if later is not None:
+        start = _block_start(source, relatives[later])
+        return Edit(start, start, line + source.newline)
+    end = source.next_line(source.end(relatives[-1].node, relatives[-1].shift))
+    lead = source.newline if end and not source.text[:end].endswith(("\n", "\r")) else ""
+    return Edit(end, end, lead + line + ("" if lead else source.newline))
 
 
 def _block_start(source: Source, statement: Placed) -> int:

@@ -118,7 +118,7 @@ def _value(statement: ast.stmt) -> ast.expr | None:
             return value
         case ast.AnnAssign(value=optional) | ast.Return(value=optional):
             return optional
-        case ast.If(test=test) | ast.While(test=test):
+        case ast.If(test=test) | ast.While(test=test) | ast.Assert(test=test, msg=None):
             return test
         case ast.For(iter=iterated) | ast.AsyncFor(iter=iterated):
             return iterated

@@ -1,4 +1,4 @@
-"""Names that fixes invent: table names from class names, the nearest of known names.
+"""Names that fixes invent: the nearest of known names, a name that is not taken.
 
 This module must never look at a tree.
 """
@@ -6,19 +6,12 @@ This module must never look at a tree.
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.text.words import snake_case as snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
-
-# Where a capital begins a word: after something that is not a capital, or before a small letter (`HTTPServer`).
-_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?!^)(?=[A-Z][a-z])")
-
-
-def snake_case(name: str) -> str:
-    """The table name that Flask-SQLAlchemy gives to a class of this name: `HTTPServerLog` -> `http_server_log`."""
-    return _BOUNDARY.sub("_", name).lower().lstrip("_")
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.7) -> str | None:

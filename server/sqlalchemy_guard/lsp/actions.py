@@ -13,6 +13,7 @@ from sqlalchemy_guard.lsp.capabilities import FIX_ALL_KIND, SHOW_DOCUMENTATION
 from sqlalchemy_guard.lsp.convert import diagnostic, place
 from sqlalchemy_guard.lsp.diagnostics import moved_span
 from sqlalchemy_guard.lsp.edits import client_edit, difference
+from sqlalchemy_guard.lsp.notebooks import Notebook
 from sqlalchemy_guard.lsp.suppress import disable_file, disable_line
 from sqlalchemy_guard.rules.api import Applicability, Span
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.lsp.documents import OpenDocument, Part
     from sqlalchemy_guard.lsp.session import Session
-    from sqlalchemy_guard.rules.api import Violation
+    from sqlalchemy_guard.rules.api import Fix, Violation
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,14 @@ def resolve(session: Session, action: Action) -> Action:
         # Some clients resolve every action, also those that have nothing to compute.
         return action
     document = session.document(data["uri"])
-    if document is not None:
+    if document is None:
+        return action
+    if "span" in data:
+        edit = _fix_at(session, document, data["code"], tuple(data["span"]))
+    else:
         edit = _fix_all(session, document, [data["code"]], Applicability(data["applicability"]))
-        if edit is not None:
-            action["edit"] = edit
+    if edit is not None:
+        action["edit"] = edit
     return action
 
 
@@ -108,16 +113,21 @@ class _Offer:
         return replace(violation, span=moved_span(violation.span, -self._part.start))
 
     def _fix(self, violation: Violation) -> Iterator[Action]:
-        analysis = self._session.analysis
-        fix = analysis.fix(analysis.checker, self._report, violation)
+        # Whether edits fit into the cells of a notebook is only known with the edits.
+        lazy = self._session.client.resolves_edit and not isinstance(self._document, Notebook)
+        fix = _fix_of(self._session, self._document, self._report, violation, judged=not lazy)
         if fix is None or fix.applicability is Applicability.DISPLAY:
             return
-        edit = client_edit(self._session, fix.edits)
-        if edit is None:
+        edit = None if lazy else client_edit(self._session, fix.edits)
+        if edit is None and not lazy:
             return
         safe = fix.applicability is Applicability.SAFE
         action = self._action(fix.title if safe else fix.title + UNSAFE, violation)
-        action["edit"] = edit
+        if lazy:
+            span = list(violation.span)
+            action["data"] = {"uri": self._part.uri, "code": violation.rule.code, "span": span}
+        else:
+            action["edit"] = edit
         if safe and self._session.client.preferred:
             action["isPreferred"] = True
         yield action
@@ -159,6 +169,37 @@ class _Offer:
         title = f"Show documentation for {violation.rule.code}"
         command = {"title": title, "command": SHOW_DOCUMENTATION, "arguments": [violation.rule.url]}
         yield self._action(title, violation) | {"command": command}
+
+
+def _fix_of(
+    session: Session, document: OpenDocument, report: FileReport, violation: Violation, *, judged: bool
+) -> Fix | None:
+    """The fix of a violation, kept for as long as the document's version.
+
+    Args:
+        judged: Whether it is held to the contract and tidied, which whoever applies it needs and a menu does not.
+    """
+    kept = document.fixes.get((id(violation), judged))
+    if kept is None:
+        analysis = session.analysis
+        if judged:
+            fix = analysis.fix(analysis.checker, report, violation)
+        else:
+            fix = analysis.checker.fix(report, violation)
+        kept = document.fixes[id(violation), judged] = (violation, fix)
+    return kept[1]
+
+
+def _fix_at(
+    session: Session, document: OpenDocument, code: str, span: tuple[int, ...]
+) -> dict[str, Any] | None:
+    """The edit of the fix that was offered; None when the violation is not there any more."""
+    report = session.check(document)
+    for violation in report.violations:
+        if violation.rule.code == code and tuple(violation.span) == span:
+            fix = _fix_of(session, document, report, violation, judged=True)
+            return None if fix is None else client_edit(session, fix.edits)
+    return None
 
 
 def _fix_all(

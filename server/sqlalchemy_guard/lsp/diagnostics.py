@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.notebooks import Notebook
@@ -46,6 +46,9 @@ class Diagnostics:
         self._send = send
         self._pulls = pulls
         self._told: dict[str, str] = {}
+        self._results: dict[str, tuple[str, str]] = {}
+        self._run = f"{time.time_ns():x}"
+        self._count = 0
 
     def update(self, document: OpenDocument, *, always: bool) -> bool:
         """Check a document and push the result to a client that does not ask.
@@ -74,6 +77,7 @@ class Diagnostics:
     def clear(self, uri: str) -> None:
         """Nothing is wrong with a document any more, because nobody looks at it."""
         told = self._told.pop(uri, None)
+        self._results.pop(uri, None)
         if not self._pulls() and told not in (None, EMPTY):
             self._publish(uri, "", EMPTY)
 
@@ -94,10 +98,22 @@ class Diagnostics:
         if check:
             document.result = self._text(document)
         text = (document.part_results or {}).get(uri, EMPTY)
-        result_id = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        result_id = self._result_id(uri, text)
         if previous == result_id:
             return f'{{"kind":"unchanged","resultId":"{result_id}"}}'
         return f'{{"kind":"full","resultId":"{result_id}","items":{text}}}'
+
+    def _result_id(self, uri: str, text: str) -> str:
+        """The name of a document's result, a new one when it differs from the one before.
+
+        Comparing is much cheaper than hashing what may be hundreds of kilobytes at each key. The names of another run
+        of the server, which a client may still hold, are others.
+        """
+        kept = self._results.get(uri)
+        if kept is None or kept[0] != text:
+            self._count += 1
+            kept = self._results[uri] = (text, f"{self._run}/{self._count}")
+        return kept[1]
 
     def _text(self, document: OpenDocument) -> str:
         """The result of a document as JSON text; sets the results of its parts."""

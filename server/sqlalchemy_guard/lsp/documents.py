@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.lsp.convert import DiagnosticTexts
+    from sqlalchemy_guard.rules.api import Fix, Violation
     from sqlalchemy_guard.text.columns import Encoding
     from sqlalchemy_guard.text.document import LineEdit
 
@@ -47,6 +48,7 @@ class OpenDocument:
         part_results: The same by the parts' URIs.
         texts: Keeps the JSON of single diagnostics.
         is_config: Whether it is a configuration file, not Python.
+        fixes: The fixes that were computed for this version, with and without the contract, by the violation's identity.
         saved: Whether nothing was typed since the document was opened or saved.
     """
 
@@ -61,6 +63,7 @@ class OpenDocument:
         self.result: str | None = None
         self.part_results: dict[str, str] | None = None
         self.texts = texts
+        self.fixes: dict[tuple[int, bool], tuple[Violation, Fix | None]] = {}
         self.saved = True
 
     @property
@@ -79,6 +82,7 @@ class OpenDocument:
     def replace(self, document: Document, edit: LineEdit) -> None:
         """Take the next version."""
         self.document = document
+        self.fixes.clear()
         self.saved = False
         if self.edits is not None:
             self.edits.append(edit)

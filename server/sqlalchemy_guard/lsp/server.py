@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -18,9 +19,11 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 from sqlalchemy_guard import __version__
 from sqlalchemy_guard.lsp import actions, hover
 from sqlalchemy_guard.lsp.capabilities import SHOW_DOCUMENTATION
-from sqlalchemy_guard.lsp.messages import ErrorCode, error_text
+from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.lsp.transport import Message
 
@@ -100,6 +103,15 @@ def make_server(session: Session) -> GuardServer:
     return server
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell pygls of a request that ends with an error of ours, such as one that was cancelled, in its own terms."""
+    try:
+        yield
+    except RequestError as error:
+        raise JsonRpcException(str(error), int(error.code), error.data) from error
+
+
 def _register(server: GuardServer, session: Session) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION)
     def code_action(params: types.CodeActionParams) -> list[dict[str, Any]]:
@@ -109,20 +121,24 @@ def _register(server: GuardServer, session: Session) -> None:
             else [str(getattr(k, "value", k)) for k in params.context.only]
         )
         start, end = params.range.start, params.range.end
-        return actions.offer(
-            session,
-            params.text_document.uri,
-            ((start.line, start.character), (end.line, end.character)),
-            only,
-        )
+        with _refusals():
+            return actions.offer(
+                session,
+                params.text_document.uri,
+                ((start.line, start.character), (end.line, end.character)),
+                only,
+            )
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     def resolve(params: types.CodeAction) -> dict[str, Any]:
-        return actions.resolve(session, server.protocol._converter.unstructure(params))
+        with _refusals():
+            return actions.resolve(session, server.protocol._converter.unstructure(params))
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     def hover_(params: types.HoverParams) -> dict[str, Any] | None:
-        return hover.hover(session, params.text_document.uri, params.position.line, params.position.character)
+        at = params.position
+        with _refusals():
+            return hover.hover(session, params.text_document.uri, at.line, at.character)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def configuration_changed(params: types.DidChangeConfigurationParams) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SUPERSEDED = ("superseded by a newer version", {"retriggerRequest": True})
 PUMP_SLICE = 0.05
 """Seconds after which what has been received is analysed although more has arrived."""
 
@@ -65,7 +66,7 @@ class Session:
         self.documents = Documents()
         self.schedule = Schedule()
         self.garbage = Garbage(self.schedule)
-        self.diagnostics = Diagnostics(self.check, send, lambda: self.client.pulls)
+        self.diagnostics = Diagnostics(self.diagnose, send, lambda: self.client.pulls)
         self.configuration = Configuration(self)
         self.folders = Folders(self)
         self.progress = Progress(self)
@@ -73,6 +74,8 @@ class Session:
         self._analysis: Analysis | None = None
         self._shut_down = False
         self._deferred: list[Message] = []
+        self._request_id: int | str | None = None
+        self._awaited: OpenDocument | None = None
         self._dirty: dict[OpenDocument, None] = {}
         self._changed_ids: set[str] = set()
         self._asked: dict[str, Callable[[Any], None]] = {}
@@ -137,6 +140,7 @@ class Session:
             return
         try:
             self._admit(method, message_id)
+            self._request_id = message_id
             handler = self._handlers.get(method)
             if handler is not None:
                 result = handler(message.get("params"))
@@ -162,6 +166,8 @@ class Session:
                 self.send(
                     error_text(message_id, ErrorCode.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
                 )
+        finally:
+            self._request_id = None
         if is_request:
             self.inbox.cancelled.discard(message_id)
 
@@ -248,6 +254,7 @@ class Session:
         """The analysis, made when it is first asked for."""
         if self._analysis is None:
             self._analysis = self._build(self.folders.paths())
+            self._analysis.checker.poll = self._poll
             self.configuration.apply(self._analysis)
         return self._analysis
 
@@ -279,6 +286,29 @@ class Session:
         self.garbage.touched()
         return self.analysis.checker.check(document.file_id)
 
+    def diagnose(self, document: OpenDocument) -> FileReport:
+        """The report of a document's newest version, as long as that is the newest one.
+
+        Raises:
+            RequestError: a newer version has arrived, or the request for it was cancelled.
+        """
+        self._awaited = document
+        try:
+            return self.check(document)
+        finally:
+            self._awaited = None
+
+    def _poll(self) -> None:
+        """Called between small pieces of analysis: end what nobody waits for any more.
+
+        Raises:
+            RequestError: the answer to the request in hand.
+        """
+        if self._request_id is not None and self._request_id in self.inbox.cancelled:
+            raise RequestError(ErrorCode.REQUEST_CANCELLED, "cancelled")
+        if self._awaited is not None and self.inbox.has_change_of(self._awaited.uri):
+            raise RequestError(ErrorCode.SERVER_CANCELLED, *SUPERSEDED)
+
     def sync(self, document: OpenDocument) -> None:
         """Tell the workspace of a document's newest version."""
         edits, document.edits = document.edits, []
@@ -304,6 +334,7 @@ class Session:
     def affected(self, file_id: str) -> None:
         """What others see of a file may have changed: look at them once it is quiet."""
         self._changed_ids.add(file_id)
+        self._forget_fixes()
         self.schedule.later("dependents", QUIET, self._check_dependents)
 
     def _check_dependents(self) -> None:
@@ -318,16 +349,13 @@ class Session:
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""
-        news = [
-            self.diagnostics.update(document, always=False)
-            for document in documents
-            if not document.read_only
-        ]
+        news = [self._update(document, always=False) for document in documents if not document.read_only]
         if any(news) and self.client.pulls:
             self.request("workspace/diagnostic/refresh", None, lambda _: None)
 
     def recheck(self) -> None:
         """Settings or folders changed: check every open document."""
+        self._forget_fixes()
         self.schedule.later("recheck", 0, lambda: self.check_again(self.all_documents()))
 
     def flush(self) -> bool:
@@ -343,16 +371,25 @@ class Session:
             if self.client.pulls:
                 self.sync(document)
             elif document.saved or not self._on_save(document):
-                self._update(document)
+                self._update(document, always=True)
             if len(self.inbox):
                 break
         return any_dirty
 
-    def _update(self, document: OpenDocument) -> None:
+    def _update(self, document: OpenDocument, *, always: bool) -> bool:
         try:
-            self.diagnostics.update(document, always=True)
+            return self.diagnostics.update(document, always=always)
+        except RequestError:
+            # A newer version waits, and is checked instead of this one.
+            self._dirty[document] = None
         except Exception:
             log.exception("%s could not be checked", document.uri)
+        return False
+
+    def _forget_fixes(self) -> None:
+        """What fixes were made from may have changed."""
+        for document in self.all_documents():
+            document.fixes.clear()
 
     def _on_save(self, document: OpenDocument) -> bool:
         return self.analysis.workspace.settings_for(document.file_id).run == "onSave"
@@ -421,9 +458,7 @@ class Session:
             return '{"kind":"full","items":[]}'
         if self.inbox.has_change_of(uri):
             # The client will want to know about the newer version, and only about that.
-            raise RequestError(
-                ErrorCode.SERVER_CANCELLED, "superseded by a newer version", {"retriggerRequest": True}
-            )
+            raise RequestError(ErrorCode.SERVER_CANCELLED, *SUPERSEDED)
         kept = document.part_results is not None and not document.saved and self._on_save(document)
         return self.diagnostics.report(document, uri, params.get("previousResultId"), check=not kept)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.workspace import Workspace
 
 FUNCTIONS = ("sqlalchemy.orm.declarative_base", "sqlalchemy.orm.registry.generate_base")
 DECORATORS = ("sqlalchemy.orm.as_declarative", "sqlalchemy.orm.registry.as_declarative_base")
@@ -84,3 +85,10 @@ def serves_another(resolver: Resolver, fact: CallFact, file: SourceFile, parent:
         for unit in file.facts.units()
         for other in unit.calls
     )
+
+
+def is_noticed(workspace: Workspace, file: SourceFile, base: LegacyBase) -> bool:
+    """Whether somebody can tell a class from the base: it has another metaclass, and keeps an `__init__` of its own."""
+    facts = file.facts.class_(base.name) if isinstance(base.statement, ast.ClassDef) else None
+    uses_meta = any("DeclarativeMeta" in other.facts.names for other in workspace.known_files())
+    return uses_meta or (facts is not None and "__init__" in facts.methods)

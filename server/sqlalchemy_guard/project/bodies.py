@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.facts.declarations import ClassFacts, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -65,3 +65,13 @@ def imports_of(chunk: Chunk) -> Iterator[ImportFact]:
                 todo.extend((statement.body, statement.orelse))
                 if isinstance(statement, ast.Try):
                     todo.extend((*(handler.body for handler in statement.handlers), statement.finalbody))
+
+
+def in_main_block(call: CallFact) -> bool:
+    """Whether a call stands under `if __name__ == "__main__":` itself: it runs once, in a script."""
+    frames = call.frame.outwards() if call.frame is not None and call.function is None else ()
+    tests = [getattr(frame.node, "test", None) for frame in frames if frame.kind == "if"]
+    return any(
+        isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+        for test in tests
+    )

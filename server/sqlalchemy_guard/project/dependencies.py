@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
+_REGISTERING = frozenset({"push", "push_async_exit", "enter_context", "enter_async_context", "addfinalizer"})
+
+
 @dataclass(slots=True, eq=False)
 class Leak:
     """A session that a generator makes, yields and may leave open.
@@ -55,6 +58,8 @@ def leaked_session(resolver: Resolver, function: FunctionFacts, file: SourceFile
         return None
     yields = [(chunk, node) for chunk, node in own_nodes(function) if isinstance(node, ast.Yield)]
     if len(yields) != 1 or yields[0][1].value is None or _closed_in_finally(function, value):
+        return None
+    if _is_registered(function, value):
         return None
     chunk, node = yields[0]
     name = node.value.id if isinstance(node.value, ast.Name) else ""
@@ -117,6 +122,16 @@ def _closed_in_finally(function: FunctionFacts, value: Value) -> bool:
         if any(argument == value for argument in fact.value.args):
             return True
     return False
+
+
+def _is_registered(function: FunctionFacts, value: Value) -> bool:
+    """Whether something is told to close it later: `stack.callback(session.close)`, `stack.push(session)`."""
+    return any(
+        (isinstance(argument, Attr) and argument.base == value and argument.name in ("close", "aclose"))
+        or (argument == value and isinstance(fact.value.func, Attr) and fact.value.func.name in _REGISTERING)
+        for fact in function.calls
+        for argument in fact.value.args
+    )
 
 
 def _manages(node: ast.With | ast.AsyncWith, name: str) -> bool:

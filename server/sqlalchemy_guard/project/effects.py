@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Await, Call, Const, Either, Enter, Typed, Value
-from sqlalchemy_guard.project.calls import LibraryCall, resolve_call
+from sqlalchemy_guard.project.calls import LibraryCall, resolve_call, session_kind
 from sqlalchemy_guard.project.types import FunctionType, Instance, known
 
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact, Frame, FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
@@ -39,7 +40,11 @@ class CommitPath:
 
 
 def commit_path(
-    resolver: Resolver, function: FunctionType, call: CallFact, depth: int = 0
+    resolver: Resolver,
+    function: FunctionType,
+    call: CallFact,
+    seen: set[object] | None = None,
+    depth: int = 0,
 ) -> CommitPath | None:
     """The way in which calling a function certainly commits a session that is not its own, or None.
 
@@ -47,13 +52,22 @@ def commit_path(
         resolver: Types.
         function: What is called.
         call: The call, whose arguments decide the conditions inside.
+        seen: Calls that were looked into already, the same constants given.
         depth: How many calls deep this is.
     """
+    seen = set() if seen is None else seen
     source = resolver.sources.file(function.file_id)
     facts = source.facts.function(function.qualname) if source is not None else None
     if source is None or facts is None or depth > _MAX_DEPTH or facts.yielded is not None:
         # Calling a generator function runs nothing of it.
         return None
+    if facts.is_async and not call.awaited:
+        # Neither does making a coroutine, which may become a task.
+        return None
+    key = (function.file_id, function.qualname, _constants(call.value))
+    if key in seen:
+        return None
+    seen.add(key)
     resolver.keys.add((function.file_id, function.qualname))
     for fact in facts.calls:
         if not _may_commit(fact) or not _runs(resolver, fact, facts, call, source):
@@ -62,11 +76,33 @@ def commit_path(
         if isinstance(resolved, LibraryCall):
             if resolved.name in COMMITS and not resolved.likely and not is_own(resolver, fact, source):
                 return CommitPath(((source, fact),))
-        elif isinstance(resolved, FunctionType) and resolved.qualname != function.qualname:
-            deeper = commit_path(resolver, resolved, fact, depth + 1)
+        elif isinstance(resolved, FunctionType) and not _hands_on_own(resolver, fact, source):
+            deeper = commit_path(resolver, resolved, fact, seen, depth + 1)
             if deeper is not None:
                 return CommitPath(((source, fact), *deeper.steps))
     return None
+
+
+def _constants(call: Call) -> tuple[object, ...]:
+    """The arguments that can decide conditions."""
+    given = [(None, value) for value in call.args] + list(call.keywords)
+    return tuple((name, value) for name, value in given if type(value) is Const)
+
+
+def arguments_of(fact: CallFact) -> Iterator[tuple[Value, ast.expr]]:
+    """The arguments of a call, values with their expressions."""
+    yield from zip(fact.value.args, fact.node.args, strict=False)
+    keywords = zip(fact.value.keywords, fact.node.keywords, strict=False)
+    yield from ((value, node.value) for (_, value), node in keywords)
+
+
+def _hands_on_own(resolver: Resolver, fact: CallFact, source: SourceFile) -> bool:
+    """Whether a call passes a session that its own function made."""
+    return any(
+        is_fresh(resolver, value, source)
+        and session_kind(resolver, resolver.type_of(value, source)) is not None
+        for value, _ in arguments_of(fact)
+    )
 
 
 def _may_commit(fact: CallFact) -> bool:

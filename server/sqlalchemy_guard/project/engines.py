@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Const, Either, Joined, Mapping, Ref, Value
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Joined, Mapping, Ref, Typed, Value
 from sqlalchemy_guard.project.types import ClassType, External, known
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ def engine_of(resolver: Resolver, value: Call, file: SourceFile) -> Engine:
         is_open = is_open or entries is None
         options.update({key.rpartition(".")[2]: item for key, item in (entries or {}).items()})
     return _engine(resolver, value.args[0] if value.args else options.get("url"), options, file, is_open)
-
-
-def engine_options(resolver: Resolver, options: dict[str, Value], file: SourceFile) -> Engine:
-    """The same for a mapping of engine options (`SQLALCHEMY_ENGINE_OPTIONS`)."""
-    return _engine(resolver, None, options, file, is_open=False)
 
 
 def _engine(
@@ -154,13 +149,24 @@ def entries_of(resolver: Resolver, value: Value, file: SourceFile, depth: int = 
 
 
 def _is_filled_later(mapping: Mapping, file: SourceFile) -> bool:
-    """Whether items are assigned to the mapping, or to the name that it was bound to."""
+    """Whether items are put into the mapping, or into the name that it was bound to."""
     names = {name for name, bindings in file.facts.names.items() if any(b.value is mapping for b in bindings)}
-    return any(
-        item.base is mapping or (type(item.base) is Ref and not item.base.module and item.base.name in names)
-        for unit in file.facts.units()
-        for item in unit.item_sets
-    )
+
+    def is_it(value: Value) -> bool:
+        if isinstance(value, Either):
+            return any(is_it(option) for option in value.options)
+        if isinstance(value, Typed):
+            return is_it(value.value)
+        return value is mapping or (type(value) is Ref and not value.module and value.name in names)
+
+    for unit in file.facts.units():
+        if any(is_it(item.base) for item in unit.item_sets):
+            return True
+        for call in unit.calls:
+            func = call.value.func
+            if type(func) is Attr and func.name in ("update", "setdefault", "pop") and is_it(func.base):
+                return True
+    return False
 
 
 def _pool_name(resolver: Resolver, value: Value, file: SourceFile) -> str:

@@ -105,19 +105,21 @@ def _is_sqlalchemy(resolver: Resolver, type_: Instance) -> bool:
 
 def uses_sqlalchemy(resolver: Resolver, file: SourceFile) -> bool:
     """Whether a module imports SQLAlchemy, a companion of it, or anything of the workspace that is made with it."""
+    return resolver.remembered(("uses", file.file_id), lambda: _uses_sqlalchemy(resolver, file))
+
+
+def _uses_sqlalchemy(resolver: Resolver, file: SourceFile) -> bool:
     facts = file.facts
-    for imported in facts.imported_modules():
-        if imported.startswith(SQLALCHEMY_FAMILY):
-            return True
     resolver.keys.add((file.file_id, "*imports"))
-    seen = 0
-    for name, bindings in facts.names.items():
-        value = bindings[-1].value
-        if type(value) is not Ref or not value.module:
-            continue
-        seen += 1
-        if seen > _MAX_IMPORTS:
-            break
+    for module in facts.imported_modules():
+        if module.startswith(SQLALCHEMY_FAMILY):
+            return True
+    imported = [
+        name
+        for name, bindings in facts.names.items()
+        if type(bindings[-1].value) is Ref and bindings[-1].value.module
+    ]
+    for name in sorted(imported)[:_MAX_IMPORTS]:
         for option in known(resolver.name(name, file)):
             if isinstance(option, ClassType) and resolver.is_model(option):
                 return True

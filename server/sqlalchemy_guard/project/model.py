@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Const, Value
+from sqlalchemy_guard.facts.values import Call, Const, Ref, Value
 from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
 from sqlalchemy_guard.project.types import ClassType, options
 
@@ -62,9 +62,23 @@ def model_of(resolver: Resolver, facts: ClassFacts, file: SourceFile) -> Model |
             for base in facts.bases
             for option in options(resolver.type_of(base, file))
         )
-    elif any(_is_base_decorator(resolver, decorator, file) for decorator in facts.decorators):
+    elif (
+        kind == "flask_sqlalchemy.Model"
+        and any(_is_extensions_own(resolver, base, file) for base in facts.bases)
+    ) or any(_is_base_decorator(resolver, decorator, file) for decorator in facts.decorators):
         is_base = True
+    # Concrete children have tables, their common base has none.
+    is_abstract = is_abstract or any(
+        resolver.external_name(base, file) == "sqlalchemy.ext.declarative.AbstractConcreteBase"
+        for base in facts.bases
+    )
     return Model(facts, type_, kind, is_base, is_abstract)
+
+
+def _is_extensions_own(resolver: Resolver, base: Value, file: SourceFile) -> bool:
+    """Whether a base is the extension's class itself and not an application's `db.Model`."""
+    base, file = resolver.definition_of(base, file)
+    return type(base) is Ref and base.name == "Model" and base.module.startswith("flask_sqlalchemy")
 
 
 def _is_base_decorator(resolver: Resolver, decorator: Value, file: SourceFile) -> bool:

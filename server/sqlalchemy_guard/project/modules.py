@@ -48,6 +48,25 @@ class Modules:
         self._starts.clear()
         return True
 
+    def remove_virtual(self, file_id: str) -> None:
+        """Only the disk says whether there is such a file from now on. Call `forget` afterwards."""
+        folder, name = os.path.split(file_id)
+        self._virtual.get(folder, set()).discard(name)
+
+    def is_listed(self, file_id: str) -> bool | None:
+        """Whether there is such a file or folder by the listing that is remembered; None when none is."""
+        folder, name = os.path.split(file_id)
+        if folder not in self._names and not self._found:
+            return name in self.names(folder)
+        return name in self._names[folder] if folder in self._names else None
+
+    def parts(self, file_id: str) -> set[str]:
+        """The parts of dotted names that a file may be found by, `__init__` included for the package itself."""
+        stem, _ = os.path.splitext(file_id)
+        own = next((folder for folder in self.folders if _inside(file_id, folder)), None)
+        inner = os.path.relpath(stem, own) if own is not None else stem
+        return {part for part in inner.split(os.sep) if part}
+
     def names(self, folder: str) -> frozenset[str]:
         """The names in a folder."""
         known = self._names.get(folder)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 _MAX_DEPTH = 10
+_MAX_STEPS = 2000
 
 
 class Origin(Enum):
@@ -70,6 +71,8 @@ _HARMLESS_CALLS = frozenset(
     os.getpid decimal.Decimal builtins.type builtins.hex builtins.bin os.getenv os.environ.get
     """)
 )
+_FORMATTING = frozenset({"json.dumps", "builtins.repr", "textwrap.dedent", "os.path.join", "builtins.str"})
+_CLOCKS = frozenset({"now", "utcnow", "today", "now_utc", "time", "monotonic"})
 _OUTSIDE = ("flask.request", "quart.request", "bottle.request", "builtins.input", "sys.argv", "sys.stdin")
 _REQUESTS = frozenset(
     {
@@ -151,10 +154,12 @@ class Origins:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
         self._running: set[tuple[str, str, str]] = set()
+        self._fuel = _MAX_STEPS
 
     def of(self, value: Value, file: SourceFile, depth: int = 0) -> Origin:
         """The worst that a value may be."""
-        if depth > _MAX_DEPTH:
+        self._fuel -= 1
+        if depth > _MAX_DEPTH or self._fuel < 0:
             return Origin.UNKNOWN
         value, file = self.resolver.definition_of(value, file)
         if type(value) is Typed:
@@ -281,7 +286,13 @@ class Origins:
     def _call(self, value: Call, file: SourceFile, depth: int) -> Origin:
         func = value.func
         name = self.resolver.external_name(func, file) or ""
-        if name in _HARMLESS_CALLS or name.startswith("sqlalchemy.inspect"):
+        if name in _FORMATTING:
+            return self._worst(value.args, file, depth)
+        if (
+            name in _HARMLESS_CALLS
+            or name.rpartition(".")[2] in _CLOCKS
+            or name.startswith("sqlalchemy.inspect")
+        ):
             return Origin.HARMLESS
         if name.startswith(_OUTSIDE):
             return Origin.OUTSIDE
@@ -289,6 +300,8 @@ class Origins:
         if short in _QUOTING or "quote" in short:
             return Origin.HARMLESS
         if type(func) is Attr:
+            if short == "replace" and value.args and value.args[0] == Const("'"):
+                return Origin.HARMLESS
             if short in ("get", "pop", "items", "keys", "values", "copy", "setdefault"):
                 return self._worst((func.base, *value.args[1:]), file, depth)
             if short in _TEXT_METHODS:

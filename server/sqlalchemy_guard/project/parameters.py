@@ -1,5 +1,6 @@
-"""What a parameter is: by annotation, default, `self`, dependency, decorator, fixture, overridden method, or its callers
-in the same file. This module must never conclude anything from a parameter's name.
+"""What a parameter is: by annotation, default, `self`, dependency, decorator, fixture, overridden method, or its callers.
+
+This module must never conclude anything from a parameter's name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Param, Ref, Value
 from sqlalchemy_guard.project import type_forms
+from sqlalchemy_guard.project.answers import module_keys
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     ClassType,
@@ -16,6 +18,7 @@ from sqlalchemy_guard.project.types import (
     Instance,
     Type,
     known,
+    likely,
     options,
     union,
 )
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 _STATIC = frozenset({"builtins.staticmethod"})
 _CLASS = frozenset({"builtins.classmethod"})
-_MAX_CALLERS = 40
+_MAX_CALLERS = 200
 
 
 def type_of_parameter(resolver: Resolver, value: Param, file: SourceFile) -> Type:
@@ -126,11 +129,12 @@ def _fixture(resolver: Resolver, function: FunctionFacts, parameter: Parameter, 
         if parent == folder or folder in modules.folders:
             break
         folder = parent
+    resolver.keys |= module_keys("conftest")
     for candidate in candidates:
+        resolver.keys.update(((candidate, parameter.name), (candidate, "*named")))
         source = resolver.sources.file(candidate)
         if source is None:
             continue
-        resolver.keys.add((candidate, parameter.name))
         for fixture in _fixtures_named(resolver, source, parameter.name):
             if fixture is function:
                 continue
@@ -153,16 +157,13 @@ def _fixtures_named(resolver: Resolver, source: SourceFile, name: str) -> list[F
             function = other.facts.function(option.qualname) if other is not None else None
             if function is not None:
                 found.append(function)
-    for functions in source.facts.functions.values():
-        for decorator in functions[-1].decorators:
-            if type(decorator) is Call:
-                given = decorator.keyword("name")
-                if (
-                    type(given) is Const
-                    and given.value == name
-                    and _is_fixture(resolver, functions[-1], source)
-                ):
-                    found.append(functions[-1])
+    resolver.keys.add((source.file_id, "*named"))
+    for given, qualname in source.facts.named_fixtures:
+        function = source.facts.function(qualname)
+        if type(given) is Const and given.value == name and function is not None:
+            resolver.keys.add((source.file_id, qualname))
+            if _is_fixture(resolver, function, source):
+                found.append(function)
     return found
 
 
@@ -223,25 +224,47 @@ def _from_wrapper(
 def _passed_by_callers(
     resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile
 ) -> Type:
-    """What the callers in the same file pass, when every one of them that is understood passes the same."""
-    found: list[Type] = []
-    seen = 0
-    for caller in file.facts.functions.values():
-        for fact in caller[-1].calls:
-            call = fact.value
-            if not _may_call(call.func, function):
-                continue
-            argument = _argument(call, function, parameter)
-            if argument is None:
-                continue
-            seen += 1
-            if seen > _MAX_CALLERS:
-                return UNKNOWN_TYPE
-            resolver.keys.add((file.file_id, caller[-1].qualname))
-            type_ = resolver.type_of(argument, file)
-            found.extend(option for option in known(type_) if isinstance(option, (Instance, ClassType)))
-    distinct = set(found)
-    return found[0] if len(distinct) == 1 else UNKNOWN_TYPE
+    """What the callers pass, in this and in other known files, when all of them that are understood pass the same."""
+    called = function.name
+    if called == "__init__" and function.owner is not None:
+        called = function.owner.rpartition(".")[2]
+    if called.startswith("__"):
+        return UNKNOWN_TYPE
+    passed = [
+        (call, argument, source)
+        for call, source in resolver.sources.calls_of(
+            called, file.file_id if function.owner is None else None
+        )
+        if (argument := _argument(call, function, parameter)) is not None
+    ]
+    if len(passed) > _MAX_CALLERS:
+        # A name that everybody uses: callers elsewhere are too many to be asked.
+        passed = [one for one in passed if one[2] is file and _may_call(one[0].func, function)]
+    found: list[Instance | ClassType] = []
+    for call, argument, source in passed[:_MAX_CALLERS]:
+        if (source is file and _may_call(call.func, function)) or _calls(
+            resolver, call, source, function, file
+        ):
+            options_ = known(resolver.type_of(argument, source))
+            found.extend(option for option in options_ if isinstance(option, (Instance, ClassType)))
+    if len({likely(option) for option in found}) != 1:
+        return UNKNOWN_TYPE
+    return next((option for option in found if isinstance(option, Instance) and option.likely), found[0])
+
+
+def _calls(
+    resolver: Resolver, call: Call, source: SourceFile, function: FunctionFacts, file: SourceFile
+) -> bool:
+    """Whether a call is proven to call a function of a file."""
+    for option in known(resolver.type_of(call.func, source)):
+        if isinstance(option, FunctionType):
+            return option.file_id == file.file_id and option.qualname == function.qualname
+        if isinstance(option, ClassType):
+            if function.name != "__init__" or function.owner is None:
+                return False
+            member = resolver.member(option, "__init__")
+            return member is not None and member.function is function
+    return False
 
 
 def _may_call(func: Value, function: FunctionFacts) -> bool:

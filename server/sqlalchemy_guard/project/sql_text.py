@@ -11,11 +11,13 @@ from string import Formatter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import (
+    UNKNOWN,
     Attr,
     Call,
     Collected,
     Const,
     Either,
+    Item,
     Joined,
     Mapping,
     Operation,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 12
 _MAX_TEXTS = 12
+_MAX_READS = 2000
 _PERCENT = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[#0\- +]*[\d*]*(?:\.[\d*]+)?(?P<kind>[a-zA-Z]))")
 _DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
 _SAME_TEXT = frozenset(
@@ -88,10 +91,12 @@ def texts_of(resolver: Resolver, value: Value, file: SourceFile) -> list[SqlText
 class _Reader:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
+        self.fuel = _MAX_READS
 
     def read(self, value: Value, file: SourceFile, arguments: Arguments, depth: int) -> list[SqlText]:
         """The texts of a value; `arguments` are those of the calls that led here."""
-        if depth > _MAX_DEPTH:
+        self.fuel -= 1
+        if depth > _MAX_DEPTH or self.fuel < 0:
             return [_hole(value, file)]
         value, file = self.resolver.definition_of(value, file)
         match value:
@@ -193,7 +198,7 @@ class _Reader:
             pieces.append(literal)
             if name is None:
                 continue
-            key = re.split(r"[.\[]", name, maxsplit=1)[0]
+            key, *attributes = name.partition("[")[0].split(".")
             if not key:
                 key, index = str(index), index + 1
             found: Value | None = None
@@ -201,7 +206,11 @@ class _Reader:
                 found = call.args[int(key)] if int(key) < len(call.args) else None
             else:
                 found = call.keyword(key)
-            pieces.append(Interpolated(found if found is not None else call, file))
+            spread = next((item for name, item in call.keywords if name is None), None)
+            value: Value = found or (Item(spread, Const(key)) if spread is not None else UNKNOWN)
+            for attribute in attributes:
+                value = Attr(value, attribute)
+            pieces.append(Interpolated(value, file))
         return self._filled(pieces, arguments, depth) if fields else [SqlText(template, ())]
 
     def _call(self, value: Call, file: SourceFile, arguments: Arguments, depth: int) -> list[SqlText]:
@@ -286,6 +295,9 @@ class _Reader:
     ) -> list[SqlText]:
         template = self._template(base, file, arguments, depth)
         mark = self._template(call.args[0], file, arguments, depth)
+        if mark == "'":
+            # Quotes are doubled or taken out: the whole call is what is interpolated.
+            return [_hole(call, file)]
         if template is None or not mark or mark not in template:
             return self.read(base, file, arguments, depth + 1)
         pieces: list[str | Interpolated] = []
@@ -311,8 +323,8 @@ class _Reader:
             if name is None:
                 pieces.append("$")
                 continue
-            given = call.keyword(name) or (_entry(call.args[0], name) if call.args else None)
-            pieces.append(Interpolated(given if given is not None else call, file))
+            given = call.keyword(name) or (_entry(call.args[0], name) if call.args else UNKNOWN)
+            pieces.append(Interpolated(given, file))
         pieces.append(template[at:])
         return self._filled(pieces, arguments, depth)
 
@@ -336,14 +348,14 @@ def _hole(value: Value, file: SourceFile, *, is_list: bool = False) -> SqlText:
 
 
 def _entry(mapping: Value, name: str) -> Value:
-    """The entry of a mapping display or `dict(…)`, else the mapping itself."""
+    """The entry of a mapping, as far as it can be read."""
     if type(mapping) is Mapping:
         for key, item in mapping.entries:
             if type(key) is Const and key.value == name:
                 return item
     if type(mapping) is Call and type(mapping.func) is Ref and mapping.func.name == "dict":
-        return mapping.keyword(name) or mapping
-    return mapping
+        return mapping.keyword(name) or UNKNOWN
+    return Item(mapping, Const(name))
 
 
 def appended(sequence: Sequence, file: SourceFile) -> Iterator[Value]:

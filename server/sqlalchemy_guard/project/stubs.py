@@ -427,6 +427,13 @@ _SESSION_METHODS: dict[str, Stub] = {
     ),
 }
 
+
+def _held(site: Site) -> Type:
+    """What a context variable holds, by its annotation."""
+    owner = site.owner
+    return owner.args[0] if isinstance(owner, Instance) and owner.args else UNKNOWN_TYPE
+
+
 _ASYNC = frozenset(
     _method_names(
         "execute scalars scalar get get_one merge connection refresh delete commit rollback flush close close_all reset "
@@ -543,6 +550,7 @@ METHODS: dict[str, dict[str, Stub]] = {
         "query_property": _query_property,
     },
     "sqlalchemy.ext.asyncio.async_scoped_session": {"remove": awaited(unknown), "configure": unknown},
+    "contextvars.ContextVar": {"get": _held},
     "sqlalchemy.MetaData": _all("create_all drop_all reflect clear", unknown),
     "sqlalchemy.orm.registry": {
         "generate_base": lambda _site: ClassType("sqlalchemy.orm.declarative_base()"),

@@ -27,7 +27,13 @@ REAL = ("-m", "sqlalchemy_guard", "server")
 def environment() -> dict[str, str]:
     """The environment of a server: our packages and nothing else of the test run's."""
     path = os.pathsep.join((str(ROOT / "server"), str(ROOT)))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "default"}
+    # Compiled modules are kept: else every one of the many servers would compile all of them anew.
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONWARNINGS": "default",
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
 
 
 class Client:

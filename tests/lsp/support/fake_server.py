@@ -122,7 +122,7 @@ class FakeChecker:
     def __init__(self, workspace: FakeWorkspace) -> None:
         self.workspace = workspace
         self.rules = {rule.code: rule for rule in RULES.values()}
-        self.is_cancelled: Callable[[], bool] = lambda: False
+        self.poll: Callable[[], None] = lambda: None
 
     def check(self, file_id: str) -> FileReport:
         document = self.workspace.documents[file_id]

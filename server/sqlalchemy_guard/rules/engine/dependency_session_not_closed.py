@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.facts.values import Call
-from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
+from sqlalchemy_guard.fixes.managed import manage
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.dependencies import Leak, leaked_session
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -97,20 +97,22 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     assignment = leak.assignment
     if len(chunks) != 1 or not isinstance(assignment, ast.Assign) or violation.applicability is None:
         return None
-    shift, source = leak.chunk.shift, context.source
     rest = statements[statements.index(assignment) + 1 :]
     closing = rest[-1] if len(rest) > 1 and _closes(rest[-1], leak.name) else None
-    inside = rest[:-1] if closing is not None else rest
-    keyword = "async with" if leak.is_async else "with"
-    wrapped = wrap(
-        source, inside, f"{keyword} {source.segment(assignment.value, shift)} as {leak.name}:", shift
+    edits = manage(
+        context.source,
+        assignment,
+        statements,
+        rest[:-1] if closing is not None else rest,
+        [(closing, statements)] if closing is not None else [],
+        is_async=leak.is_async,
+        shift=leak.chunk.shift,
     )
-    gone = delete_statement(source, assignment, statements, shift)
-    dropped = delete_statement(source, closing, statements, shift) if closing is not None else ()
-    if wrapped is None or gone is None or dropped is None:
+    if edits is None:
         return None
+    keyword = "async with" if leak.is_async else "with"
     title = f"Make the session in `{keyword}`"
-    return Fix(title, violation.applicability, {context.file.file_id: (*gone, *wrapped, *dropped)})
+    return Fix(title, violation.applicability, {context.file.file_id: edits})
 
 
 def _closes(statement: ast.stmt, name: str) -> bool:

@@ -39,12 +39,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.naming import snake_case
 from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.model import Model, inherited, model_parents
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,8 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
 def _is_named(context: Context, model: Model) -> bool:
     """Whether the class, a mixin or a base says it, or something that we cannot read may."""
     if any(
-        inherited(context.resolver, model, name) for name in ("__tablename__", "__table__", "__table_cls__")
+        inherited(context.resolver, model, name)
+        for name in ("__tablename__", "__table__", "__table_cls__", "__init_subclass__")
     ):
         return True
     for ref in context.resolver.ancestors(model.type):

@@ -1,7 +1,8 @@
 """Relationship with the `dynamic` loader, which gives legacy `Query` objects.
 
 ## What it does
-Reports `relationship(lazy="dynamic")`, `backref(…, lazy="dynamic")`, `dynamic_loader()` and `DynamicMapped`.
+Reports `relationship(lazy="dynamic")`, `backref(…, lazy="dynamic")`, `dynamic_loader()` and `DynamicMapped`. Silent in projects
+whose requirements, or the setting `target-version`, admit SQLAlchemy 1.4, which has no write-only relationships.
 
 ## Why is this bad?
 A dynamic relationship hands out `Query` objects of the 1.x API, cannot be loaded eagerly, and does not work with asyncio.
@@ -63,7 +64,8 @@ class Post(Base):
 
 ## Fix safety
 Unsafe: code that reads the attribute must change from `user.posts.filter(…)` to
-`session.scalars(user.posts.select().where(…))`, and from `append` to `add`.
+`session.scalars(user.posts.select().where(…))`, and from `append` to `add`. The fix changes it in the whole workspace where
+every use is understood and has a session at hand, else the declaration alone; its title says which. Templates are not read.
 
 ## References
 - [Write only relationships](https://docs.sqlalchemy.org/en/20/orm/large_collections.html#write-only-relationships)
@@ -71,17 +73,20 @@ Unsafe: code that reads the attribute must change from `user.posts.filter(…)` 
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import replace_value
-from sqlalchemy_guard.fixes.imports import need
+from sqlalchemy_guard.fixes.imports import Placed, need
+from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.fixes.write_only import changed
+from sqlalchemy_guard.project.dynamic import owner_of, uses_of
 from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from sqlalchemy_guard.check import Context
@@ -100,25 +105,33 @@ _MESSAGE = "hands out legacy `Query` objects and does not work with asyncio; use
 )
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report `lazy="dynamic"`."""
+    if context.target_version == "1.4":
+        return
     lazy = call.fact.value.keyword("lazy")
     keyword = next((keyword for keyword in call.fact.node.keywords if keyword.arg == "lazy"), None)
     if call.name.endswith("dynamic_loader"):
         yield context.at_call(rule, call.fact, f"`dynamic_loader()` {_MESSAGE}", node=call.fact.node.func)
     elif keyword is not None and type(lazy) is Const and lazy.value == "dynamic":
-        applicability = None if context.settings.target_version == "1.4" else Applicability.UNSAFE
+        owner = (
+            owner_of(context.file, call.fact.statement, keyword)
+            if call.name != "sqlalchemy.orm.backref"
+            else None
+        )
         yield context.at_call(
             rule,
             call.fact,
             f'`lazy="dynamic"` {_MESSAGE}',
             node=keyword,
-            applicability=applicability,
-            subject=(call.fact.chunk, keyword),
+            applicability=Applicability.UNSAFE,
+            subject=(call.fact.chunk, keyword, owner),
         )
 
 
 @rule.on(Model)
 def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
     """Report `DynamicMapped`."""
+    if context.target_version == "1.4":
+        return
     for attribute in model.facts.attributes.values():
         name = _dynamic_name(context, attribute.node)
         if name is not None:
@@ -129,7 +142,7 @@ def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
                 f"`DynamicMapped` {_MESSAGE}",
                 statement=attribute.node,
                 applicability=Applicability.UNSAFE,
-                subject=(attribute.chunk, name),
+                subject=(attribute.chunk, name, (model.type.ref, attribute.name)),
             )
 
 
@@ -149,14 +162,24 @@ def _dynamic_name(context: Context, node: ast.stmt) -> ast.expr | None:
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix:
-    """Declare the collection write-only."""
-    chunk, node = violation.subject
-    title = "Make the relationship write-only (every use of it must change)"
+    """Declare the collection write-only, and change its uses where all of them are understood."""
+    chunk, node, owner = violation.subject
     source = context.source
-    if type(node).__name__ == "keyword":
-        edits = replace_value(source, node, '"write_only"', chunk.shift)
+    edits: dict[str, tuple[Edit, ...]]
+    if isinstance(node, ast.keyword):
+        edits = {context.file.file_id: replace_value(source, node, '"write_only"', chunk.shift)}
     else:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
-        edits = (Edit(start, end, imported.expression), *imported.edits)
-    return Fix(title, Applicability.UNSAFE, {context.file.file_id: edits})
+        edits = {context.file.file_id: (Edit(start, end, imported.expression), *imported.edits)}
+    uses = uses_of(context.workspace, owner[0], owner[1], context.parent) if owner is not None else None
+    if uses is None:
+        title = "Make the relationship write-only (its uses must be changed by hand)"
+        return Fix(title, Applicability.UNSAFE, edits)
+    for file in {use.file.file_id: use.file for use in uses}.values():
+        own = [use for use in uses if use.file is file]
+        text = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
+        statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
+        edits[file.file_id] = (*edits.get(file.file_id, ()), *changed(text, statements, own, context.parent))
+    title = f"Make the relationship write-only, {len(uses)} uses of it changed"
+    return Fix(title, Applicability.UNSAFE, edits)

@@ -31,7 +31,9 @@ def rename(session: Session, users: list[User]) -> None:
 
 ## Fix safety
 Safe when the commit ends the body of a `for` loop that nothing leaves early. Otherwise the fix is unsafe: what was
-committed before an error is then rolled back with the rest. A commit in a called function has no fix.
+committed before an error is then rolled back with the rest. Where statements follow the commit it becomes a `flush()`, which
+gives them keys and defaults, and the commit comes after the loop. No fix for a loop with `return`, which would leave without
+committing, nor for a commit in a called function.
 
 ## References
 - [Session basics: committing](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#committing)
@@ -42,11 +44,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.blocks import move_behind
+from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
-from sqlalchemy_guard.project.loops import deliberate
+from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, tail_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
 
 rule = Rule("SAG401", Severity.WARNING, Applicability.SAFE)
+
+_LEAVES = (ast.Break, ast.Continue, ast.Return, ast.Try, ast.Raise)
 
 
 @rule.on_call(*COMMITS)
@@ -66,8 +71,14 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     message = (
         "`commit()` in a loop commits once per iteration; add everything first and commit once after the loop"
     )
-    applicability = _applicability(call, loop)
-    yield context.at_call(rule, call.fact, message, applicability=applicability, subject=(call.fact, loop))
+    yield context.at_call(
+        rule,
+        call.fact,
+        message,
+        applicability=_applicability(call, loop),
+        related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
+        subject=(call.fact, loop),
+    )
 
 
 @rule.on(LoopCall)
@@ -93,31 +104,60 @@ def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
 
 
 def _loop(context: Context, fact: CallFact) -> Frame | None:
-    """The innermost loop around a call, None when one of the loops means it."""
+    """The innermost loop around a call, None when one of the loops means it, or when the loop only makes a function."""
     loops = list(fact.loops())
+    if not loops or fact.frame is None or any(frame.kind == "lambda" for frame in fact.frame.outwards()):
+        return None
     if any(deliberate(context.resolver, fact, loop, context.file) for loop in loops):
         return None
-    return loops[0] if loops else None
+    return loops[0]
 
 
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
-    node, statement = loop.node, call.fact.statement
-    if not isinstance(node, (ast.For, ast.AsyncFor)) or statement not in node.body:
+    node, fact = loop.node, call.fact
+    if not isinstance(node, (ast.For, ast.AsyncFor, ast.While)) or loop.chunk is not fact.chunk:
         return None
-    if statement is not node.body[-1] or call.likely:
-        # What follows may read what was committed: a refresh, a key, a message to somebody else.
-        return None if statement is not node.body[-1] else Applicability.UNSAFE
-    leaves = (ast.Break, ast.Continue, ast.Return, ast.Try, ast.Raise)
-    early = any(isinstance(part, leaves) for part in ast.walk(node))
-    return Applicability.UNSAFE if early or node.orelse else Applicability.SAFE
+    if not isinstance(fact.statement, ast.Expr) or any(
+        isinstance(part, ast.Return) for part in ast.walk(node)
+    ):
+        return None
+    block = tail_of(node, fact.statement)
+    if block is None:
+        return None if "Connection" in call.name else Applicability.UNSAFE
+    early = any(isinstance(part, _LEAVES) for part in ast.walk(node))
+    plain = block is node.body and not isinstance(node, ast.While) and not node.orelse
+    return Applicability.SAFE if plain and not early and not call.likely else Applicability.UNSAFE
 
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Move the commit behind the loop."""
+    """Move the commit behind the loop; leave a flush where what follows may need keys."""
     fact, loop = violation.subject
-    node = loop.node
-    edits = move_behind(context.source, fact.statement, node.body, node, fact.chunk.shift)
+    source, statement, shift = context.source, fact.statement, fact.chunk.shift
+    text = source.segment(statement, shift)
+    block = tail_of(loop.node, statement)
+    committed = is_followed_by(source, loop.node, text, shift)
+    edits: tuple[Edit, ...] | None
+    if block is not None:
+        title = "Commit once after the loop"
+        edits = (
+            delete_statement(source, statement, block, shift)
+            if committed
+            else move_behind(source, statement, block, loop.node, shift)
+        )
+    else:
+        title = "Flush in the loop and commit once after it"
+        end = source.end(fact.node.func, shift)
+        flushed = Edit(end - len("commit"), end, "flush")
+        if committed:
+            edits = (flushed,)
+        elif (last := later_like(loop.node, statement)) is not None:
+            # That one is moved first, or stays and commits this as well.
+            skips = any(isinstance(part, ast.Continue) for part in ast.walk(loop.node))
+            edits = (flushed,) if last in loop.node.body and not skips else None
+        else:
+            behind = insert_behind(source, loop.node, text, shift)
+            edits = (flushed, *behind) if behind is not None else None
     if edits is None or violation.applicability is None:
         return None
-    return Fix("Commit once after the loop", violation.applicability, {context.file.file_id: edits})
+    return Fix(title, violation.applicability, {context.file.file_id: edits})

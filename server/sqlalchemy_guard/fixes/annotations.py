@@ -1,0 +1,43 @@
+"""Annotations of attributes: `name = value` becomes `name: annotation = value`, an old annotation gives way.
+
+This module must never know what an annotation means.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.text.edit import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy_guard.fixes.imports import Placed
+    from sqlalchemy_guard.fixes.source import Source
+
+
+def target_of(statement: ast.Assign | ast.AnnAssign) -> ast.expr:
+    """What an assignment to one target binds."""
+    return statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+
+
+def annotate(
+    source: Source, statement: ast.Assign | ast.AnnAssign, annotation: str, shift: int = 0
+) -> tuple[Edit, ...]:
+    """Annotate the one target of an assignment."""
+    if isinstance(statement, ast.AnnAssign):
+        old = statement.annotation
+        return (Edit(source.start(old, shift), source.end(old, shift), annotation),)
+    at = source.end(target_of(statement), shift)
+    return (Edit(at, at, f": {annotation}"),)
+
+
+def prefers_optional(statements: Sequence[Placed]) -> bool:
+    """Whether a module writes `Optional[…]`."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "typing"
+        and any(alias.name == "Optional" for alias in node.names)
+        for node, _ in statements
+    )

@@ -1,0 +1,101 @@
+"""The edits of a rewritten legacy query: the new expressions laid out where the old ones stand, and their imports.
+
+This module must never decide what a query becomes: `select` does.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes.imports import Placed, need
+from sqlalchemy_guard.fixes.layout import expression, reflow
+from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.text.edit import Edit, apply_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+    from sqlalchemy_guard.fixes.query_plan import Placement
+    from sqlalchemy_guard.fixes.select.tree import Imported
+
+
+def edits_of(
+    source: Source,
+    statements: Sequence[Placed],
+    rewrites: Sequence[Placement],
+    *,
+    taken: Container[str] = (),
+    extra: Iterable[tuple[str, str]] = (),
+) -> tuple[Edit, ...]:
+    """The edits that write rewrites down.
+
+    Args:
+        source: The text.
+        statements: The module's top level, for the imports.
+        rewrites: Each with its place.
+        taken: Names that mean something else where the queries stand.
+        extra: Module and name of what the new text needs besides the names of SQLAlchemy.
+    """
+    wanted = [
+        (each.module, each.name) for rewrite, _, _ in rewrites for each in sorted(rewrite.imports, key=_order)
+    ]
+    spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
+    found: list[Edit] = list(edits)
+    by_statement: dict[ast.stmt, list[Edit]] = {}
+    shifts: dict[ast.stmt, int] = {}
+    for rewrite, statement, shift in rewrites:
+        shifts[statement] = shift
+        text = rewrite.text(lambda name: spelled[name.module, name.name])
+        start, end = source.start(rewrite.node, shift), source.end(rewrite.node, shift)
+        if "\n" in text:
+            text = expression(text, source, start)
+        by_statement.setdefault(statement, []).append(Edit(start, end, text))
+    for statement, inside in by_statement.items():
+        found.extend(_laid_out(source, statement, inside, shifts[statement]))
+    return tuple(found)
+
+
+def _order(name: Imported) -> tuple[str, str]:
+    return name.module, name.name
+
+
+def _laid_out(source: Source, statement: ast.stmt, inside: list[Edit], shift: int) -> tuple[Edit, ...]:
+    """The edits of one statement, broken into lines where they must be."""
+    found = reflow(source, statement, inside, shift)
+    if found != tuple(inside):
+        return found
+    return tuple(
+        Edit(edit.start, edit.end, expression(edit.new, source, edit.start))
+        if _overflows(source, edit)
+        else edit
+        for edit in inside
+    )
+
+
+def _overflows(source: Source, edit: Edit) -> bool:
+    if "\n" in edit.new:
+        return False
+    before = edit.start - source.line_start(edit.start)
+    after = source.line_end(edit.end) - edit.end
+    return before + len(edit.new) + after > source.line_length
+
+
+def _imports(
+    source: Source, statements: Sequence[Placed], wanted: list[tuple[str, str]], taken: Container[str]
+) -> tuple[dict[tuple[str, str], str], tuple[Edit, ...]]:
+    """How each wanted name is spelled, and what makes them available."""
+    found = {each: need(source, statements, *each, taken=taken) for each in wanted}
+    missing = [each for each, imported in found.items() if imported.edits]
+    spelled = {each: imported.expression for each, imported in found.items()}
+    if len({module for module, _ in missing}) == len(missing):
+        return spelled, tuple(edit for imported in found.values() for edit in imported.edits)
+    # Two names for one import: the second one is added to what the first one made of it.
+    here, current = source, statements
+    for each in missing:
+        imported = need(here, current, *each, taken=taken)
+        spelled[each] = imported.expression
+        here = Source(apply_edits(here.text, imported.edits), source.line_length)
+        current = [Placed(node) for node in ast.parse(here.text).body]
+    return spelled, minimal_edits(source.text, here.text)

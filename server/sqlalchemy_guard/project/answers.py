@@ -1,0 +1,129 @@
+"""How long answers hold: what each rests on, which of that changed since, and cycles among questions.
+
+An answer is kept with the keys that it read and the revision at which it was asked; it holds while none of the keys
+changed. This module must never know what is asked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from sqlalchemy_guard.project.types import Type
+
+T = TypeVar("T")
+Key = tuple[str, str]
+MODULES = "*modules"
+"""`(MODULES, part)`: which files and folders called `part` there are."""
+
+
+_FEW = 4
+"""So many changes are compared one by one with what an answer rests on."""
+
+DEEPEST = 150
+FINAL = 1_000
+
+
+NO_KEYS: frozenset[Key] = frozenset()
+
+
+class Memo:
+    """An answer. One that a cycle cut short holds only while the value that the cycle came back to is being reduced."""
+
+    __slots__ = ("keys", "level", "revision", "run", "type")
+
+    def __init__(
+        self, type_: Type, keys: frozenset[Key], revision: int, level: int = FINAL, run: object = None
+    ) -> None:
+        self.type = type_
+        self.keys = keys
+        self.revision = revision
+        self.level = level
+        self.run = run
+
+
+class Running:
+    """The mark of a value that is being reduced: how deep in the stack of those."""
+
+    __slots__ = ("level",)
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+
+class Answers:
+    """What was answered, and what changed since.
+
+    Attributes:
+        revision: Counts changes of Summaries; see `changed`.
+        keys: What the answers given since the last `collect` rest on.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.keys: set[Key] = set()
+        self._changed: dict[Key, int] = {}
+        self._recent: deque[set[Key]] = deque(maxlen=64)
+        self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
+        self._stack: list[Running] = []
+        self._cut = FINAL
+
+    def changed(self, keys: set[Key]) -> None:
+        """These keys mean something else from now on."""
+        if not keys:
+            return
+        self.revision += 1
+        self._recent.append(keys)
+        for key in keys:
+            self._changed[key] = self.revision
+
+    def changed_since(self, revision: int) -> set[Key] | None:
+        """The keys that changed after a revision; None when that is too long ago to tell."""
+        count = self.revision - revision
+        if count > len(self._recent):
+            return None
+        return set().union(*[self._recent[-number] for number in range(1, count + 1)])
+
+    def valid(self, keys: frozenset[Key], revision: int) -> bool:
+        """Whether an answer that rests on these keys and was given at a revision still holds."""
+        behind = self.revision - revision
+        if behind <= _FEW:
+            recent = self._recent
+            return all(keys.isdisjoint(recent[-number]) for number in range(1, behind + 1))
+        changed = self._changed
+        return all(changed.get(key, 0) <= revision for key in keys)
+
+    def collect(self) -> set[Key]:
+        """Start to collect keys anew; returns the set that will be filled."""
+        self.keys = set()
+        return self.keys
+
+    def remembered(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question about the workspace, found out again when something that it rests on changed."""
+        kept = self._remembered.get(question)
+        if kept is not None and self.valid(kept[1], kept[0]):
+            self.keys |= kept[1]
+            result: T = kept[2]
+            return result
+        outer, self.keys = self.keys, set()
+        outer_cut, self._cut = self._cut, FINAL
+        revision = self.revision
+        try:
+            result = answer()
+            if self._cut == FINAL:
+                self._remembered[question] = (revision, frozenset(self.keys), result)
+        finally:
+            outer |= self.keys
+            self.keys, self._cut = outer, min(self._cut, outer_cut)
+        return result
+
+
+@cache
+def module_keys(name: str) -> frozenset[Key]:
+    """The keys that an answer rests on which looked for a module, whether it was found or not."""
+    parts = [part for part in name.split(".") if part]
+    return frozenset([(MODULES, "__init__"), *[(MODULES, part) for part in parts]])

@@ -1,0 +1,273 @@
+"""Columns of mapped classes as facts: one attribute with everything that its call says.
+
+What cannot be read is None, never a guess. This module must never judge a column.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
+from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
+from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known
+from sqlalchemy_guard.project.types import Literal as LiteralType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+
+COLUMN_CALLS = {
+    "sqlalchemy.Column": "Column",
+    "sqlalchemy.orm.mapped_column": "mapped_column",
+    "sqlmodel.Field": "Field",
+}
+"""What makes a column, by canonical name."""
+
+MAPPED = frozenset(
+    {"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"}
+)
+
+_ITEMS = frozenset(
+    f"sqlalchemy.{name}"
+    for name in (
+        "ForeignKey", "Sequence", "Identity", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause",
+        "ColumnDefault",
+    )
+)  # fmt: skip
+"""What may stand among a column's positional arguments and is no type."""
+
+
+@dataclass(slots=True, eq=False)
+class ForeignKeyFact:
+    """A `ForeignKey(…)` of a column.
+
+    Attributes:
+        target: `"table.column"` as a string, None when it is no string that can be read.
+        call: The call.
+        node: Its node, in the chunk of the column.
+    """
+
+    target: str | None
+    call: Call
+    node: ast.expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Column:
+    """A column attribute of a class.
+
+    Attributes:
+        attribute: The attribute; its node and chunk say where it stands.
+        owner: The class that declares it, which may be a mixin.
+        file: That class's file.
+        kind: `Column`, `mapped_column` or `Field`.
+        call: The call as a value.
+        node: The call's node, in the chunk of the attribute.
+        database_name: The name in the table, None when it cannot be read.
+        type: The SQL type as it is written, None when none is written.
+        foreign_keys: Its `ForeignKey`s.
+        items: Canonical names of the other positional arguments (`sqlalchemy.Identity`, …).
+        is_readable: Whether nothing is hidden in `*arguments` or `**mappings`.
+    """
+
+    attribute: Attribute
+    owner: ClassFacts
+    file: SourceFile
+    kind: str
+    call: Call
+    node: ast.Call
+    database_name: str | None
+    type: Value | None
+    foreign_keys: tuple[ForeignKeyFact, ...]
+    items: tuple[str, ...]
+    is_readable: bool
+
+    @property
+    def name(self) -> str:
+        """The attribute's name."""
+        return self.attribute.name
+
+    @property
+    def statement(self) -> ast.Assign | ast.AnnAssign:
+        """The assignment."""
+        assert isinstance(self.attribute.node, (ast.Assign, ast.AnnAssign))
+        return self.attribute.node
+
+    @property
+    def type_node(self) -> ast.expr | None:
+        """The node of the SQL type."""
+        written = [*zip(self.call.args, self.node.args, strict=False)]
+        written += [
+            (value, keyword.value)
+            for (_, value), keyword in zip(self.call.keywords, self.node.keywords, strict=False)
+        ]
+        return next((node for value, node in written if value is self.type), None)
+
+    @property
+    def annotation(self) -> Value | None:
+        """The attribute's annotation."""
+        return self.attribute.annotation
+
+    def keyword(self, name: str) -> Value | None:
+        """The value of a keyword argument written out."""
+        return self.call.keyword(name)
+
+    def keyword_node(self, name: str) -> ast.keyword | None:
+        """The node of a keyword argument."""
+        return next((keyword for keyword in self.node.keywords if keyword.arg == name), None)
+
+    def flag(self, name: str) -> bool | None:
+        """A keyword that says True or False; None when it is absent or says something else."""
+        value = self.keyword(name)
+        return value.value if type(value) is Const and isinstance(value.value, bool) else None
+
+
+def column_of(resolver: Resolver, attribute: Attribute, owner: ClassFacts, file: SourceFile) -> Column | None:
+    """The column that an attribute is, None when it is none."""
+    call, statement = attribute.value, attribute.node
+    if type(call) is not Call or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return None
+    node = statement.value
+    if not isinstance(node, ast.Call) or (isinstance(statement, ast.Assign) and len(statement.targets) != 1):
+        return None
+    kind = COLUMN_CALLS.get(resolver.external_name(call.func, file) or "")
+    if kind is None:
+        return None
+    readable = not call.has_mapping and not any(isinstance(arg, ast.Starred) for arg in node.args)
+    database_name: str | None = attribute.name
+    arguments = list(zip(call.args, node.args, strict=False)) if kind != "Field" else []
+    if arguments:
+        first = resolver.type_of(arguments[0][0], file)
+        if isinstance(first, LiteralType) and (first.value is None or isinstance(first.value, str)):
+            database_name = first.value if isinstance(first.value, str) else attribute.name
+            arguments = arguments[1:]
+    named = call.keyword("name")
+    if named is not None:
+        said = resolver.type_of(named, file)
+        database_name = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
+    type_ = call.keyword("type_" if kind != "Field" else "sa_type")
+    keys: list[ForeignKeyFact] = []
+    items: list[str] = []
+    for value, argument in arguments:
+        item = _item_name(resolver, value, file)
+        if item == "sqlalchemy.ForeignKey" and type(value) is Call:
+            keys.append(_foreign_key(resolver, value, argument, file))
+        elif item in _ITEMS:
+            items.append(item)
+        elif type_ is None:
+            type_ = value
+    if kind == "Field":
+        key = call.keyword("foreign_key")
+        if type(key) is Const and isinstance(key.value, str):
+            holder = next((keyword.value for keyword in node.keywords if keyword.arg == "foreign_key"), None)
+            keys.append(ForeignKeyFact(key.value, call, holder))
+    return Column(
+        attribute, owner, file, kind, call, node, database_name, type_, tuple(keys), tuple(items), readable
+    )
+
+
+def columns_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> Iterator[Column]:
+    """The columns that a class declares itself, in order."""
+    for attribute in owner.attributes.values():
+        column = column_of(resolver, attribute, owner, file)
+        if column is not None:
+            yield column
+
+
+def _item_name(resolver: Resolver, value: Value, file: SourceFile) -> str:
+    return resolver.external_name(value.func if type(value) is Call else value, file) or ""
+
+
+def _foreign_key(resolver: Resolver, call: Call, node: ast.expr, file: SourceFile) -> ForeignKeyFact:
+    target = call.args[0] if call.args else call.keyword("column")
+    said = resolver.type_of(target, file) if target is not None else None
+    text = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
+    return ForeignKeyFact(text, call, node)
+
+
+def mapped_type(resolver: Resolver, column: Column) -> Type | Literal[False] | None:
+    """The type inside the column's `Mapped[…]`; False when its annotation is something else, None when unknown or absent."""
+    if column.annotation is None:
+        return None
+    declared = list(known(resolver.instance_of(column.annotation, column.file)))
+    for type_ in declared:
+        if isinstance(type_, Instance) and type_.ref in MAPPED:
+            return type_.args[0] if type_.args else UNKNOWN_TYPE
+    return False if declared else None
+
+
+def is_nullable(resolver: Resolver, column: Column) -> bool | None:
+    """Whether the database column admits NULL by what the call and the class's table arguments say; None when they hide it.
+
+    The annotation is not asked: for a `mapped_column` with `Mapped[…]` it decides only where the call says nothing.
+    """
+    if not column.is_readable:
+        return None
+    if column.keyword("nullable") is not None:
+        return column.flag("nullable")
+    if column.keyword("primary_key") is not None:
+        key = column.flag("primary_key")
+        return None if key is None else not key
+    if "sqlalchemy.Identity" in column.items:
+        return False
+    in_key = _in_primary_key(resolver, column)
+    return None if in_key is None else not in_key
+
+
+def _in_primary_key(resolver: Resolver, column: Column) -> bool | None:
+    """Whether a `PrimaryKeyConstraint` of the table arguments names the column; None when they cannot be read."""
+    arguments = column.owner.attributes.get("__table_args__")
+    if arguments is None or arguments.value is None:
+        return False
+    items = arguments.value.items if type(arguments.value) is Sequence else (arguments.value,)
+    for item in items:
+        if type(item) is not Call:
+            continue
+        if resolver.external_name(item.func, column.file) == "sqlalchemy.PrimaryKeyConstraint":
+            if any(type(arg) is not Const for arg in item.args):
+                return None
+            if any(type(arg) is Const and arg.value == column.database_name for arg in item.args):
+                return True
+    return False
+
+
+def is_dataclass(resolver: Resolver, class_: ClassType) -> bool:
+    """Whether a mapped class is a dataclass, or may be because of a base or decorator that cannot be read."""
+    for ref in resolver.ancestors(class_):
+        if ref == "sqlalchemy.orm.MappedAsDataclass":
+            return True
+        found = resolver.class_facts(ref)
+        if found is None:
+            continue
+        for decorator in found[0].decorators:
+            target = decorator.func if type(decorator) is Call else decorator
+            name = resolver.external_name(target, found[1]) or ""
+            last = target.name if type(target) is Attr else name.rpartition(".")[2]
+            if last in ("mapped_as_dataclass", "dataclass", "unmapped_dataclass", "define", "attrs"):
+                return True
+    return False
+
+
+_COLUMNLESS = (
+    "builtins.", "typing.", "abc.", "sqlalchemy.", "flask_login.", "werkzeug.", "pydantic.", "enum.", "dataclasses.",
+)  # fmt: skip
+"""Libraries whose classes bring no columns."""
+
+
+def has_unknown_base(resolver: Resolver, class_: ClassType) -> bool:
+    """Whether a class has an ancestor that was not found or is of a library: what it brings is not known."""
+    for ref in resolver.ancestors(class_):
+        if isinstance(ref, str):
+            if ref not in DECLARATIVE_BASES and ref not in BASES and not ref.startswith(_COLUMNLESS):
+                return True
+            continue
+        found = resolver.class_facts(ref)
+        if found is not None and any(
+            type(resolver.type_of(base, found[1])).__name__ == "Type" for base in found[0].bases
+        ):
+            return True
+    return False

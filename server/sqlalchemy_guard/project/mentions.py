@@ -1,0 +1,129 @@
+"""What a file says about classes of other files, by name: backrefs, subclasses, ways to replace `Query`.
+
+A mapping is complete only with what others add to it. The workspace keeps an index of these mentions, so that a model
+finds them, and is looked at anew when they come or go. Names only: this module must never resolve one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Def, Function, Ref, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy_guard.facts.file import FileFacts
+    from sqlalchemy_guard.project.resolve import Key
+
+BACKREF, SUBCLASS, QUERY_CLASS = "*backref", "*subclass", "*query class"
+
+QUERY_EVENTS = frozenset(
+    (
+        "before_compile",
+        "before_compile_update",
+        "before_compile_delete",
+        "after_bulk_update",
+        "after_bulk_delete",
+    )
+)
+"""Events that only Query fires."""
+
+QUERY_CLASS_KEYWORDS = frozenset(("query_cls", "query_class"))
+"""Arguments and attributes that give a session or a model an own Query class."""
+
+_WORDS = (*QUERY_EVENTS, *QUERY_CLASS_KEYWORDS)
+
+
+def replaces_query(lines: Iterable[str]) -> bool:
+    """Whether lines may give sessions or models a Query class of their own, or listen to its events."""
+    return any(word in line for line in lines for word in _WORDS)
+
+
+class Mentions:
+    """Which known file says what."""
+
+    def __init__(self) -> None:
+        self._files: dict[Key, dict[str, None]] = {}
+        self._keys: dict[str, frozenset[Key]] = {}
+
+    def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
+        """A file was analysed; returns the keys of what may mean something else."""
+        return self._set(file_id, mentions(facts) | _replacing(lines))
+
+    def update(
+        self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
+    ) -> set[Key]:
+        """A file was edited; looks at the lines that were typed, and at classes only where one changed.
+
+        Args:
+            file_id: The file.
+            facts: Its facts as they now are.
+            changed: The names whose outline changed.
+            typed: The lines that came in.
+        """
+        before = self._keys.get(file_id, frozenset())
+        replaces = _replacing(typed) | (before & _REPLACES)
+        if replaces <= before and not any(name in facts.classes for name in changed):
+            return set()
+        return self._set(file_id, mentions(facts) | replaces)
+
+    def forget(self, file_id: str) -> set[Key]:
+        """A file went; returns the keys of what may mean something else."""
+        return self._set(file_id, frozenset())
+
+    def files(self, key: Key) -> list[str]:
+        """The files that mention something."""
+        return list(self._files.get(key, ()))
+
+    def _set(self, file_id: str, said: frozenset[Key]) -> set[Key]:
+        before = self._keys.pop(file_id, frozenset())
+        if said:
+            self._keys[file_id] = said
+        for key in before - said:
+            self._files[key].pop(file_id, None)
+        for key in said - before:
+            self._files.setdefault(key, {})[file_id] = None
+        return set(before ^ said)
+
+
+_REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})
+
+
+def _replacing(lines: Iterable[str]) -> frozenset[Key]:
+    return _REPLACES if replaces_query(lines) else frozenset()
+
+
+def mentions(facts: FileFacts) -> frozenset[Key]:
+    """The keys of what a file's classes say about classes elsewhere."""
+    found: set[Key] = set()
+    for classes in facts.classes.values():
+        for class_ in classes:
+            found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
+            for attribute in class_.attributes.values():
+                value = attribute.value
+                if type(value) is Call and value.keyword("backref") is not None:
+                    target = target_name(value)
+                    if target is not None:
+                        found.add((BACKREF, target))
+    return frozenset(found)
+
+
+def last_name(value: Value) -> str | None:
+    """The last part of a name."""
+    if type(value) in (Ref, Attr, ClassName):
+        name: str = value.name  # type: ignore[attr-defined]
+        return name
+    if type(value) is Def:
+        return value.qualname.rpartition(".")[2]
+    return None
+
+
+def target_name(call: Call) -> str | None:
+    """The name of the class that `relationship(…)` names, without its module."""
+    target = call.args[0] if call.args else call.keyword("argument")
+    if type(target) is Function:
+        target = target.result
+    if type(target) is Const:
+        return target.value.rpartition(".")[2] if isinstance(target.value, str) else None
+    return last_name(target) if target is not None else None

@@ -1,0 +1,63 @@
+"""The statements among which a query is followed: one leaf chunk, or all leaves of a function that was cut.
+
+This module must never look at an expression.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+class QueryScope:
+    """The nodes of a chunk and of those that it makes a function with.
+
+    Args:
+        chunk: A leaf.
+
+    Attributes:
+        chunks: The leaves, in order.
+        body: Their statements.
+        is_function: Whether these are the statements of a function.
+    """
+
+    def __init__(self, chunk: Chunk) -> None:
+        around = chunk.parent
+        self.is_function = around is not None and isinstance(
+            around.body[0], ast.FunctionDef | ast.AsyncFunctionDef
+        )
+        self.chunks = list(_leaves(around)) if self.is_function and around is not None else [chunk]
+        self.body: list[ast.stmt] = [statement for each in self.chunks for statement in each.body]
+        self._chunk_of = {statement: each for each in self.chunks for statement in each.body}
+        self._parents: dict[ast.AST, ast.AST] = {}
+        todo: list[ast.AST] = list(self.body)
+        while todo:
+            node = todo.pop()
+            for child in ast.iter_child_nodes(node):
+                self._parents[child] = node
+                todo.append(child)
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that holds a node; None for the statements of the body."""
+        return self._parents.get(node)
+
+    def shift(self, node: ast.AST) -> int:
+        """The shift of the chunk that a node comes from."""
+        here: ast.AST | None = node
+        while here is not None:
+            top, here = here, self._parents.get(here)
+        chunk = self._chunk_of.get(top) if isinstance(top, ast.stmt) else None
+        return chunk.shift if chunk is not None else self.chunks[0].shift
+
+
+def _leaves(chunk: Chunk) -> Iterator[Chunk]:
+    if chunk.children is None:
+        yield chunk
+    else:
+        for child in chunk.children:
+            yield from _leaves(child)

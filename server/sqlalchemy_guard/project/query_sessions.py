@@ -1,0 +1,231 @@
+"""The sessions behind legacy queries: which kind they are, how well that is known, and how to name them.
+
+This module must never look at what a query selects.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.query import Certainty, SessionInfo, SessionKind
+from sqlalchemy_guard.facts.values import UNKNOWN, Const, Ref, Value
+from sqlalchemy_guard.project import stubs
+from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES
+from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_EVENTS
+from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.workspace import File, Workspace
+
+_QUERIES = frozenset(("sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
+# Mixins of libraries that only add methods.
+_ADD_ONLY = frozenset(("sqlalchemy_searchable.SearchQueryMixin", "flask_sqlalchemy.BaseQuery"))
+_DATABASE = "flask_sqlalchemy.SQLAlchemy"
+
+
+class QuerySessions:
+    """Answers about the receivers of one chunk.
+
+    Args:
+        workspace: All files.
+        file: The file of the chunk.
+        values: The symbolic values of the chunk's expressions.
+
+    Attributes:
+        imports: Module and name of what the texts given so far need, and no import of the file gives.
+    """
+
+    def __init__(self, workspace: Workspace, file: SourceFile, values: Mapping[ast.expr, Value]) -> None:
+        self.workspace = workspace
+        self.resolver: Resolver = workspace.resolver
+        self.file = file
+        self.values = values
+        self.imports: dict[str, tuple[str, str]] = {}
+
+    def session(self, receiver: ast.expr) -> SessionInfo | None:
+        """The session that a receiver is, None when it is none."""
+        value = self.values.get(receiver, UNKNOWN)
+        type_ = self.resolver.type_of(value, self.file)
+        kinds: set[SessionKind] = set()
+        doubtful = False
+        for option in options(type_):
+            kind = self._kind(option)
+            if kind is None:
+                doubtful = doubtful or next(known(option), None) is not None
+                continue
+            kinds.add(kind)
+            doubtful = doubtful or (isinstance(option, Instance) and option.likely)
+        if len(kinds) != 1:
+            return None
+        certainty = Certainty.LIKELY if doubtful else Certainty.PROVEN
+        kind = kinds.pop()
+        database = None
+        if kind is SessionKind.FLASK and isinstance(receiver, ast.Attribute):
+            owner = self.resolver.type_of(self.values.get(receiver.value, UNKNOWN), self.file)
+            if any(isinstance(each, Instance) and self._is_database(each) for each in known(owner)):
+                database = ast.unparse(receiver.value)
+        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=database)
+
+    def _kind(self, type_: Type) -> SessionKind | None:
+        if not isinstance(type_, Instance):
+            return None
+        class_ = ClassType(type_.ref)
+        refs = self.resolver.ancestors(class_)
+        if isinstance(type_.ref, tuple) and self.resolver.member(class_, "query") is not None:
+            return None
+        if stubs.PROXIED & set(refs):
+            held = type_.args[0] if type_.args else None
+            if held is not None and isinstance(held, Instance):
+                inner = self._kind(held)
+                if inner in (SessionKind.FLASK, SessionKind.ASYNC):
+                    return inner
+            return SessionKind.SCOPED
+        if ASYNC_SESSIONS & set(refs):
+            return SessionKind.ASYNC
+        if "flask_sqlalchemy.Session" in refs:
+            return SessionKind.FLASK
+        if "sqlmodel.Session" in refs:
+            return SessionKind.SQLMODEL
+        if any(ref == "sqlalchemy.orm.Session" for ref in _all_bases(refs)):
+            return SessionKind.SYNC
+        return None
+
+    def _is_database(self, type_: Instance) -> bool:
+        if isinstance(type_.ref, str):
+            return type_.ref == _DATABASE
+        return _DATABASE in self.resolver.ancestors(ClassType(type_.ref))
+
+    # -- Model.query -----------------------------------------------------------------------------------------------
+
+    def registry(self, query: ast.Attribute) -> SessionInfo | None:
+        """The session behind `Model.query`."""
+        value = self.values.get(query, UNKNOWN)
+        made = self.resolver.type_of(value, self.file)
+        if not any(isinstance(option, Instance) and option.ref in _QUERIES for option in known(made)):
+            return None
+        flask = any(
+            isinstance(option, Instance) and option.ref == "flask_sqlalchemy.Query" for option in known(made)
+        )
+        own_class = own_query_class(self.workspace)
+        if flask:
+            database = self._name_for(query, self._is_database)
+            text = f"{database}.session" if database is not None else None
+            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, database)
+        text = self._name_for(query, self._is_registry)
+        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
+
+    def _is_registry(self, type_: Instance) -> bool:
+        return bool(stubs.PROXIED & set(self.resolver.ancestors(ClassType(type_.ref))))
+
+    def _name_for(self, query: ast.Attribute, wanted: object) -> str | None:
+        """A name of this file for an object of the wanted type, or one that can be imported from the class's module."""
+        assert callable(wanted)
+        here = self._named(self.file, wanted)
+        if here is not None:
+            return here[0]
+        for option in known(self.resolver.type_of(self.values.get(query.value, UNKNOWN), self.file)):
+            if not isinstance(option, ClassType):
+                continue
+            for ref in self.resolver.ancestors(option):
+                source = self.workspace.file(ref[0]) if isinstance(ref, tuple) else None
+                found = self._named(source, wanted) if source is not None else None
+                if source is None or found is None:
+                    continue
+                name, origin = found
+                if name in self.file.facts.names:
+                    return None
+                module = (
+                    origin
+                    if origin and not origin.startswith(".")
+                    else self.workspace.modules.dotted(source.file_id)
+                )
+                self.imports[name] = (module, name)
+                return name
+        return None
+
+    def _named(self, file: SourceFile, wanted: object) -> tuple[str, str | None] | None:
+        """A module-level name of a file for an object of the wanted type, and the module that it is imported from."""
+        assert callable(wanted)
+        for name, bindings in file.facts.names.items():
+            for option in known(self.resolver.name(name, file)):
+                if isinstance(option, Instance) and wanted(option):
+                    value = bindings[-1].value
+                    same = type(value) is Ref and value.name == name
+                    return name, value.module if type(value) is Ref and same else None
+        return None
+
+
+def _all_bases(refs: tuple[object, ...]) -> list[object]:
+    found = list(refs)
+    for ref in found:
+        if isinstance(ref, str):
+            found.extend(base for base in BASES.get(ref, ()) if base not in found)
+    return found
+
+
+def own_query_class(workspace: Workspace) -> bool | None:
+    """Whether sessions of the workspace make queries of an own class with behaviour, or listen to events of Query.
+
+    True when one does, None when somebody names a class that cannot be read, False when nobody does.
+    """
+    resolver = workspace.resolver
+    resolver.keys.add((QUERY_CLASS, ""))
+    answer: bool | None = False
+    for file in workspace.mentioning((QUERY_CLASS, "")):
+        found = _in_file(resolver, file)
+        if found:
+            return True
+        answer = None if found is None else answer
+    return answer
+
+
+def _in_file(resolver: Resolver, file: File) -> bool | None:
+    answer: bool | None = False
+    for unit in file.facts.units():
+        for fact in unit.calls:
+            texts = [each.value for each in fact.value.args if type(each) is Const]
+            if any(text in QUERY_EVENTS for text in texts if isinstance(text, str)):
+                return True
+            for name, value in fact.value.keywords:
+                if name in QUERY_CLASS_KEYWORDS:
+                    found = _has_behaviour(resolver, value, file)
+                    if found:
+                        return True
+                    answer = None if found is None else answer
+    for classes in file.facts.classes.values():
+        for name in QUERY_CLASS_KEYWORDS:
+            attribute = classes[-1].attributes.get(name)
+            if attribute is not None and attribute.value is not None:
+                found = _has_behaviour(resolver, attribute.value, file)
+                if found:
+                    return True
+                answer = None if found is None else answer
+    return answer
+
+
+def _has_behaviour(resolver: Resolver, value: Value, file: SourceFile) -> bool | None:
+    """Whether a Query class changes what methods of Query do: it overrides one, or something that all go through."""
+    if type(value) is Const and value.value is None:
+        return False
+    answer: bool | None = None
+    for option in known(resolver.type_of(value, file)):
+        if not isinstance(option, ClassType):
+            continue
+        answer = False
+        for ref in resolver.ancestors(option):
+            if isinstance(ref, str):
+                if ref not in _QUERIES and ref not in _ADD_ONLY and not ref.startswith("builtins."):
+                    # Somebody else's query class: what it does is not known.
+                    answer = None
+                continue
+            found = resolver.class_facts(ref)
+            if found is None:
+                continue
+            for name in found[0].methods:
+                if name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"):
+                    return True
+    return answer

@@ -1,0 +1,170 @@
+"""Column of a mapped class without a `Mapped[...]` annotation.
+
+## What it does
+Reports attributes of mapped classes and mixins that are a `Column(...)` or a `mapped_column(...)` without `Mapped[...]`. Silent on
+the columns of a `Table`, in SQLModel classes, and in projects that admit SQLAlchemy 1.4.
+
+## Why is this bad?
+Without the annotation a type checker takes `user.name` for a column object or for `Any`, so that no mistake with it is ever
+found, and nobody reads from the class which attributes may be `None`.
+
+## Example
+```python
+from sqlalchemy import Column, Integer, String
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    created_at = None
+    updated_at = None
+
+
+class User(Base):
+    __tablename__ = "user"
+
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50), nullable=False)
+    nickname = Column(String(50))
+```
+
+## Use instead
+```python
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    created_at = None
+    updated_at = None
+
+
+class User(Base):
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), nullable=False)
+    nickname: Mapped[str | None] = mapped_column(String(50))
+```
+
+## Fix safety
+Safe: the table stays exactly as it is, type and nullability included. There is no fix where the Python type depends on the
+driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read.
+
+## References
+- [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes.annotations import annotate, prefers_optional, target_of
+from sqlalchemy_guard.fixes.imports import need_all
+from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.project.column_types import PythonType, python_type
+from sqlalchemy_guard.project.columns import (
+    Column,
+    has_unknown_base,
+    is_dataclass,
+    is_nullable,
+    mapped_type,
+)
+from sqlalchemy_guard.project.model import model_of
+from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, options
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.check import Context
+
+rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE)
+
+
+@rule.on(Column)
+def check(context: Context, column: Column) -> Iterator[Violation]:
+    """Report a column attribute without `Mapped`."""
+    if column.kind == "Field" or column.name.startswith("__") or context.target_version == "1.4":
+        return
+    class_ = ClassType((context.file.file_id, column.owner.qualname))
+    model = model_of(context.resolver, column.owner, context.file)
+    if model.kind == "sqlmodel.SQLModel" if model is not None else has_unknown_base(context.resolver, class_):
+        return
+    if column.annotation is not None and mapped_type(context.resolver, column) is not False:
+        return
+    python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
+    applicability = None
+    if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
+        unsure = model is not None and has_unknown_base(context.resolver, class_)
+        applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
+    statement = column.statement
+    yield context.violation(
+        rule,
+        column.attribute.chunk,
+        target_of(statement),
+        f"`{column.name}` has no `Mapped[...]`: type checkers cannot know what it holds, nor whether it may be None",
+        statement=statement,
+        applicability=applicability,
+        subject=(column, python, nullable),
+    )
+
+
+def _python_type(context: Context, column: Column) -> PythonType | None:
+    """What `Mapped` must hold; None when the names that it needs mean something else in the class."""
+    statement = column.statement
+    if isinstance(statement, ast.AnnAssign) and column.annotation is not None:
+        declared = context.resolver.instance_of(column.annotation, context.file)
+        if (NONE_TYPE in options(declared)) != is_nullable(context.resolver, column):
+            return None
+        return PythonType(
+            _escaped(context.source.segment(statement.annotation, column.attribute.chunk.shift))
+        )
+    python = python_type(context.resolver, column.type, column.type_node, context.file)
+    if python is None:
+        return None
+    own = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
+    builtins = python.names & {"int", "str", "float", "bool", "bytes", "list", "dict", "set"}
+    return None if python.names & own or builtins & context.file.facts.names.keys() else python
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+@rule.fix
+def fix(context: Context, violation: Violation) -> Fix | None:
+    """Annotate the attribute, and write `mapped_column`."""
+    column, python, nullable = violation.subject
+    source, shift = context.source, column.attribute.chunk.shift
+    statement = column.statement
+    statements = context.module_statements()
+    taken = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
+
+    wanted = list(python.imports)
+    optional = nullable and not isinstance(statement, ast.AnnAssign)
+    if optional and prefers_optional(statements):
+        wanted.append(("typing", "Optional"))
+    wanted += [("sqlalchemy.orm", "Mapped"), ("sqlalchemy.orm", "mapped_column")]
+    if column.kind != "Column":
+        wanted.pop()
+    try:
+        names, imported = need_all(source, statements, wanted, taken=taken)
+    except SyntaxError:
+        # Another part of the file does not parse: nothing can be added to its imports.
+        return None
+    inner = python.template.format(*names)
+    if optional:
+        option = names[len(python.imports)]
+        inner = f"{option}[{inner}]" if prefers_optional(statements) else f"{inner} | None"
+    mapped = names[wanted.index(("sqlalchemy.orm", "Mapped"))]
+    annotation = f"{mapped}[{inner}]"
+    edits = annotate(source, statement, annotation, shift)
+    func = column.node.func
+    if column.kind == "Column":
+        edits += (Edit(source.start(func, shift), source.end(func, shift), names[-1]),)
+    changes = reflow(source, statement, edits, shift)
+    title = f"Annotate `{column.name}` as `{annotation}`"
+    certainty = violation.applicability or Applicability.UNSAFE
+    return Fix(title, certainty, {context.file.file_id: (*changes, *imported)})
