@@ -121,7 +121,6 @@ class Client:
                 "capabilities": {
                     "general": {"positionEncodings": ["utf-8", "utf-16"]},
                     "workspace": {
-                        "diagnostics": {"refreshSupport": self.pull},
                         "configuration": True,
                         "workspaceFolders": True,
                         "workspaceEdit": {"documentChanges": True},

@@ -46,9 +46,7 @@ def guard() -> Contender:
     if importlib.util.find_spec("pygls") is None:
         raise MissingProgram(f"pygls is not installed for {sys.executable}; run: make setup")
     path = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
-    # Compiled modules are kept from one start to the next, as they are wherever the server is installed.
-    env = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
-    return Contender("guard", [sys.executable, "-c", ENTRY], "SAG101", False, env)
+    return Contender("guard", [sys.executable, "-c", ENTRY], "SAG101", False, {"PYTHONPATH": path})
 
 
 def ruff() -> Contender:

@@ -94,8 +94,6 @@ class Typist:
                 f"{self.contender.name}: {self.contender.code} in line {self.scene.line + 1} is "
                 f"{'missing' if self.expected() else 'wrong'}"
             )
-        # What a server loads late, it has loaded once it has answered this: keys are measured warm.
-        self.action()
 
     def answer(self) -> None:
         """Wait for the diagnostics of the newest version."""

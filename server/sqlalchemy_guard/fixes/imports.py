@@ -110,9 +110,20 @@ def instead(
     ):
         return imported
     for node, shift in statements:
-        if isinstance(node, ast.ImportFrom) and _module(node) == module:
+        if isinstance(node, ast.ImportFrom):
             alias = next((one for one in node.names if one.name == old and not one.asname), None)
             edits = swap(source, node, alias, new, shift) if alias is not None else None
+            if _module(node) != module and edits is not None:
+                # From another module: only a statement of its own changes, which `need` would leave behind unused
+                # because of its comment, or for which it would add a new one.
+                start = source.start(node, shift) + source.segment(node, shift).index(node.module or "")
+                end = source.end(node, shift)
+                others = (other.node for other in statements if isinstance(other.node, ast.ImportFrom))
+                alone = len(node.names) == 1 and (
+                    bool(source.comments(end, source.line_end(end)))
+                    or not any(_module(other) == module for other in others)
+                )
+                edits = (Edit(start, start + len(node.module or ""), module), *edits) if alone else None
             if edits is not None:
                 return Imported(new, edits)
     return imported
