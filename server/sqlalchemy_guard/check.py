@@ -599,6 +599,7 @@ class Checker:
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy_guard.check import FileReport
 from sqlalchemy_guard.fix import fix_all, single
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Span, Violation
+from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit
 
@@ -36,6 +38,10 @@ class FakeWorkspace:
     def close(self, file_id: str) -> None:
         self.opened.discard(file_id)
         self.documents[file_id] = self.disk[file_id]
+
+    def file(self, file_id: str) -> Any:
+        document = self.documents[file_id]
+        return SimpleNamespace(document=document, syntax=Syntax(document))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,14 @@ def test_documents_of_other_languages_are_left_alone() -> None:
     [
         ("file:///c%3A/Users/me/a%20b.py", True, "c:\\Users\\me\\a b.py"),
         ("file:///C:/Users/me/a%20b.py", True, "c:\\Users\\me\\a b.py"),
+        ("file:///C%3A/Users/me/x/../a.py", True, "c:\\Users\\me\\a.py"),
+        ("file://localhost/C:/a.py", True, "c:\\a.py"),
+        ("file://C:/Users/a.py", True, "c:\\Users\\a.py"),
+        ("file://C%3A/Users/a.py", True, "c:\\Users\\a.py"),
+        ("file:///c%3A", True, "c:"),
+        ("file://Server/Share/Caf%C3%A9/a.py", True, "\\\\server\\share\\Caf\u00e9\\a.py"),
         ("untitled:Untitled-1", True, "untitled:Untitled-1"),
+        ("vscode-notebook-cell:/c%3A/a.ipynb#W0", True, "vscode-notebook-cell:/c%3A/a.ipynb#W0"),
         ("file:///home/me/%C3%A9.py", False, "/home/me/é.py"),
         ("file:///home/me/a%23b.py#L3", False, "/home/me/a#b.py"),
         ("FILE:///home/me/x/../a.py", False, "/home/me/a.py"),
@@ -137,17 +145,35 @@ def test_documents_of_other_languages_are_left_alone() -> None:
 )
 def test_ids_of_documents(monkeypatch: pytest.MonkeyPatch, uri: str, windows: bool, file_id: str) -> None:
     if windows:
-        import ntpath
-
-        # Only the spelling is looked at here; `canonical` uses the platform's own rules.
-        monkeypatch.setattr(
-            "sqlalchemy_guard.lsp.uris.canonical", lambda path: path[0].lower() + ntpath.normpath(path)[1:]
-        )
+        monkeypatch.setattr("sqlalchemy_guard.lsp.uris.canonical", windows_canonical)
     assert to_file_id(uri, windows=windows) == file_id
 
 
+def windows_canonical(path: str) -> str:
+    """What `canonical` makes of an absolute path on Windows."""
+    drive, rest = ntpath.splitdrive(ntpath.normpath(path))
+    return drive.lower() + rest
+
+
+@pytest.mark.parametrize(
+    ("file_id", "uri"),
+    [
+        ("c:\\Users\\me\\a b.py", "file:///c%3A/Users/me/a%20b.py"),
+        ("c:\\caf\u00e9\\#1 100%.py", "file:///c%3A/caf%C3%A9/%231%20100%25.py"),
+        ("\\\\server\\share\\a.py", "file://server/share/a.py"),
+        ("untitled:Untitled-1", "untitled:Untitled-1"),
+    ],
+)
+def test_uris_of_files_on_windows_lead_back(monkeypatch: pytest.MonkeyPatch, file_id: str, uri: str) -> None:
+    monkeypatch.setattr("sqlalchemy_guard.lsp.uris.canonical", windows_canonical)
+    assert to_uri(file_id, windows=True) == uri
+    assert to_file_id(uri, windows=True) == file_id
+
+
 @pytest.mark.skipif(os.name == "nt", reason="paths of POSIX systems")
-@pytest.mark.parametrize("path", ["/home/me/a b.py", "/home/é/#1.py", "/tmp/100%.py"])
+@pytest.mark.parametrize(
+    "path", ["/home/me/a b.py", "/home/é/#1.py", "/tmp/100%.py", "/tmp/a\\b.py", "/tmp/\udcff.py"]
+)
 def test_uris_of_files_lead_back(path: str) -> None:
     assert to_file_id(to_uri(path)) == path
 

@@ -30,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the server until its client leaves."""
+    import gc
+
+    # What is imported stays: looking for garbage in it only makes the client wait for its first diagnostics.
+    gc.disable()
     from sqlalchemy_guard.lsp.main import main
 
     code: int = main(options)

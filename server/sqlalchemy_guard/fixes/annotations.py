@@ -41,3 +41,16 @@ def prefers_optional(statements: Sequence[Placed]) -> bool:
         and any(alias.name == "Optional" for alias in node.names)
         for node, _ in statements
     )
+
+
+def without_none(annotation: ast.expr) -> ast.expr | None:
+    """The one alternative of `X | None` or `Optional[X]` that is not None; None for other forms."""
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        sides = (annotation.left, annotation.right)
+        kept = [side for side in sides if not (isinstance(side, ast.Constant) and side.value is None)]
+        return kept[0] if len(kept) == 1 else None
+    if isinstance(annotation, ast.Subscript):
+        name = annotation.value
+        last = name.id if isinstance(name, ast.Name) else name.attr if isinstance(name, ast.Attribute) else ""
+        return annotation.slice if last == "Optional" else None
+    return None

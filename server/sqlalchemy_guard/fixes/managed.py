@@ -9,12 +9,12 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy_guard.fixes.source import Source
-    from sqlalchemy_guard.text.edit import Edit
 
 
 def manage(
@@ -47,6 +47,12 @@ def manage(
     gone = delete_statement(source, assignment, siblings, shift)
     if wrapped is None or gone is None:
         return None
+    cut = gone[-1]
+    line = source.position(cut.start)[0]
+    following = source.position(cut.end)[0]
+    if not cut.new and line and not source.lines[line - 1].strip() and not source.lines[following].strip():
+        # Of the blank lines on both sides of the assignment one stays.
+        gone = (*gone[:-1], Edit(cut.start, source.next_line(cut.end), ""))
     dropped: list[Edit] = []
     for statement, block in closings:
         edits = delete_statement(source, statement, block, shift)

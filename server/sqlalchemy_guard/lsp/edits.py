@@ -5,7 +5,6 @@ This module must never compute a fix.
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.convert import text_edits, workspace_edit
@@ -89,6 +88,10 @@ def difference(document: Document, text: str) -> tuple[Edit, ...]:
     if len(before) + len(after) > _DIFF_LIMIT:
         blocks = [("replace", 0, len(before), 0, len(after))]
     else:
+        from difflib import (
+            SequenceMatcher,
+        )  # only a fix of many violations needs it, not the first diagnostics
+
         blocks = list(SequenceMatcher(None, before, after, autojunk=False).get_opcodes())
     return tuple(
         Edit(document.offset(head + i1, 0), document.offset(head + i2, 0), "".join(after[j1:j2]))

@@ -7,7 +7,9 @@ the open documents keeps. This module must never touch the disk.
 
 from __future__ import annotations
 
+import ntpath
 import os
+import posixpath
 import re
 from urllib.parse import quote, unquote
 
@@ -39,6 +41,10 @@ def to_file_id(uri: str, *, windows: bool = os.name == "nt") -> str:
     path = unquote(rest, errors="surrogateescape")
     if not windows:
         return canonical(path)
+    host = unquote(host)
+    if _DRIVE.match(f"/{host}"):
+        # Two slashes in place of three: a drive is no host.
+        path, host = f"/{host}{path}", ""
     if host and host.lower() != "localhost":
         path = f"//{host}{path}"
     elif _DRIVE.match(path):
@@ -46,11 +52,11 @@ def to_file_id(uri: str, *, windows: bool = os.name == "nt") -> str:
     return canonical(path.replace("/", "\\"))
 
 
-def to_uri(file_id: str) -> str:
+def to_uri(file_id: str, *, windows: bool = os.name == "nt") -> str:
     """The URI of a file's id."""
-    if not os.path.isabs(file_id):
+    if not (ntpath if windows else posixpath).isabs(file_id):
         return file_id
-    path = file_id.replace("\\", "/") if os.name == "nt" else file_id
-    if path.startswith("//"):
-        return "file:" + quote(os.fsencode(path))
-    return "file://" + quote(os.fsencode(path if path.startswith("/") else "/" + path))
+    path = file_id.replace("\\", "/") if windows else file_id
+    if windows and path.startswith("//"):
+        return "file:" + quote(path, errors="surrogateescape")
+    return "file://" + quote(path if path.startswith("/") else "/" + path, errors="surrogateescape")

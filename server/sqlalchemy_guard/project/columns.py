@@ -271,3 +271,56 @@ def has_unknown_base(resolver: Resolver, class_: ClassType) -> bool:
         ):
             return True
     return False
+
+
+def attribute_names(resolver: Resolver, class_: ClassType) -> frozenset[str] | None:
+    """Every name by which a column of the class may be called, in Python or in the database; None when there may be more.
+
+    More there may be below a base that cannot be read, with a decorator or metaclass of one's own, and in reflected tables.
+    """
+    if has_unknown_base(resolver, class_):
+        return None
+    names: set[str] = set()
+    for ref in resolver.ancestors(class_):
+        if isinstance(ref, str):
+            if "automap" in ref or "Reflect" in ref:
+                return None
+            continue
+        found = resolver.class_facts(ref)
+        if found is None:
+            return None
+        facts, file = found
+        if facts.decorators or "__table__" in facts.attributes or "__init_subclass__" in facts.methods:
+            return None
+        if any(name in (None, "metaclass") for name, _ in facts.keywords):
+            return None
+        names.update(facts.attributes, facts.methods)
+        for attribute in facts.attributes.values():
+            value = attribute.value
+            column = column_of(resolver, attribute, facts, file)
+            if column is not None:
+                if column.database_name is None or not column.is_readable:
+                    return None
+                names.add(column.database_name)
+                key = column.keyword("key")
+                if key is not None:
+                    if type(key) is not Const or not isinstance(key.value, str):
+                        return None
+                    names.add(key.value)
+            elif type(value) is Call:
+                # `deferred(Column("name"))`, `Field(sa_column=Column("name"))`, helpers: a string inside may be the name.
+                names.update(_strings(value))
+        for method in facts.methods.values():
+            function = file.facts.function(method)
+            if function is not None and function.returned is not None:
+                names.update(_strings(function.returned))
+    return frozenset(names)
+
+
+def _strings(value: Value, depth: int = 0) -> Iterator[str]:
+    """The strings among a call's arguments and those of the calls inside."""
+    if type(value) is Const and isinstance(value.value, str):
+        yield value.value
+    elif type(value) is Call and depth < 4:
+        for inner in (*value.args, *(item for _, item in value.keywords)):
+            yield from _strings(inner, depth + 1)

@@ -37,6 +37,7 @@ _NESTING = frozenset(
      "any_", "all_", "select_from", "from_select")
 )  # fmt: skip
 """Methods and functions of statements and columns that take a statement."""
+_SET_OPERATIONS = frozenset(("union", "union_all", "intersect", "intersect_all", "except_", "except_all"))
 
 
 def consumer_of(node: ast.expr, parent: Parent, bound: Container[str] = ()) -> Consumer:
@@ -103,6 +104,9 @@ def _argument(call: ast.Call, bound: Container[str]) -> Consumer:
 def _takes_statements(call: ast.Call) -> bool:
     func = call.func
     name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    if name in _SET_OPERATIONS and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call):
+        # A set operation of Query wants queries: only as a whole is it rewritten.
+        return False
     return name in _NESTING
 
 

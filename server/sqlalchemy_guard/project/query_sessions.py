@@ -45,6 +45,8 @@ class QuerySessions:
         self.file = file
         self.values = values
         self.imports: dict[str, tuple[str, str]] = {}
+        self.has_helpers = True
+        """Whether the extension object has `first_or_404()` and the like: Flask-SQLAlchemy 3, not 2."""
 
     def session(self, receiver: ast.expr) -> SessionInfo | None:
         """The session that a receiver is, None when it is none."""
@@ -68,7 +70,8 @@ class QuerySessions:
             owner = self.resolver.type_of(self.values.get(receiver.value, UNKNOWN), self.file)
             if any(isinstance(each, Instance) and self._is_database(each) for each in known(owner)):
                 database = ast.unparse(receiver.value)
-        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=database)
+        helpers = database if self.has_helpers else None
+        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers)
 
     def _kind(self, type_: Type) -> SessionKind | None:
         if not isinstance(type_, Instance):
@@ -114,7 +117,8 @@ class QuerySessions:
         if flask:
             database = self._name_for(query, self._is_database)
             text = f"{database}.session" if database is not None else None
-            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, database)
+            helpers = database if self.has_helpers else None
+            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers)
         text = self._name_for(query, self._is_registry)
         return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
 

@@ -2,7 +2,7 @@
 
 ## What it does
 Reports attributes of mapped classes and mixins that are a `Column(...)` or a `mapped_column(...)` without `Mapped[...]`. Silent on
-the columns of a `Table`, in SQLModel classes, and in projects that admit SQLAlchemy 1.4.
+the columns of a `Table`, in SQLModel classes, in migrations, and in projects that admit SQLAlchemy 1.4.
 
 ## Why is this bad?
 Without the annotation a type checker takes `user.name` for a column object or for `Any`, so that no mistake with it is ever
@@ -87,6 +87,8 @@ rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE)
 def check(context: Context, column: Column) -> Iterator[Violation]:
     """Report a column attribute without `Mapped`."""
     if column.kind == "Field" or column.name.startswith("__") or context.target_version == "1.4":
+        return
+    if context.is_migration():
         return
     class_ = ClassType((context.file.file_id, column.owner.qualname))
     model = model_of(context.resolver, column.owner, context.file)

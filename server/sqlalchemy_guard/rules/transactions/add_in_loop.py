@@ -27,7 +27,7 @@ def save(session: Session, users):
 
 ## Fix safety
 Safe: `add_all()` adds the objects one by one, in the same order. No fix where the loop's variable is read behind the loop, the
-session depends on it, or a comment stands in the loop.
+session depends on it, a comment stands in the loop, or the call does not fit on one line.
 
 ## References
 - [Session.add_all](https://docs.sqlalchemy.org/en/20/orm/session_api.html#sqlalchemy.orm.Session.add_all)
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.facts.declarations import CallFact
+    from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.calls import LibraryCall
 
 rule = Rule("SAG407", Severity.HINT, Applicability.SAFE, default=False)
@@ -83,7 +84,32 @@ def _can_fix(context: Context, fact: CallFact, loop: ast.For) -> bool:
     if any(isinstance(node, ast.Name) and node.id in bound and node not in inside for node in nodes):
         return False
     source, shift = context.source, fact.chunk.shift
-    return not source.comments(source.start(loop, shift), source.line_end(source.end(loop, shift)))
+    start = source.start(loop, shift)
+    text = _call(source, fact, loop)
+    if "\n" in text or len(source.margin(start)) + len(text) > source.line_length:
+        return False
+    return not source.comments(start, source.line_end(source.end(loop, shift)))
+
+
+def _call(source: Source, fact: CallFact, loop: ast.For) -> str:
+    """The call of `add_all()` that does what the loop does."""
+    shift, argument = fact.chunk.shift, fact.node.args[0]
+    items = source.segment(loop.iter, shift)
+    if isinstance(loop.iter, ast.Tuple):
+        alone = ast.parse(f"f({items})", mode="eval").body
+        if not isinstance(alone, ast.Call) or len(alone.args) != 1:
+            items = f"({items})"
+    elif not isinstance(
+        loop.iter, (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.List, ast.ListComp)
+    ):
+        # An expression that binds less than a call's argument or a generator's iterable.
+        items = f"({items})"
+    plain = (
+        isinstance(argument, ast.Name) and isinstance(loop.target, ast.Name) and argument.id == loop.target.id
+    )
+    if not plain:
+        items = f"{source.segment(argument, shift)} for {source.segment(loop.target, shift)} in {items}"
+    return f"{source.segment(fact.node.func, shift)}_all({items})"
 
 
 def _binds(node: ast.AST, names: set[str]) -> bool:
@@ -102,16 +128,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     """Replace the loop by `add_all`."""
     fact, loop = violation.subject
     source, shift = context.source, fact.chunk.shift
-    argument = fact.node.args[0]
-    items = source.segment(loop.iter, shift)
-    if not isinstance(loop.iter, (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.List, ast.ListComp)):
-        # An expression that binds less than a call's argument or a generator's iterable.
-        items = f"({items})"
-    if not (
-        isinstance(argument, ast.Name) and isinstance(loop.target, ast.Name) and argument.id == loop.target.id
-    ):
-        items = f"{source.segment(argument, shift)} for {source.segment(loop.target, shift)} in {items}"
-    text = f"{source.segment(fact.node.func, shift)}_all({items})"
+    text = _call(source, fact, loop)
     edits = replace_statement(source, loop, text, shift)
     if edits is None or violation.applicability is None:
         return None

@@ -1,0 +1,121 @@
+"""The whole product on chains out of the grammar: its own inference, its own fixes, and both sides executed.
+
+A project of two files is written, every safe fix is applied to a fixed point, and each function must do the same as before.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sqlalchemy_guard.facts.query import Consumer
+from sqlalchemy_guard.rules.api import Applicability
+from tests.query.grammar import chains
+from tests.query.oracle import ALWAYS, NAMES, _same_sql, run, same
+from tests.support.fixture import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXAMPLES = int(os.environ.get("SQLALCHEMY_GUARD_PROJECTS", "4"))
+PER_PROJECT = 15
+
+MODELS = (Path(__file__).parent / "models.py").read_text(encoding="utf-8")
+
+HEADER = """\
+import sqlalchemy
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL, String, and_, bindparam, case, cast, delete, desc, distinct, except_, except_all, exists,
+    func, intersect, intersect_all, literal, not_, or_, select, text, union, union_all, update,
+)
+from sqlalchemy.orm import (
+    Bundle, Session, aliased, contains_eager, defer, joinedload, lazyload, load_only, noload, raiseload, selectinload,
+    subqueryload, with_loader_criteria, with_parent,
+)
+
+from models import (
+    Address, Car, Company, Contract, Employee, Letter, Line, Manager, Node, Order, Paper, Profile, Tag, User, Vehicle,
+    user_tags,
+)
+
+U2 = aliased(User, name="u2")
+A2 = aliased(Address)
+N2 = aliased(Node, name="n2")
+counts = (
+    select(Address.user_id, func.count(Address.id).label("n")).group_by(Address.user_id).subquery("counts")
+)
+opaque_condition = User.id > 1
+opaque_join = Address.user_id == User.id
+number = 2
+name = "ann"
+"""
+
+BODIES = {
+    Consumer.ITERATED: "return [each for each in {}]",
+    Consumer.LISTED: "return list({})",
+    Consumer.STATEMENT: "{}",
+    Consumer.NESTED: "return select(User.id).where(User.id.in_({}))",
+}
+
+
+def expressions(text: str) -> list[str]:
+    """What each function of a module evaluates."""
+    found = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            last = node.body[-1]
+            assert isinstance(last, ast.Return | ast.Expr)
+            assert last.value is not None
+            found.append(ast.unparse(last.value))
+    return found
+
+
+def fixed(folder: Path, queries: str) -> str:
+    """The module of queries after every safe fix."""
+    project = Project(folder, {"models.py": MODELS, "queries.py": queries})
+    return project.fixed_by(Applicability.SAFE, {"SAG301"})["queries.py"]
+
+
+def difference(old: str, new: str, consumer: Consumer) -> str | None:
+    """How the two expressions differ, on data and on empty tables."""
+    for empty in (False, True):
+        before, after = (run(code, consumer, empty=empty, names=NAMES) for code in (old, new))
+        if before.error and after.error and (before.error == after.error or before.error in ALWAYS):
+            continue
+        alike = same(before.value, after.value) and before.error == after.error
+        if not alike or not _same_sql(old, before, after):
+            return f"{old}\n{before}\n{new}\n{after}"
+    return None
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(chains(), min_size=PER_PROJECT, max_size=PER_PROJECT))
+def test_a_safe_fix_of_a_project_changes_nothing(drawn: Sequence[tuple[str, Consumer]]) -> None:
+    functions = [
+        f"\n\ndef f{place}(session: Session, s: Session):\n    {BODIES.get(consumer, 'return {}').format(code)}\n"
+        for place, (code, consumer) in enumerate(drawn)
+    ]
+    before = HEADER + "".join(functions)
+    with tempfile.TemporaryDirectory() as folder:
+        after = fixed(Path(folder), before)
+    for (_, consumer), old, new in zip(drawn, expressions(before), expressions(after), strict=True):
+        if old != new:
+            kind = consumer if consumer is Consumer.STATEMENT else Consumer.UNKNOWN
+            problem = difference(old, new, kind)
+            assert problem is None, problem
+
+
+def test_plain_chains_are_fixed() -> None:
+    codes = ("session.query(User).filter(User.id == number).first()", "session.query(Order).all()")
+    before = HEADER + "".join(
+        f"\n\ndef f{place}(session: Session):\n    return {code}\n" for place, code in enumerate(codes)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        after = fixed(Path(folder), before)
+    assert "session.query(" not in after
