@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy_guard import cache
 from sqlalchemy_guard.cli.kept import Kept
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
-from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
+from sqlalchemy_guard.cli.output import (
+    FORMATS,
+    FORMATS_WITH_FIXES,
+    HUMAN_FORMATS,
+    Finding,
+    Report,
+    count,
+    render,
+)
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
@@ -143,6 +151,9 @@ class _Run:
             kept.refresh(store, looked)
         return code
 
+    def _shows_fixes(self) -> bool:
+        return self.options.output_format in FORMATS_WITH_FIXES and not self.options.statistics
+
     def _cache_folder(self) -> str:
         return cache.directory(self.options.cache_dir)
 
@@ -151,7 +162,7 @@ class _Run:
         options = self.options
         named = [canonical(path) for path in options.paths or ["."]]
         chosen = [options.select, options.extend_select, options.ignore, options.config]
-        return [canonical("."), named, chosen, options.isolated, options.force_exclude]
+        return [canonical("."), named, chosen, options.isolated, options.force_exclude, self._shows_fixes()]
 
     def _results(self, store: cache.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
         """The results by file, computed where the last run does not tell them, and kept for the next."""
@@ -170,7 +181,7 @@ class _Run:
         self.opened.read_project(not self.options.quiet)
         results: dict[str, Plain] = {}
         for file_id in progress(self.files, "checking", not self.options.quiet):
-            results[file_id] = to_plain(self.checker, self.checker.check(file_id))
+            results[file_id] = to_plain(self.checker, self.checker.check(file_id), self._shows_fixes())
         self.documents = self.opened.workspace.documents
         failed = self.incomplete or any(plain["internal"] for plain in results.values())
         if store is not None and isinstance(vfs, RecordingVfs) and not failed:

@@ -33,9 +33,15 @@ class KnownRule(NamedTuple):
     url: str
 
 
-def to_plain(checker: Checker, report: FileReport) -> Plain:
-    """A report with its fixes as plain data."""
-    violations = [_violation(checker, report, violation) for violation in report.violations]
+def to_plain(checker: Checker, report: FileReport, with_fixes: bool) -> Plain:
+    """A report as plain data.
+
+    Args:
+        checker: Made the report.
+        report: The report.
+        with_fixes: Whether to compute the fixes, too.
+    """
+    violations = [_violation(checker, report, violation, with_fixes) for violation in report.violations]
     problem = list(report.problems[0]) if report.problems else None
     return {
         "violations": violations,
@@ -45,9 +51,9 @@ def to_plain(checker: Checker, report: FileReport) -> Plain:
     }
 
 
-def _violation(checker: Checker, report: FileReport, violation: Violation) -> list[Any]:
+def _violation(checker: Checker, report: FileReport, violation: Violation, with_fixes: bool) -> list[Any]:
     rule = violation.rule
-    fix = checker.fix(report, violation) if violation.applicability is not None else None
+    fix = checker.fix(report, violation) if with_fixes and violation.applicability is not None else None
     return [
         [rule.code, rule.name, rule.url],
         violation.message,
