@@ -25,6 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--bless rewrites files: run it without -n")
 
 
+@pytest.fixture(autouse=True)
+def cache_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache directory of the test's own: no test reads or leaves anything in the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SQLALCHEMY_GUARD_CACHE_DIR", str(folder))
+    return folder
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Project]:
     """Makes projects, each in a folder of its own; see `tests.support.fixture.Project`."""

@@ -8,20 +8,32 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard import cache
+from sqlalchemy_guard.cli.kept import Kept
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
-from sqlalchemy_guard.cli.output import FORMATS, HUMAN_FORMATS, Finding, Report, count, render
+from sqlalchemy_guard.cli.output import (
+    FORMATS,
+    FORMATS_WITH_FIXES,
+    HUMAN_FORMATS,
+    Finding,
+    Report,
+    count,
+    render,
+)
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy_guard.check import FileReport
+    from sqlalchemy_guard.cli.results import Plain
     from sqlalchemy_guard.cli.session import Opened
     from sqlalchemy_guard.config import ConfigFile
     from sqlalchemy_guard.fix import FixOutcome
     from sqlalchemy_guard.rules.api import Rule
+    from sqlalchemy_guard.text.document import Document
 
 _STDIN = "-"
 
@@ -58,9 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings.add_argument(
         "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
     )
-    settings.add_argument(
-        "--no-cache", action="store_true", help="for callers that pass it to ruff too: no results are kept"
-    )
+    settings.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
+    settings.add_argument("--cache-dir", metavar="FOLDER", help="where results are kept between runs")
     settings.add_argument("--stdin-filename", metavar="FILE", help="the file whose text is on standard input")
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=FORMATS, default="full", help="default: %(default)s")
@@ -85,12 +96,9 @@ class _Run:
     """One run of the command."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        from sqlalchemy_guard.check import Checker
         from sqlalchemy_guard.rules.api import Applicability
-        from sqlalchemy_guard.rules.registry import rules
 
         self.options = options
-        self.rules: Mapping[str, Rule] = rules()
         self.applicability = Applicability.UNSAFE if options.unsafe_fixes else Applicability.SAFE
         self.stdin = _STDIN in options.paths or (options.stdin_filename is not None and not options.paths)
         if self.stdin and len(options.paths) > 1:
@@ -98,32 +106,112 @@ class _Run:
         if options.stdin_filename is not None and not self.stdin:
             raise UsageError("--stdin-filename needs - as the only path")
         self.incomplete = False
-        self.opened = self._open()
-        self.checker = Checker(self.opened.workspace)
+        self.documents: dict[str, Document] = {}
 
     def run(self) -> int:
         """The exit code."""
-        for path, _, reason in self.opened.skipped:
-            self._cannot(path, reason)
-        if not self.opened.files and not self.incomplete:
-            self._warn("no Python files found under the paths given")
+        if not (self.stdin or self.options.fix or self.options.diff):
+            return self._run_plain()
+        self._prepare(Vfs())
         if self.stdin:
             self._read_stdin()
-        self._read_project()
+        self.opened.read_project(not self.options.quiet)
         reports = self._check("checking")
         for report in reports:
-            self._tell_trouble(report)
+            problem = report.problems[0] if report.problems else None
+            self._tell_trouble(report.file_id, report.internal, report.skipped, problem)
         if self.options.diff:
             return self._diff()
         fixed: Mapping[str, int] = {}
         if self.options.fix:
             fixed = self._fix()
             reports = self._check("checking again") if fixed else reports
-        self._show(reports, fixed)
-        found = self.incomplete or any(report.violations for report in reports)
-        return EXIT_VIOLATIONS if found and not self.options.exit_zero else EXIT_OK
+        return self._show([finding for report in reports for finding in self._findings(report)], fixed)
 
-    def _open(self) -> Opened:
+    def _run_plain(self) -> int:
+        """Check and show; nothing is analysed that the results of the last run tell."""
+        from sqlalchemy_guard.cli.results import findings
+
+        looked = cache.now()
+        store = None if self.options.no_cache else cache.Store(self._cache_folder(), self._identity())
+        kept = Kept.load(store) if store is not None else None
+        if kept is not None and kept.holds(with_folders=True):
+            self.files, results = kept.files, kept.results
+        else:
+            results = self._results(store, kept, looked)
+            kept = None
+        if not self.files and not self.incomplete:
+            self._warn("no Python files found under the paths given")
+        for file_id in self.files:
+            plain = results[file_id]
+            self._tell_trouble(file_id, plain["internal"], plain["skipped"], plain["problem"])
+        shown = [f for file_id in self.files for f in findings(file_id, results[file_id], self._document)]
+        code = self._show(shown, {})
+        if kept is not None and store is not None:
+            kept.refresh(store, looked)
+        return code
+
+    def _shows_fixes(self) -> bool:
+        return self.options.output_format in FORMATS_WITH_FIXES and not self.options.statistics
+
+    def _cache_folder(self) -> str:
+        return cache.directory(self.options.cache_dir)
+
+    def _identity(self) -> list[object]:
+        """What tells this invocation from others that may have other results."""
+        options = self.options
+        named = [canonical(path) for path in options.paths or ["."]]
+        chosen = [options.select, options.extend_select, options.ignore, options.config]
+        return [canonical("."), named, chosen, options.isolated, options.force_exclude, self._shows_fixes()]
+
+    def _results(self, store: cache.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
+        """The results by file, computed where the last run does not tell them, and kept for the next."""
+        from sqlalchemy_guard.cli.kept import keep
+        from sqlalchemy_guard.cli.results import to_plain
+        from sqlalchemy_guard.vfs.recording import RecordingVfs
+
+        vfs = RecordingVfs() if store is not None else Vfs()
+        self._prepare(vfs)
+        project = self.opened.project_files() if store is not None else []
+        if kept is not None and store is not None and isinstance(vfs, RecordingVfs) and not self.incomplete:
+            same = kept.files == self.files and kept.project == project
+            if same and kept.holds(with_folders=False):
+                kept.refresh(store, looked, vfs.record.walked)
+                return kept.results
+        self.opened.read_project(not self.options.quiet)
+        results: dict[str, Plain] = {}
+        for file_id in progress(self.files, "checking", not self.options.quiet):
+            results[file_id] = to_plain(self.checker, self.checker.check(file_id), self._shows_fixes())
+        self.documents = self.opened.workspace.documents
+        failed = self.incomplete or any(plain["internal"] for plain in results.values())
+        if store is not None and isinstance(vfs, RecordingVfs) and not failed:
+            keep(store, looked, vfs.record, self.files, project, results)
+        return results
+
+    def _document(self, path: str) -> Document:
+        """The text of a file that has violations."""
+        from sqlalchemy_guard.text.document import Document
+
+        known = self.documents.get(path)
+        if known is None:
+            known = self.documents[path] = Document.from_text(path, Vfs().read_text(path) or "")
+        return known
+
+    def _prepare(self, vfs: Vfs) -> None:
+        """Open the workspace, and find out which files to check."""
+        from sqlalchemy_guard.check import Checker
+        from sqlalchemy_guard.rules.registry import rules
+
+        self.rules: Mapping[str, Rule] = rules()
+        self.opened = self._open(vfs)
+        self.checker = Checker(self.opened.workspace)
+        for path, _, reason in self.opened.skipped:
+            self._cannot(path, reason)
+        self.files = self.opened.files
+        if not self.stdin:
+            self.files = [file.path for file in self._config_files()] + self.files
+
+    def _open(self, vfs: Vfs) -> Opened:
         from sqlalchemy_guard.cli.session import open_workspace
 
         file, overrides = self._overrides()
@@ -135,6 +223,7 @@ class _Run:
             isolated=self.options.isolated,
             force_exclude=self.options.force_exclude,
             walk=not self.stdin,
+            vfs=vfs,
         )
         for problem in opened.settings.problems:
             raise UsageError(f"--config: {problem.message}")
@@ -190,12 +279,6 @@ class _Run:
         self.stdin_source = found
         self.opened.workspace.open(file_id, Document.from_text(file_id, found.text))
 
-    def _read_project(self) -> None:
-        self.files = self.opened.files
-        if not self.stdin:
-            self.files = [file.path for file in self._config_files()] + self.files
-        self.opened.read_project(show_progress=not self.options.quiet)
-
     def _config_files(self) -> list[ConfigFile]:
         files = self.opened.config_files()
         for file in files:
@@ -208,14 +291,16 @@ class _Run:
         files = progress(self.files, label, not self.options.quiet)
         return [self.checker.check(file_id) for file_id in files]
 
-    def _tell_trouble(self, report: FileReport) -> None:
-        for failure in report.internal:
-            self._cannot(report.file_id, f"was not checked whole: {failure}; please report this")
-        if report.skipped is not None:
-            self._cannot(report.file_id, report.skipped)
-        elif report.problems:
-            line, column, message = report.problems[0]
-            place = f"{self._name(report.file_id)}:{line + 1}:{column + 1}"
+    def _tell_trouble(
+        self, file_id: str, internal: Iterable[str], skipped: str | None, problem: Sequence[Any] | None
+    ) -> None:
+        for failure in internal:
+            self._cannot(file_id, f"was not checked whole: {failure}; please report this")
+        if skipped is not None:
+            self._cannot(file_id, skipped)
+        elif problem is not None:
+            line, column, message = problem
+            place = f"{self._name(file_id)}:{line + 1}:{column + 1}"
             self._warn(f"{place}: this is not valid Python ({message}); the rest of the file was checked")
 
     def _diff(self) -> int:
@@ -281,18 +366,20 @@ class _Run:
             self._warn(f"{self._name(file_id)} still has violations with a fix; run again")
         return outcome
 
-    def _show(self, reports: Iterable[FileReport], fixed: Mapping[str, int]) -> None:
-        """Print the report; to standard error when standard output holds the fixed text."""
+    def _show(self, findings: Sequence[Finding], fixed: Mapping[str, int]) -> int:
+        """Print the report; to standard error when standard output holds the fixed text. Returns the exit code."""
+        failed = (self.incomplete or bool(findings)) and not self.options.exit_zero
+        code = EXIT_VIOLATIONS if failed else EXIT_OK
         stream = sys.stderr if self.stdin and self.options.fix else sys.stdout
         name = self.options.output_format
         report = Report(
-            [finding for report in reports for finding in self._findings(report)],
+            findings,
             canonical("."),
             self.applicability,
             wants_color(self.options.color, stream),
             fixed,
             [self._path(file_id) for file_id in self.files],
-            self.rules,
+            self._rules_shown(name),
         )
         if self.options.statistics:
             from sqlalchemy_guard.cli.output.statistics import render as render_statistics
@@ -301,11 +388,20 @@ class _Run:
         else:
             text = render(name, report)
         if name in HUMAN_FORMATS and self.options.quiet and not report.findings:
-            return
+            return code
         if name not in HUMAN_FORMATS and isinstance(stream, io.TextIOWrapper):
             # What machines read is UTF-8 everywhere.
             stream.reconfigure(encoding="utf-8")
         stream.write(text)
+        return code
+
+    def _rules_shown(self, name: str) -> Mapping[str, Rule]:
+        """All rules, for the one format that describes them."""
+        if name != "sarif":
+            return {}
+        from sqlalchemy_guard.rules.registry import rules
+
+        return rules()
 
     def _findings(self, report: FileReport) -> Iterator[Finding]:
         documents = self.opened.workspace.documents

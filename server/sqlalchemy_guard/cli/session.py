@@ -46,6 +46,10 @@ class Opened(NamedTuple):
         if self.is_project:
             drain(self.workspace.index_steps(), "reading", show_progress)
 
+    def project_files(self) -> list[str]:
+        """The files that the files asked for may rely on, those included that are found in the project."""
+        return self.workspace.discover() if self.is_project else self.files
+
     def config_files(self) -> list[ConfigFile]:
         """The configuration files that hold for the files, once each."""
         found = filter(None, map(self.settings.config_file, self.files))
@@ -60,6 +64,7 @@ def open_workspace(
     isolated: bool = False,
     force_exclude: bool = False,
     walk: bool = True,
+    vfs: Vfs | None = None,
 ) -> Opened:
     """A workspace over the projects that some paths belong to, and the files under the paths.
 
@@ -69,10 +74,11 @@ def open_workspace(
         isolated: Whether to ignore all configuration files.
         force_exclude: Whether excludes hold for files that are named, too.
         walk: Whether paths are looked for on the disk; if not, they are taken as the files.
+        vfs: The disk.
     """
     from sqlalchemy_guard.project.workspace import Workspace
 
-    vfs = Vfs()
+    vfs = vfs or Vfs()
     settings = SettingsStore(vfs, overrides or {}, config=config and canonical(config), isolated=isolated)
     folders = project_roots(vfs, (canonical(path) for path in paths))
     for folder in folders:

@@ -55,6 +55,8 @@ class Style:
 
 def visible(text: str) -> str:
     """Source text as it may be shown on a terminal: tabs and newlines as spaces, control characters by their names."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_visible(character) for character in text)
 
 

@@ -92,6 +92,8 @@ def stored_elsewhere(resolver: Resolver, name: str, file: SourceFile) -> Type:
         for option in options(resolver.type_of(value, source)):
             if isinstance(option, Instance) and _is_sqlalchemy(resolver, option):
                 found.add(likely(option))
+        if len(found) > 1:
+            return UNKNOWN_TYPE
     return found.pop() if len(found) == 1 else UNKNOWN_TYPE
 
 

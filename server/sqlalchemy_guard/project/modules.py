@@ -27,12 +27,14 @@ class Modules:
         self._roots = roots
         self._names: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._starts: dict[str, tuple[str, ...]] = {}
         self._virtual: dict[str, set[str]] = {}
 
     def forget(self) -> None:
         """Files came or went: ask the disk again."""
         self._names.clear()
         self._found.clear()
+        self._starts.clear()
 
     def add_virtual(self, file_id: str) -> bool:
         """Make a document known that is not on the disk (yet). True when that was news."""
@@ -43,6 +45,7 @@ class Modules:
         known.add(name)
         self._names.pop(folder, None)
         self._found.clear()
+        self._starts.clear()
         return True
 
     def remove_virtual(self, file_id: str) -> None:
@@ -90,7 +93,10 @@ class Modules:
             found = self._below(base, rest.split(".") if rest else [])
         else:
             parts = module.split(".")
-            for root in self._candidates(from_file):
+            starts = self._starts.get(folder)
+            if starts is None:
+                starts = self._starts[folder] = tuple(self._candidates(from_file))
+            for root in starts:
                 found = self._below(root, parts)
                 if found is not None:
                     break

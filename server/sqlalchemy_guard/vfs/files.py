@@ -89,6 +89,14 @@ class Vfs:
 
     def read(self, path: str) -> Source | Skipped:
         """A file's text, or the reason why there is none. Never raises for what is on the disk."""
+        found = self.load(path)
+        if isinstance(found, Skipped):
+            return found
+        data, facts = found
+        return decode(path, data, Stamp(facts.st_mtime_ns, facts.st_size, facts.st_ino))
+
+    def load(self, path: str) -> tuple[bytes, os.stat_result] | Skipped:
+        """A file's bytes and its state, or the reason why there are none."""
         try:
             facts = os.stat(path)
             if stat.S_ISDIR(facts.st_mode):
@@ -104,7 +112,7 @@ class Vfs:
             return skipped(path, error)
         if len(data) > self.limit:
             return self._too_large(path, len(data))
-        return decode(path, data, Stamp(facts.st_mtime_ns, facts.st_size, facts.st_ino))
+        return data, facts
 
     def read_text(self, path: str) -> str | None:
         """A file's text, None when it cannot be read for whatever reason."""

@@ -13,14 +13,20 @@ from sqlalchemy_guard.vfs.files import SUFFIXES, Skipped, canonical, skipped
 from sqlalchemy_guard.vfs.ignore import IgnoreFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy_guard.config import Settings, SettingsStore
 
 
-def discover(paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
-    """The file ids under some paths; see `Vfs.discover`."""
-    walk = _Walk(settings)
+def discover(
+    paths: Iterable[str], settings: SettingsStore, visit: Callable[[str], None] = lambda _: None
+) -> Iterator[str | Skipped]:
+    """The file ids under some paths; see `Vfs.discover`.
+
+    Args:
+        visit: Is told each folder before it is listed, and what each link leads to.
+    """
+    walk = _Walk(settings, visit)
     for path in paths:
         yield from walk.named(canonical(path))
     yield from walk.linked()
@@ -29,8 +35,9 @@ def discover(paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Sk
 class _Walk:
     """One walk over folders: what was seen, and the links that wait until all real folders were walked."""
 
-    def __init__(self, settings: SettingsStore) -> None:
+    def __init__(self, settings: SettingsStore, visit: Callable[[str], None]) -> None:
         self._settings = settings
+        self._visit = visit
         self._seen: set[str] = set()
         self._links: list[tuple[str, str]] = []
 
@@ -50,6 +57,7 @@ class _Walk:
         """What symbolic links found on the way lead to and was not walked yet."""
         while self._links:
             path, real = self._links.pop(0)
+            self._visit(real)
             if os.path.isdir(real):
                 yield from self._folder(path, real)
             elif os.path.isfile(real) and real not in self._seen:
@@ -63,6 +71,7 @@ class _Walk:
             if real in self._seen:
                 continue
             self._seen.add(real)
+            self._visit(folder)
             try:
                 with os.scandir(folder) as entries:
                     found = sorted(entries, key=lambda entry: entry.name)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("full", "concise", "json", "jsonl", "github", "gitlab", "junit", "sarif")
 HUMAN_FORMATS = ("full", "concise")
+FORMATS_WITH_FIXES = ("full", "json", "jsonl", "sarif")
 
 
 class EditPlace(NamedTuple):
