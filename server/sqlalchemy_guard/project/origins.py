@@ -335,7 +335,9 @@ class Origins:
             return Origin.UNKNOWN
         self.resolver.keys.add((file.file_id, value.qualname))
         if parameter.annotation is not None and self._allows_little(parameter.annotation, file):
-            return Origin.HARMLESS
+            # Nobody checks an annotation at run time, except frameworks for what they hand in.
+            promised = self._is_number(parameter.annotation, file) and not _is_entry_point(function)
+            return Origin.UNKNOWN if promised else Origin.HARMLESS
         if is_checked(value, function):
             return Origin.HARMLESS
         if _is_entry_point(function):
@@ -349,6 +351,13 @@ class Origins:
         finally:
             self._running.discard(key)
         return handed
+
+    def _is_number(self, annotation: Value, file: SourceFile) -> bool:
+        """Whether an annotation names a kind of number or nothing else."""
+        types = list(known(self.resolver.instance_of(annotation, file)))
+        if not types and type(annotation) is Ref:
+            return self.resolver.external_name(annotation, file) in _NUMBERS
+        return bool(types) and all(isinstance(type_, Instance) and type_.ref in _NUMBERS for type_ in types)
 
     def _allows_little(self, annotation: Value, file: SourceFile) -> bool:
         """Numbers, enumerations, `Literal[…]`."""
