@@ -181,6 +181,6 @@ def fix(context: Context, violation: Violation) -> Fix:
         text = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
         statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
         edits[file.file_id] = (*edits.get(file.file_id, ()), *changed(text, statements, own, context.parent))
-    changed = "1 use" if len(uses) == 1 else f"{len(uses)} uses"
-    title = f"Make the relationship write-only, {changed} of it changed"
+    count = "1 use" if len(uses) == 1 else f"{len(uses)} uses"
+    title = f"Make the relationship write-only, {count} of it changed"
     return Fix(title, Applicability.UNSAFE, edits)
