@@ -436,6 +436,7 @@ class Checker:
     ) -> None:
         by_fact = subscriptions.by_fact
         loops = LoopCall in by_fact
+        proven_only = context.settings.inference == "proven"
         for fact in unit.calls:
             func = fact.value.func
             wanted = type(func) is Ref or (type(func) is Attr and func.name in subscriptions.last_names)
@@ -444,6 +445,8 @@ class Checker:
                 continue
             resolved = resolve_call(context.resolver, fact, context.file)
             if isinstance(resolved, LibraryCall):
+                if resolved.likely and proven_only:
+                    continue
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
             elif isinstance(resolved, FunctionType) and in_loop:
                 self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)

@@ -148,11 +148,6 @@ class ModelInfo:
     complete: bool = True
     computed: bool = False
 
-    @property
-    def has_inheritance(self) -> bool:
-        """Whether the class takes part in mapped inheritance, as far as is known."""
-        return self.inheritance is not Inheritance.NONE
-
     def has(self, name: str) -> bool:
         """Whether criteria can use an attribute of this name."""
         return name in self.columns or name in self.relationships or name in self.others

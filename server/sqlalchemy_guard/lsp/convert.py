@@ -59,15 +59,6 @@ def place(lines: Sequence[str], given: Any, encoding: Encoding) -> tuple[int, in
     return max(0, line), min(to_code_points(text, column, encoding), content_length(text))
 
 
-def span_of(lines: Sequence[str], given: Any, encoding: Encoding) -> Span:
-    """A client's range as a span.
-
-    Raises:
-        KeyError, TypeError: it is no range.
-    """
-    return Span(*place(lines, given["start"], encoding), *place(lines, given["end"], encoding))
-
-
 def text_edits(document: Document, edits: Iterable[Edit], encoding: Encoding) -> list[Json]:
     """Edits of a document as the client's."""
     lines = document.lines

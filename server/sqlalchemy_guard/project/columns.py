@@ -116,10 +116,6 @@ class Column:
         """The value of a keyword argument written out."""
         return self.call.keyword(name)
 
-    def keyword_node(self, name: str) -> ast.keyword | None:
-        """The node of a keyword argument."""
-        return next((keyword for keyword in self.node.keywords if keyword.arg == name), None)
-
     def flag(self, name: str) -> bool | None:
         """A keyword that says True or False; None when it is absent or says something else."""
         value = self.keyword(name)

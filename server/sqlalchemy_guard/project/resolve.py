@@ -46,7 +46,6 @@ from sqlalchemy_guard.project.answers import (
 )
 from sqlalchemy_guard.project.attributes import Member
 from sqlalchemy_guard.project.externals import (
-    ASYNC_SESSIONS,
     BASES,
     DECLARATIVE_BASES,
     KNOWN_MODULES,
@@ -529,15 +528,6 @@ class Resolver(Answers):
     def is_property(self, function: FunctionFacts, file: SourceFile) -> bool:
         """Whether reading the attribute calls the function."""
         return results.is_property(self, function, file)
-
-    # -- what rules ask --------------------------------------------------------------------------------------------
-
-    def is_async_session(self, type_: Type) -> bool:
-        """Whether a session is an AsyncSession."""
-        if isinstance(type_, Instance):
-            refs = (type_.ref,) if isinstance(type_.ref, str) else self.ancestors(ClassType(type_.ref))
-            return any(ref in ASYNC_SESSIONS for ref in refs)
-        return False
 
 
 def name_of(type_: Type) -> str | None:

@@ -67,7 +67,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     if function.yielded is None or context.is_test():
         return
     leak = leaked_session(context.resolver, function, context.file)
-    if leak is None:
+    if leak is None or (leak.likely and context.settings.inference == "proven"):
         return
     message = f"`{function.name}` yields a session that stays open when the request fails; make it in a `with` block"
     certainty = Applicability.UNSAFE if leak.likely else Applicability.SAFE
