@@ -6,12 +6,13 @@ Whatever is not understood makes a mapping incomplete. This module must never gu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
-from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
+from sqlalchemy_guard.project.mentions import BACKREF, target_name
+from sqlalchemy_guard.project.subclasses import subclasses
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
+    from sqlalchemy_guard.project.subclasses import Mentioning
     from sqlalchemy_guard.project.types import ClassRef
 
 Ref = tuple[str, str]
@@ -28,13 +30,6 @@ _COLLECTIONS = frozenset(
     ("builtins.list", "builtins.set", "builtins.dict", "typing.List", "typing.Set", "typing.Sequence",
      "typing.Collection", "typing.Dict", "typing.MutableSequence", "typing.FrozenSet", "typing.Iterable")
 )  # fmt: skip
-
-
-class Mentioning(Protocol):
-    """Who knows which files mention something."""
-
-    def mentioning(self, key: Key) -> Iterable[SourceFile]:
-        """The known files that mention it."""
 
 
 class Mappings:
@@ -125,16 +120,7 @@ class Mappings:
         ]
 
     def _children(self, ref: Ref) -> list[Ref]:
-        name = ref[1].rpartition(".")[2]
-        self.resolver.keys.add((SUBCLASS, name))
-        found: list[Ref] = []
-        for file in self.files.mentioning((SUBCLASS, name)):
-            for qualname, classes in list(file.facts.classes.items()):
-                if any(last_name(base) == name for base in classes[-1].bases):
-                    child = (file.file_id, qualname)
-                    if ref in self.resolver.ancestors(ClassType(child))[1:]:
-                        found.append(child)
-        return found
+        return subclasses(self.resolver, self.files, ref)
 
     def _inheritance(self, ref: Ref, own: Declared, parents: list[Ref]) -> Inheritance:
         if own.concrete:

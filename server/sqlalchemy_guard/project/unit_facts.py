@@ -12,6 +12,7 @@ from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 
@@ -64,4 +65,5 @@ PRODUCERS: Mapping[type, Producer] = {
     QueryAttribute: _query_attributes,
     Column: _columns,
     Model: _models,
+    ForeignKey: foreign_keys,
 }
