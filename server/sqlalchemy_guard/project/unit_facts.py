@@ -14,6 +14,7 @@ from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,6 +50,11 @@ def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
         yield from columns_of(workspace.resolver, class_, file)
 
 
+def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
+    for class_ in unit.classes:
+        yield from relationships_of(workspace.resolver, class_, file)
+
+
 def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
     for class_ in unit.classes:
         model = model_of(workspace.resolver, class_, file)
@@ -64,4 +70,5 @@ PRODUCERS: Mapping[type, Producer] = {
     QueryAttribute: _query_attributes,
     Column: _columns,
     Model: _models,
+    Relationship: _relationships,
 }
