@@ -287,6 +287,7 @@ def _is_apart(source: Source, last: Attribute, present: list[Relationship]) -> b
     if not any(each.attribute is last for each in present):
         return True
     first = source.first_line(last.node, last.chunk.shift)
-    return any(
-        (each.node.end_lineno or each.node.lineno) + each.chunk.shift == first - 1 for each in others
-    ) and not source.lines[first - 1].strip()
+    return (
+        any((each.node.end_lineno or each.node.lineno) + each.chunk.shift == first - 1 for each in others)
+        and not source.lines[first - 1].strip()
+    )

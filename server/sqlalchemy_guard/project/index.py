@@ -22,9 +22,6 @@ CLASSES, STORED, CALLED, IMPORTS = "*classes", "*stored", "*called", "*imports"
 """`(CLASSES, "User")` is the key of what rests on which classes of that name there are; the others likewise.
 `(IMPORTS, "")` is the key of what rests on which file imports which."""
 
-INDEXED: Key = ("*indexed", "")
-"""The key of what rests on whether all files were read."""
-
 
 class Index:
     """The tables by name.

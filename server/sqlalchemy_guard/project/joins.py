@@ -14,8 +14,9 @@ from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.project.column_calls import KeyTarget
     from sqlalchemy_guard.project.resolve import SourceFile
-    from sqlalchemy_guard.project.table_columns import KeyTarget, TableColumn
+    from sqlalchemy_guard.project.table_columns import TableColumn
     from sqlalchemy_guard.project.workspace import Workspace
 
 

@@ -6,13 +6,14 @@ Whatever is not understood makes a mapping incomplete. This module must never gu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
-from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
+from sqlalchemy_guard.project.mentions import BACKREF, target_name
 from sqlalchemy_guard.project.relationships import annotated
+from sqlalchemy_guard.project.subclasses import subclasses
 from sqlalchemy_guard.project.types import ClassType
 
 if TYPE_CHECKING:
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
+    from sqlalchemy_guard.project.subclasses import Mentioning
     from sqlalchemy_guard.project.types import ClassRef
 
 Ref = tuple[str, str]
-
-
-class Mentioning(Protocol):
-    """Who knows which files mention something."""
-
-    def mentioning(self, key: Key) -> Iterable[SourceFile]:
-        """The known files that mention it."""
 
 
 class Mappings:
@@ -121,16 +116,7 @@ class Mappings:
         ]
 
     def _children(self, ref: Ref) -> list[Ref]:
-        name = ref[1].rpartition(".")[2]
-        self.resolver.keys.add((SUBCLASS, name))
-        found: list[Ref] = []
-        for file in self.files.mentioning((SUBCLASS, name)):
-            for qualname, classes in list(file.facts.classes.items()):
-                if any(last_name(base) == name for base in classes[-1].bases):
-                    child = (file.file_id, qualname)
-                    if ref in self.resolver.ancestors(ClassType(child))[1:]:
-                        found.append(child)
-        return found
+        return subclasses(self.resolver, self.files, ref)
 
     def _inheritance(self, ref: Ref, own: Declared, parents: list[Ref]) -> Inheritance:
         if own.concrete:

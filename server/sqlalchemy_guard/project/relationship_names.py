@@ -86,7 +86,8 @@ def _is_dotted(text: str) -> bool:
 
 def _is_closed(workspace: Workspace, registry: Registry) -> bool:
     """Whether every class of a registry is written out in the workspace."""
-    if not registry.home or "automap" in registry.kind or not workspace.is_indexed:
+    workspace.resolver.keys.add(workspace.READ)
+    if not registry.home or "automap" in registry.kind or not workspace.is_read:
         return False
     resolver = workspace.resolver
     for call, file in workspace.calls_of("type", None):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
-from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, INDEXED, STORED, Index
+from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
 from sqlalchemy_guard.project.mentions import Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
@@ -60,7 +60,13 @@ class Workspace:
         folders: Absolute paths.
         vfs: The disk.
         settings: The settings of every file.
+
+    Attributes:
+        READ: The key of what rests on `is_read`.
+        is_read: Whether all files were read once: until then what is found nowhere may still come.
     """
+
+    READ: Key = ("*read", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -73,9 +79,9 @@ class Workspace:
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
         self._disk_changes = 0
+        self.is_read = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
-        self._indexed = False
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -253,12 +259,6 @@ class Workspace:
         """Known files that import this one, in functions as well, directly or through others."""
         return self._index.dependents(file_id)
 
-    @property
-    def is_indexed(self) -> bool:
-        """Whether all files were read once: before, that a name is not found says nothing."""
-        self.resolver.keys.add(INDEXED)
-        return self._indexed
-
     def known_files(self) -> Iterator[File]:
         """Every file that was analysed."""
         return (file for file in self._files.values() if file is not None)
@@ -292,6 +292,6 @@ class Workspace:
                         self._keep(file)
                         self._index.settle(file_id)
             yield done, len(files)
-        if not self._indexed:
-            self._indexed = True
-            self.resolver.changed({INDEXED})
+        if not self.is_read:
+            self.is_read = True
+            self.resolver.changed({self.READ})

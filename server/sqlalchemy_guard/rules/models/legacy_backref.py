@@ -4,8 +4,8 @@
 Reports `backref=` of `relationship()`.
 
 ## Why is this bad?
-The attribute that `backref` adds stands nowhere in the class that has it: nobody who reads the class sees it, editors do not complete
-it, type checkers reject it, and it does not exist until the mappers are configured. SQLAlchemy calls `backref` legacy.
+The attribute that `backref` adds stands nowhere in the class that has it: nobody who reads the class sees it, editors do not
+complete it, type checkers reject it, and it does not exist until the mappers are configured. SQLAlchemy calls `backref` legacy.
 
 ## Example
 ```python
@@ -99,7 +99,7 @@ def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
     if given is None or context.is_migration():
         return
     keyword = next((each for each in relationship.node.keywords if each.value is given[1]), None)
-    if keyword is None or relationship.constant("backref") is None and isinstance(given[1], ast.Constant):
+    if keyword is None or (relationship.constant("backref") is None and isinstance(given[1], ast.Constant)):
         return
     side = other_side_of_backref(
         context.workspace, relationship, context.source, typed=context.target_version != "1.4"
@@ -110,7 +110,9 @@ def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
         keyword,
         f"`backref` hides an attribute of {_target(side)}; declare it there, with `back_populates` on both sides",
         statement=relationship.statement,
-        applicability=Applicability.SAFE if side is not None and _is_writable(context, relationship, keyword, side) else None,
+        applicability=Applicability.SAFE
+        if side is not None and _is_writable(context, relationship, keyword, side)
+        else None,
         subject=(relationship, keyword, side),
     )
 
@@ -122,7 +124,10 @@ def _target(side: OtherSide | None) -> str:
 def _is_writable(context: Context, relationship: Relationship, keyword: ast.keyword, side: OtherSide) -> bool:
     shift = relationship.attribute.chunk.shift
     start, end = context.source.start(keyword, shift), context.source.end(keyword, shift)
-    return not context.source.comments(start, end) and write(context.workspace, side, _text(context, side)) is not None
+    return (
+        not context.source.comments(start, end)
+        and write(context.workspace, side, _text(context, side)) is not None
+    )
 
 
 def _text(context: Context, side: OtherSide) -> Source:
