@@ -15,6 +15,7 @@ from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,6 +51,11 @@ def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
         yield from columns_of(workspace.resolver, class_, file)
 
 
+def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
+    for class_ in unit.classes:
+        yield from relationships_of(workspace.resolver, class_, file)
+
+
 def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
     for class_ in unit.classes:
         model = model_of(workspace.resolver, class_, file)
@@ -66,4 +72,5 @@ PRODUCERS: Mapping[type, Producer] = {
     Column: _columns,
     Model: _models,
     ForeignKey: foreign_keys,
+    Relationship: _relationships,
 }
