@@ -43,7 +43,7 @@ from sqlalchemy_guard.rules.api import Rule, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.rules.api import Violation
 

@@ -22,7 +22,6 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "check.py": 650,  # the checker and the context that it hands to rules
     "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
@@ -169,8 +168,8 @@ def upward(module: str) -> list[str]:
         return []
     wrong = []
     for one, theirs in own_imports(module):
-        # The signature of every check and fix names `check.Context`; at run time no rule knows it.
-        annotation = mine == "rules" and theirs == "check" and one.typing_only
+        # The signature of every check and fix names `context.Context`; at run time no rule knows it.
+        annotation = mine == "rules" and theirs == "context" and one.typing_only
         # `sqlalchemy-guard server` is a command of the command line that becomes the other front end.
         hand_over = mine == "cli" and theirs == "lsp" and one.deferred
         # The table's last line may import from all above, but the front ends must not know each other.
@@ -329,9 +328,9 @@ def test_the_reader_sees_what_it_must(monkeypatch: pytest.MonkeyPatch, text: str
         ("syntax/made.py", "from sqlalchemy_guard import facts, text", 1),
         ("syntax/made.py", "from sqlalchemy_guard import __version__", 0),
         ("facts/made.py", "def f():\n    from sqlalchemy_guard.lsp import convert", 1),
-        ("rules/made.py", "from sqlalchemy_guard.check import Context", 1),
-        ("rules/made.py", "if TYPE_CHECKING:\n    from sqlalchemy_guard.check import Context", 0),
-        ("facts/made.py", "if TYPE_CHECKING:\n    from sqlalchemy_guard.check import Context", 1),
+        ("rules/made.py", "from sqlalchemy_guard.context import Context", 1),
+        ("rules/made.py", "if TYPE_CHECKING:\n    from sqlalchemy_guard.context import Context", 0),
+        ("facts/made.py", "if TYPE_CHECKING:\n    from sqlalchemy_guard.context import Context", 1),
         ("cli/made.py", "from sqlalchemy_guard.lsp import server", 1),
         ("cli/made.py", "def f():\n    from sqlalchemy_guard.lsp import server", 0),
         ("lsp/made.py", "from sqlalchemy_guard.cli import main", 1),

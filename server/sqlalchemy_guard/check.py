@@ -12,42 +12,30 @@ import logging
 import os
 import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.config import ConfigProblem, locate, parse_document, rule_selected, severity_of
-from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts, ItemSet
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
-from sqlalchemy_guard.fixes.imports import Placed
-from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
+from sqlalchemy_guard.context import Context, DocumentContext
+from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
-from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.columns import Column, columns_of
-from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.mapping import Mappings
-from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
 from sqlalchemy_guard.project.query_scope import QueryScope
-from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
-from sqlalchemy_guard.rules.api import Applicability, Check, Fix, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.project.unit_facts import PRODUCERS
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
-from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.document import Document
-from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.units import Contribution, Unit
-    from sqlalchemy_guard.facts.values import Value
-    from sqlalchemy_guard.fixes.source import Located
-    from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
-    from sqlalchemy_guard.project.types import Type
+    from sqlalchemy_guard.project.resolve import Key
     from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.rules.api import Check, Fix, Rule, Violation
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.suppressions import Suppression
     from sqlalchemy_guard.syntax.syntax import Problem
@@ -74,215 +62,6 @@ class FileReport:
     problems: list[Problem] = field(default_factory=list)
     skipped: str | None = None
     internal: list[str] = field(default_factory=list)
-
-
-class Context:
-    """What a rule may ask for while it looks at one file.
-
-    Attributes:
-        file: The file.
-        workspace: All files.
-        resolver: Types of values.
-        settings: The settings in force for the file.
-    """
-
-    def __init__(self, checker: Checker, file: File, settings: Settings) -> None:
-        self._checker = checker
-        self.file = file
-        self.workspace: Workspace = checker.workspace
-        self.resolver: Resolver = checker.workspace.resolver
-        self.settings = settings
-
-    @cached_property
-    def source(self) -> Source:
-        """The text, for fixes."""
-        return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
-
-    @cached_property
-    def target_version(self) -> str | None:
-        """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
-        return self.settings.target_version or self._checker.targets.of(self.file.file_id)
-
-    def module_statements(self) -> list[Placed]:
-        """The statements of the module's own level, for imports."""
-        return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]
-
-    def blank_lines_around(self, chunk: Chunk, statement: ast.stmt) -> tuple[Edit, ...]:
-        """What a top-level statement lacks of the two blank lines that a class wants before and behind it."""
-        source, lines = self.source, self.file.document.lines
-        first = source.first_line(statement, chunk.shift)
-        while first and lines[first - 1].lstrip().startswith("#"):
-            first -= 1
-        edits = []
-        before = _blank_run(lines, first - 1, -1)
-        if before < 2 and first - before > 0:
-            at = source.offset(first)
-            edits.append(Edit(at, at, source.newline * (2 - before)))
-        last = (statement.end_lineno or statement.lineno) + chunk.shift
-        after = _blank_run(lines, last, 1)
-        if after < 2 and last + after < len(lines) and lines[last + after].strip():
-            at = source.offset(last)
-            edits.append(Edit(at, at, source.newline * (2 - after)))
-        return tuple(edits)
-
-    def value_of(self, node: ast.expr) -> Value:
-        """The symbolic value of a name or dotted name of the module."""
-        if isinstance(node, ast.Attribute):
-            return Attr(self.value_of(node.value), node.attr)
-        return Ref("", node.id) if isinstance(node, ast.Name) else UNKNOWN
-
-    def type_of(self, value: Value, file: SourceFile | None = None) -> Type:
-        """The type of a value of this file (or of another one)."""
-        return self.resolver.type_of(value, file or self.file)
-
-    def span(self, chunk: Chunk, node: Located) -> Span:
-        """Where a node stands."""
-        lines = self.file.document.lines
-        first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
-        end = node.col_offset if node.end_col_offset is None else node.end_col_offset
-        return Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-
-    def violation(
-        self,
-        rule: Rule,
-        chunk: Chunk,
-        node: Located,
-        message: str,
-        *,
-        statement: ast.stmt | None = None,
-        applicability: Applicability | None = None,
-        related: tuple[Related, ...] = (),
-        subject: Any = None,
-        end: Located | None = None,
-    ) -> Violation:
-        """A violation at a node of this file.
-
-        Args:
-            rule: The rule that was broken.
-            chunk: The chunk that the node belongs to.
-            node: Where to point.
-            message: What is wrong, why, and what to do.
-            statement: The statement that a suppression comment may stand on; the node's own lines when not given.
-            applicability: Of the fix that can be made, None when there is none.
-            related: Other places.
-            subject: What the fix needs.
-            end: Where to stop pointing, when the node itself says more than is wrong.
-        """
-        span = self.span(chunk, node)
-        if end is not None:
-            last = self.span(chunk, end)
-            span = Span(span.line, span.column, last.end_line, last.end_column)
-        first, last_line = span.line, span.end_line + 1
-        if statement is not None:
-            first = min(first, statement.lineno - 1 + chunk.shift)
-            body = getattr(statement, "body", None)
-            if isinstance(body, list) and body and not isinstance(statement, ast.Expr):
-                last_line = max(last_line, body[0].lineno - 1 + chunk.shift)
-            else:
-                last_line = max(last_line, (statement.end_lineno or statement.lineno) + chunk.shift)
-        severity = self._checker.severity(self.settings, rule)
-        return Violation(
-            rule,
-            message,
-            span,
-            (first, last_line),
-            severity,
-            applicability,
-            related,
-            subject,
-            chunk,
-            chunk.shift,
-        )
-
-    def at_call(
-        self,
-        rule: Rule,
-        fact: CallFact,
-        message: str,
-        *,
-        node: Located | None = None,
-        applicability: Applicability | None = None,
-        related: tuple[Related, ...] = (),
-        subject: Any = None,
-        end: Located | None = None,
-    ) -> Violation:
-        """A violation at a call (or at a node inside it)."""
-        return self.violation(
-            rule,
-            fact.chunk,
-            node or fact.node,
-            message,
-            statement=fact.statement,
-            applicability=applicability,
-            related=related,
-            subject=subject if subject is not None else fact,
-            end=end,
-        )
-
-    def related(self, file: SourceFile, chunk: Chunk, node: Located, message: str) -> Related:
-        """Another place that explains a violation."""
-        lines = self.workspace.documents[file.file_id].lines
-        first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
-        end = node.col_offset if node.end_col_offset is None else node.end_col_offset
-        span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-        return Related(file.file_id, span, message)
-
-    def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
-        """The name in a definition's header, which is where a violation of the whole definition points."""
-        line = self.file.document.lines[header.lineno - 1 + chunk.shift]
-        column = line.find(header.name, from_utf8(line, header.col_offset) + 1)
-        if column < 0:
-            return header
-        start = len(line[:column].encode("utf-8", "surrogatepass"))
-        return ast.Name(
-            header.name,
-            lineno=header.lineno,
-            col_offset=start,
-            end_lineno=header.lineno,
-            end_col_offset=start + len(header.name.encode("utf-8", "surrogatepass")),
-        )
-
-    def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
-        """The node that directly contains a node of a chunk."""
-        return self._checker.parents(chunk).get(node)
-
-    def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
-        """What the nodes of a chunk mean inside a query."""
-        return self._checker.query_knowledge(chunk, self.file)
-
-    def is_test(self) -> bool:
-        """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
-        return is_test_file(self.file.file_id)
-
-    def is_migration(self) -> bool:
-        """Whether the file is an Alembic environment or a revision."""
-        names, file_id = self.file.facts.names, self.file.file_id
-        read = ("target_metadata", "config", "context", "down_revision", "revision")
-        self.resolver.keys.update((file_id, name) for name in read)
-        if os.path.basename(self.file.file_id) == "env.py":
-            return "target_metadata" in names or "config" in names or "context" in names
-        return "down_revision" in names and "revision" in names
-
-
-def _blank_run(lines: list[str], start: int, step: int) -> int:
-    """How many blank lines stand from a line on, in one direction."""
-    count = 0
-    while 0 <= start + count * step < len(lines) and not lines[start + count * step].strip():
-        count += 1
-    return count
-
-
-def is_test_file(file_id: str) -> bool:
-    """Whether a file belongs to tests."""
-    parts = file_id.replace("\\", "/").split("/")
-    name = parts[-1]
-    if (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "tests.py")
-    ):
-        return True
-    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
 class _Subscriptions:
@@ -350,7 +129,7 @@ class Checker:
         """The fix of a violation of the file's newest report, computed now; None when there is none (any more)."""
         self.poll()
         if self.workspace.settings.is_config_path(report.file_id):
-            return self._fix_configuration(report, violation)
+            return violation.rule.make_fix(self._document_context(report.file_id), violation)
         file = self.workspace.file(report.file_id)
         if file is None or violation.applicability is None:
             return None
@@ -450,27 +229,10 @@ class Checker:
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
             elif isinstance(resolved, FunctionType) and in_loop:
                 self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)
-        for kind, facts in ((FunctionFacts, unit.functions), (ItemSet, unit.item_sets)):
-            for declared in facts if kind in by_fact else ():
-                self._dispatch(by_fact[kind], declared, context, found)
-        if EngineOptions in by_fact:
-            for options in options_of(unit):
-                self._dispatch(by_fact[EngineOptions], options, context, found)
-        if ImportFact in by_fact and unit.kind == "leaf":
-            for imported in imports_of(unit.chunk):
-                self._dispatch(by_fact[ImportFact], imported, context, found)
-        if QueryAttribute in by_fact:
-            for attribute in query_attributes(unit, context.file.document.lines):
-                self._dispatch(by_fact[QueryAttribute], attribute, context, found)
-        if Column in by_fact:
-            for class_ in unit.classes:
-                for column in columns_of(context.resolver, class_, context.file):
-                    self._dispatch(by_fact[Column], column, context, found)
-        if Model in by_fact:
-            for class_ in unit.classes:
-                model = model_of(context.resolver, class_, context.file)
-                if model is not None:
-                    self._dispatch(by_fact[Model], model, context, found)
+        for kind, produce in PRODUCERS.items():
+            checks = by_fact.get(kind)
+            for made in produce(unit, context.file, self.workspace) if checks else ():
+                self._dispatch(checks, made, context, found)
 
     def _dispatch(
         self,
@@ -554,15 +316,11 @@ class Checker:
         if parsed is None:
             return report
         settings, problems = parsed
-        for rule in self.rules.values():
-            if not any(fact is ConfigFact for fact, _ in rule.checks):
-                continue
-            if not rule_selected(self.workspace.settings_for(file_id), rule, file_id):
-                continue
-            for problem in self._config_problems(settings, problems):
-                for fact, check in rule.checks:
-                    if fact is ConfigFact:
-                        report.violations.extend(check(self, ConfigFact(problem, text)))  # type: ignore[arg-type]
+        subscriptions = self._subscriptions_for(file_id)[1].by_fact.get(ConfigFact, ())
+        context = self._document_context(file_id)
+        for problem in self._config_problems(settings, problems) if subscriptions else ():
+            for _, check in subscriptions:
+                report.violations.extend(check(context, ConfigFact(problem, text)))
         report.violations.sort(key=lambda violation: violation.span)
         return report
 
@@ -571,15 +329,10 @@ class Checker:
 
         return [*problems, *selector_problems(settings, list(self.rules.values()))]
 
-    def _fix_configuration(self, report: FileReport, violation: Violation) -> Fix | None:
-        return violation.rule.make_fix(self, violation)  # type: ignore[arg-type]
+    def _document_context(self, file_id: str) -> DocumentContext:
+        return DocumentContext(self, file_id, self.workspace.settings_for(file_id))
 
     # -- helpers ---------------------------------------------------------------------------------------------------
-
-    def severity(self, settings: Settings, rule: Rule) -> Severity:
-        """How bad the settings say it is."""
-        configured = severity_of(settings, rule)
-        return Severity(configured) if configured is not None else rule.severity
 
     def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
         """For each node of a chunk the node that contains it; kept for the chunk asked for last."""
@@ -605,14 +358,3 @@ class Checker:
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made
-
-
-__all__ = [
-    "Checker",
-    "ConfigFact",
-    "Context",
-    "FileReport",
-    "UnusedSuppression",
-    "is_test_file",
-    "locate",
-]

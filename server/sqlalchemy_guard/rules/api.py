@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the vocabulary at run time)
 
 if TYPE_CHECKING:
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import DocumentContext
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.edit import Edit
 
@@ -97,8 +97,9 @@ class RuleError(Exception):
     """A rule module is not of the form that this page describes; the message names the file and what to mend."""
 
 
-Check = Callable[["Context", Any], Iterable[Violation]]
-MakeFix = Callable[["Context", Violation], "Fix | None"]
+# Which context a rule gets follows from what it subscribed to: `Context` for Python, `DocumentContext` for the rest.
+Check = Callable[[Any, Any], Iterable[Violation]]
+MakeFix = Callable[[Any, Violation], "Fix | None"]
 
 SECTIONS: Mapping[str, str] = {
     "tool": "The tool itself",
@@ -199,7 +200,7 @@ class Rule:
         self._make_fix = make
         return make
 
-    def make_fix(self, context: Context, violation: Violation) -> Fix | None:
+    def make_fix(self, context: DocumentContext, violation: Violation) -> Fix | None:
         """The fix of a violation of this rule, or None."""
         return self._make_fix(context, violation) if self._make_fix and violation.applicability else None
 

@@ -56,7 +56,7 @@ from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Viola
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
 
 rule = Rule("SAG109", Severity.ERROR, Applicability.SAFE)
 

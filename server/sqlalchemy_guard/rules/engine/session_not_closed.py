@@ -63,7 +63,7 @@ from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Viola
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
 
 rule = Rule("SAG107", Severity.WARNING, Applicability.SAFE)
 

@@ -49,7 +49,7 @@ from sqlalchemy_guard.text.words import snake_case
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
 
 rule = Rule("SAG204", Severity.WARNING, Applicability.SAFE)
 

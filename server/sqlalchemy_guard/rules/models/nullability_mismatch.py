@@ -72,7 +72,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
 
 rule = Rule("SAG211", Severity.ERROR, Applicability.SAFE)
 

@@ -70,7 +70,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import Attribute
 
 rule = Rule("SAG222", Severity.ERROR, Applicability.SAFE)

@@ -58,7 +58,7 @@ from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Viola
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.calls import LibraryCall
 

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.calls import LibraryCall
 

@@ -41,14 +41,14 @@ from sqlalchemy_guard.text.edit import Edit, apply_edits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
     from sqlalchemy_guard.config import ConfigProblem
+    from sqlalchemy_guard.context import DocumentContext
 
 rule = Rule("SAG002", Severity.WARNING, Applicability.SAFE)
 
 
 @rule.on(ConfigFact)
-def check(_context: Context, fact: ConfigFact) -> Iterator[Violation]:
+def check(context: DocumentContext, fact: ConfigFact) -> Iterator[Violation]:
     """Report the problem at its key or value."""
     problem = fact.problem
     span = Span(*locate(fact.text, problem.key, value=problem.on_value))
@@ -58,7 +58,7 @@ def check(_context: Context, fact: ConfigFact) -> Iterator[Violation]:
         f"Skipped: {problem.message}",
         span,
         (span.line, span.end_line + 1),
-        rule.severity,
+        context.severity(rule),
         Applicability.SAFE if edit else None,
         subject=(fact, edit),
     )
@@ -88,7 +88,7 @@ def _problems(text: str, source: str) -> list[ConfigProblem]:
 
 
 @rule.fix
-def fix(_context: Context, violation: Violation) -> Fix | None:
+def fix(_context: DocumentContext, violation: Violation) -> Fix | None:
     """Write what was meant."""
     fact, edit = violation.subject
     if edit is None:

@@ -43,7 +43,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
 
 rule = Rule("SAG001", Severity.WARNING, Applicability.SAFE)
 

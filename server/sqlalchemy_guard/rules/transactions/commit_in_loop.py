@@ -54,7 +54,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
 
 rule = Rule("SAG401", Severity.WARNING, Applicability.SAFE)

@@ -63,7 +63,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.check import Context
+    from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
     from sqlalchemy_guard.project.calls import LibraryCall
 

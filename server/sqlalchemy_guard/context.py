@@ -1,0 +1,270 @@
+"""What rules see of the world while they look at one file: its text and facts, types across files, ways to say what is wrong.
+
+The checker makes one `Context` for each file that it checks. This module must never know a rule, nor decide what is
+checked when.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy_guard.config import severity_of
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
+from sqlalchemy_guard.fixes.imports import Placed
+from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.text.columns import from_utf8
+from sqlalchemy_guard.text.edit import Edit
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.config import Settings
+    from sqlalchemy_guard.facts.declarations import CallFact
+    from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.fixes.source import Located
+    from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.target import Targets
+    from sqlalchemy_guard.project.types import Type
+    from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+def is_test_file(file_id: str) -> bool:
+    """Whether a file belongs to tests."""
+    parts = file_id.replace("\\", "/").split("/")
+    name = parts[-1]
+    if (
+        name.startswith("test_")
+        or name.endswith(("_test.py", "_tests.py"))
+        or name in ("conftest.py", "tests.py")
+    ):
+        return True
+    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
+
+
+class Services(Protocol):
+    """What the checker keeps for all files and lends to the contexts that it makes."""
+
+    workspace: Workspace
+    targets: Targets
+
+    def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
+        """For each node of a chunk the node that contains it."""
+
+    def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query."""
+
+
+class DocumentContext:
+    """What a rule may ask for while it looks at a document of any kind.
+
+    Attributes:
+        file_id: The document.
+        workspace: All files.
+        resolver: Types of values.
+        settings: The settings in force for the document.
+    """
+
+    def __init__(self, services: Services, file_id: str, settings: Settings) -> None:
+        self._services = services
+        self.file_id = file_id
+        self.workspace: Workspace = services.workspace
+        self.resolver: Resolver = services.workspace.resolver
+        self.settings = settings
+
+    def severity(self, rule: Rule) -> Severity:
+        """How bad the settings say it is."""
+        configured = severity_of(self.settings, rule)
+        return Severity(configured) if configured is not None else rule.severity
+
+
+class Context(DocumentContext):
+    """What a rule may ask for while it looks at one file of Python.
+
+    Attributes:
+        file: The file.
+    """
+
+    def __init__(self, services: Services, file: File, settings: Settings) -> None:
+        super().__init__(services, file.file_id, settings)
+        self.file = file
+
+    @cached_property
+    def source(self) -> Source:
+        """The text, for fixes."""
+        return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+
+    @cached_property
+    def target_version(self) -> str | None:
+        """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        return self.settings.target_version or self._services.targets.of(self.file.file_id)
+
+    def module_statements(self) -> list[Placed]:
+        """The statements of the module's own level, for imports."""
+        return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]
+
+    def blank_lines_around(self, chunk: Chunk, statement: ast.stmt) -> tuple[Edit, ...]:
+        """What a top-level statement lacks of the two blank lines that a class wants before and behind it."""
+        source, lines = self.source, self.file.document.lines
+        first = source.first_line(statement, chunk.shift)
+        while first and lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        edits = []
+        before = _blank_run(lines, first - 1, -1)
+        if before < 2 and first - before > 0:
+            at = source.offset(first)
+            edits.append(Edit(at, at, source.newline * (2 - before)))
+        last = (statement.end_lineno or statement.lineno) + chunk.shift
+        after = _blank_run(lines, last, 1)
+        if after < 2 and last + after < len(lines) and lines[last + after].strip():
+            at = source.offset(last)
+            edits.append(Edit(at, at, source.newline * (2 - after)))
+        return tuple(edits)
+
+    def value_of(self, node: ast.expr) -> Value:
+        """The symbolic value of a name or dotted name of the module."""
+        if isinstance(node, ast.Attribute):
+            return Attr(self.value_of(node.value), node.attr)
+        return Ref("", node.id) if isinstance(node, ast.Name) else UNKNOWN
+
+    def type_of(self, value: Value, file: SourceFile | None = None) -> Type:
+        """The type of a value of this file (or of another one)."""
+        return self.resolver.type_of(value, file or self.file)
+
+    def span(self, chunk: Chunk, node: Located) -> Span:
+        """Where a node stands."""
+        lines = self.file.document.lines
+        first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
+        end = node.col_offset if node.end_col_offset is None else node.end_col_offset
+        return Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
+
+    def violation(
+        self,
+        rule: Rule,
+        chunk: Chunk,
+        node: Located,
+        message: str,
+        *,
+        statement: ast.stmt | None = None,
+        applicability: Applicability | None = None,
+        related: tuple[Related, ...] = (),
+        subject: Any = None,
+        end: Located | None = None,
+    ) -> Violation:
+        """A violation at a node of this file.
+
+        Args:
+            rule: The rule that was broken.
+            chunk: The chunk that the node belongs to.
+            node: Where to point.
+            message: What is wrong, why, and what to do.
+            statement: The statement that a suppression comment may stand on; the node's own lines when not given.
+            applicability: Of the fix that can be made, None when there is none.
+            related: Other places.
+            subject: What the fix needs.
+            end: Where to stop pointing, when the node itself says more than is wrong.
+        """
+        span = self.span(chunk, node)
+        if end is not None:
+            last = self.span(chunk, end)
+            span = Span(span.line, span.column, last.end_line, last.end_column)
+        first, last_line = span.line, span.end_line + 1
+        if statement is not None:
+            first = min(first, statement.lineno - 1 + chunk.shift)
+            body = getattr(statement, "body", None)
+            if isinstance(body, list) and body and not isinstance(statement, ast.Expr):
+                last_line = max(last_line, body[0].lineno - 1 + chunk.shift)
+            else:
+                last_line = max(last_line, (statement.end_lineno or statement.lineno) + chunk.shift)
+        return Violation(
+            rule,
+            message,
+            span,
+            (first, last_line),
+            self.severity(rule),
+            applicability,
+            related,
+            subject,
+            chunk,
+            chunk.shift,
+        )
+
+    def at_call(
+        self,
+        rule: Rule,
+        fact: CallFact,
+        message: str,
+        *,
+        node: Located | None = None,
+        applicability: Applicability | None = None,
+        related: tuple[Related, ...] = (),
+        subject: Any = None,
+        end: Located | None = None,
+    ) -> Violation:
+        """A violation at a call (or at a node inside it)."""
+        return self.violation(
+            rule,
+            fact.chunk,
+            node or fact.node,
+            message,
+            statement=fact.statement,
+            applicability=applicability,
+            related=related,
+            subject=subject if subject is not None else fact,
+            end=end,
+        )
+
+    def related(self, file: SourceFile, chunk: Chunk, node: Located, message: str) -> Related:
+        """Another place that explains a violation."""
+        lines = self.workspace.documents[file.file_id].lines
+        first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
+        end = node.col_offset if node.end_col_offset is None else node.end_col_offset
+        span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
+        return Related(file.file_id, span, message)
+
+    def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
+        """The name in a definition's header, which is where a violation of the whole definition points."""
+        line = self.file.document.lines[header.lineno - 1 + chunk.shift]
+        column = line.find(header.name, from_utf8(line, header.col_offset) + 1)
+        if column < 0:
+            return header
+        start = len(line[:column].encode("utf-8", "surrogatepass"))
+        return ast.Name(
+            header.name,
+            lineno=header.lineno,
+            col_offset=start,
+            end_lineno=header.lineno,
+            end_col_offset=start + len(header.name.encode("utf-8", "surrogatepass")),
+        )
+
+    def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
+        """The node that directly contains a node of a chunk."""
+        return self._services.parents(chunk).get(node)
+
+    def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
+        """What the nodes of a chunk mean inside a query."""
+        return self._services.query_knowledge(chunk, self.file)
+
+    def is_test(self) -> bool:
+        """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
+        return is_test_file(self.file.file_id)
+
+    def is_migration(self) -> bool:
+        """Whether the file is an Alembic environment or a revision."""
+        names, file_id = self.file.facts.names, self.file.file_id
+        read = ("target_metadata", "config", "context", "down_revision", "revision")
+        self.resolver.keys.update((file_id, name) for name in read)
+        if os.path.basename(self.file.file_id) == "env.py":
+            return "target_metadata" in names or "config" in names or "context" in names
+        return "down_revision" in names and "revision" in names
+
+
+def _blank_run(lines: list[str], start: int, step: int) -> int:
+    """How many blank lines stand from a line on, in one direction."""
+    count = 0
+    while 0 <= start + count * step < len(lines) and not lines[start + count * step].strip():
+        count += 1
+    return count

@@ -1,0 +1,67 @@
+"""The kinds of facts that rules may subscribe to, and how each is found in a unit of a file: one line a kind.
+
+A producer is called only where a selected rule subscribed to its kind. What it looks up goes through the resolver, so that
+its facts are looked for again when what they rest on changes. This module must never check anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
+from sqlalchemy_guard.project.bodies import ImportFact, imports_of
+from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from sqlalchemy_guard.facts.units import Unit
+    from sqlalchemy_guard.project.workspace import File, Workspace
+
+    Producer = Callable[[Unit, File, Workspace], Iterable[object]]
+
+
+def _functions(unit: Unit, _file: File, _workspace: Workspace) -> list[FunctionFacts]:
+    return unit.functions
+
+
+def _item_sets(unit: Unit, _file: File, _workspace: Workspace) -> list[ItemSet]:
+    return unit.item_sets
+
+
+def _engine_options(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[EngineOptions]:
+    return options_of(unit)
+
+
+def _imports(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[ImportFact]:
+    return imports_of(unit.chunk) if unit.kind == "leaf" else iter(())
+
+
+def _query_attributes(unit: Unit, file: File, _workspace: Workspace) -> Iterator[QueryAttribute]:
+    return query_attributes(unit, file.document.lines)
+
+
+def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
+    for class_ in unit.classes:
+        yield from columns_of(workspace.resolver, class_, file)
+
+
+def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
+    for class_ in unit.classes:
+        model = model_of(workspace.resolver, class_, file)
+        if model is not None:
+            yield model
+
+
+PRODUCERS: Mapping[type, Producer] = {
+    FunctionFacts: _functions,
+    ItemSet: _item_sets,
+    EngineOptions: _engine_options,
+    ImportFact: _imports,
+    QueryAttribute: _query_attributes,
+    Column: _columns,
+    Model: _models,
+}
