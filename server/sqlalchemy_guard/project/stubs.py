@@ -650,18 +650,10 @@ CLASSES = frozenset(
         "sqlalchemy.Row",
         "sqlalchemy.orm.SessionTransaction",
         "sqlalchemy.Transaction",
-        "builtins.list",
-        "builtins.dict",
-        "builtins.set",
-        "builtins.frozenset",
-        "builtins.tuple",
-        "builtins.type",
-        "builtins.str",
-        "builtins.int",
-        "builtins.bytes",
-        "builtins.float",
-        "builtins.bool",
-        "builtins.object",
+        *[
+            f"builtins.{name}"
+            for name in "list dict set frozenset tuple type str int bytes float bool object".split()
+        ],
     }
 )
 """External names that are classes."""
