@@ -73,6 +73,8 @@ class FileFacts:
             imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
             assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
         generation: Counts the contributions that came and went; see `since`.
+        watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
+            function was read anew, whether its outline changed or not.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -91,6 +93,7 @@ class FileFacts:
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
+        self.watched: set[str] = set()
         self._starring: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
@@ -499,6 +502,7 @@ class FileFacts:
         if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
+        changed.update(f"*body.{name}" for name in touched & self.watched)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}

@@ -106,6 +106,19 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     return Rewrite(link.node, tree, (*doubts, *statement.doubts), notes)
 
 
+def nested_in(knowledge: Knowledge, text: SourceText) -> Callable[[ast.expr], Tree | None]:
+    """Rewrites queries that stand inside another one."""
+
+    def nested(node: ast.expr) -> Tree | None:
+        inner = read_query(node, knowledge, Consumer.NESTED)
+        if inner is None or inner.trailing or (inner.terminal and inner.terminal.name in EXECUTING):
+            return None
+        found = rewrite(inner, knowledge, text)
+        return found.tree if isinstance(found, Rewrite) and found.is_safe else None
+
+    return nested
+
+
 def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Statement:
     """The statement before any link.
 
@@ -120,14 +133,7 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
         raise Refuse("query() with a list of columns was removed: unpack it")
     statement = Statement(knowledge, text, source.names(expression.source.session), [], Text(""))
 
-    def nested(node: ast.expr) -> Tree | None:
-        inner = read_query(node, knowledge, Consumer.NESTED)
-        if inner is None or inner.trailing or (inner.terminal and inner.terminal.name in EXECUTING):
-            return None
-        found = rewrite(inner, knowledge, text)
-        return found.tree if isinstance(found, Rewrite) and found.is_safe else None
-
-    statement.nested = nested
+    statement.nested = nested_in(knowledge, text)
     selected = links.chosen(statement, expression.entities)
     function = statement.names["select"]
     assert isinstance(function, Text | Imported)

@@ -63,9 +63,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.legacy_query import edits_of
 from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
 from sqlalchemy_guard.fixes.select.rewrite import Refusal
+from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.query_consumers import statement_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.text.edit import Edit
 
 rule = Rule("SAG301", Severity.WARNING, Applicability.SAFE)
 
@@ -121,14 +124,22 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     plan = violation.subject
     if not isinstance(plan, Plan):
         return None
-    edits = edits_of(
-        context.source,
-        context.module_statements(),
-        plan.rewrites,
-        taken=plan.taken,
-        extra=plan.imports,
-    )
+    edits: dict[str, tuple[Edit, ...]] = {}
+    files = {each.file.file_id: each.file for each in plan.rewrites}
+    for file_id, file in files.items():
+        length = context.workspace.settings_for(file_id).line_length
+        edits[file_id] = edits_of(
+            context.source if file is context.file else Source(file.document.text, length),
+            [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body],
+            [each for each in plan.rewrites if each.file is file],
+            taken=plan.taken.get(file_id, frozenset()),
+            extra=plan.imports.get(file_id, ()),
+        )
     title = "Rewrite the query with `select()`"
+    if plan.functions > 1:
+        title += f" in {plan.functions} functions"
+        if len(files) > 1:
+            title += f" of {len(files)} files"
     if plan.doubts:
         title += f" ({'; '.join(plan.doubts)})"
-    return Fix(title, violation.applicability or Applicability.UNSAFE, {context.file.file_id: edits})
+    return Fix(title, violation.applicability or Applicability.UNSAFE, edits)
