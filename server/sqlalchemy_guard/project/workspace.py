@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.text.document import LineEdit
 
-READ: Key = ("*read", "")
-"""The key of what rests on whether the whole workspace was read."""
-
 RELEVANT = ("sqlalchemy", "sqlmodel", "session", "alembic", "db.", "Base", "models")
 """A file without any of these words has nothing to say to the rules and is not parsed while indexing."""
 
@@ -64,7 +61,14 @@ class Workspace:
         folders: Absolute paths.
         vfs: The disk.
         settings: The settings of every file.
+
+    Attributes:
+        READ: The key of what rests on `is_read` or `is_reading`.
+        is_read: Whether all files were read once: until then what is found nowhere may still come.
+        is_reading: Whether an index was begun that did not come to its end.
     """
+
+    READ: Key = ("*read", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -77,7 +81,7 @@ class Workspace:
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
         self._disk_changes = 0
-        self._is_read = True
+        self.is_read = self.is_reading = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
         self._words = Words(vfs.read_text)
@@ -285,14 +289,10 @@ class Workspace:
         """The Python files of the workspace's folders."""
         return [found for found in self.vfs.discover(self.folders, self.settings) if isinstance(found, str)]
 
-    def is_read(self) -> bool:
-        """Whether nothing that other files may say is still to be read: no index was begun that did not come to its end."""
-        self.resolver.keys.add(READ)
-        return self._is_read
-
     def index_steps(self) -> Iterator[tuple[int, int]]:
         """Analyse the workspace step by step; yields (done, total) after each. Stop asking to cancel."""
-        self._is_read = False
+        self.is_reading = True
+        self.resolver.changed({self.READ})
         return self._index_steps()
 
     def _index_steps(self) -> Iterator[tuple[int, int]]:
@@ -321,8 +321,8 @@ class Workspace:
                 else:
                     self._words.put_aside(file_id)
             yield done, len(files)
-        self._is_read = True
-        self.resolver.changed({READ})
+        self.is_read, self.is_reading = True, False
+        self.resolver.changed({self.READ})
 
 
 def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:

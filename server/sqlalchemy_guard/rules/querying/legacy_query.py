@@ -136,7 +136,8 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
 
 def _doubts(context: Context) -> Iterator[str]:
     """Why no query of a project is proven to have a 2.x form."""
-    if not context.workspace.is_read():
+    context.resolver.keys.add(context.workspace.READ)
+    if context.workspace.is_reading:
         yield "the workspace is still being read"
     if context.is_older_than_select:
         yield "the project's SQLAlchemy is older than 1.4, which brought this select()"
