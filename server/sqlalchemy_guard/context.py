@@ -105,6 +105,12 @@ class Context(DocumentContext):
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
+    @cached_property
+    def is_older_than_select(self) -> bool:
+        """Whether the project admits SQLAlchemy before 1.4, and no setting says otherwise."""
+        lowest = self._services.targets.lowest(self.file.file_id)
+        return self.settings.target_version is None and lowest is not None and lowest < (1, 4)
+
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
         return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]

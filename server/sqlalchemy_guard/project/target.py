@@ -52,11 +52,14 @@ class Targets:
 
     def of(self, file_id: str) -> str | None:
         """`"1.4"`, `"2.0"` or `"2.1"` for the project of a file; None when nothing says it. Older than 1.4 counts as 1.4."""
-        for folder in self._upwards(file_id):
-            version = self._of_folder(folder)
-            if version is not None:
-                return "1.4" if version < (2, 0) else "2.0" if version < (2, 1) else "2.1"
-        return None
+        version = self.lowest(file_id)
+        if version is None:
+            return None
+        return "1.4" if version < (2, 0) else "2.0" if version < (2, 1) else "2.1"
+
+    def lowest(self, file_id: str) -> _Version | None:
+        """The lowest version that the project of a file admits, as numbers; None when nothing says it."""
+        return next(filter(None, map(self._of_folder, self._upwards(file_id))), None)
 
     def _upwards(self, file_id: str) -> Iterator[str]:
         if not os.path.isabs(file_id):

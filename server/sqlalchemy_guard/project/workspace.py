@@ -63,8 +63,9 @@ class Workspace:
         settings: The settings of every file.
 
     Attributes:
-        READ: The key of what rests on `is_read`.
+        READ: The key of what rests on `is_read` or `is_reading`.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
+        is_reading: Whether an index was begun that did not come to its end.
     """
 
     READ: Key = ("*read", "")
@@ -80,7 +81,7 @@ class Workspace:
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
         self._disk_changes = 0
-        self.is_read = False
+        self.is_read = self.is_reading = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
         self._words = Words(vfs.read_text)
@@ -290,6 +291,11 @@ class Workspace:
 
     def index_steps(self) -> Iterator[tuple[int, int]]:
         """Analyse the workspace step by step; yields (done, total) after each. Stop asking to cancel."""
+        self.is_reading = True
+        self.resolver.changed({self.READ})
+        return self._index_steps()
+
+    def _index_steps(self) -> Iterator[tuple[int, int]]:
         files: list[str] = []
         for found in self.vfs.discover(self.folders, self.settings):
             if isinstance(found, str):
@@ -315,9 +321,8 @@ class Workspace:
                 else:
                     self._words.put_aside(file_id)
             yield done, len(files)
-        if not self.is_read:
-            self.is_read = True
-            self.resolver.changed({self.READ})
+        self.is_read, self.is_reading = True, False
+        self.resolver.changed({self.READ})
 
 
 def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:

@@ -61,6 +61,7 @@ assumed; the title says what. A query that has no such form is reported without 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import Placed
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.edit import Edit
@@ -97,9 +99,23 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
         yield from _judge(context, fact.chunk, fact.node, fact.node, "Model.query")
 
 
+def _is_current(context: Context, written: Written) -> bool:
+    """Whether a file still is what it was when its queries were followed."""
+    if context.workspace.file(written.file.file_id) is not written.file:
+        return False
+    chunk = written.chunk
+    while chunk.parent is not None:
+        if not any(each is chunk for each in chunk.parent.children or ()):
+            return False
+        chunk = chunk.parent
+    return any(each is chunk for each in written.file.syntax.chunks)
+
+
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
+    if isinstance(plan, Plan):
+        plan = replace(plan, doubts=(*plan.doubts, *_doubts(context)))
     message = f"`{what}` is the legacy Query API; "
     applicability = None
     if isinstance(plan, Refusal):
@@ -118,11 +134,20 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
     )
 
 
+def _doubts(context: Context) -> Iterator[str]:
+    """Why no query of a project is proven to have a 2.x form."""
+    context.resolver.keys.add(context.workspace.READ)
+    if context.workspace.is_reading:
+        yield "the workspace is still being read"
+    if context.is_older_than_select:
+        yield "the project's SQLAlchemy is older than 1.4, which brought this select()"
+
+
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
     plan = violation.subject
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, Plan) or not all(_is_current(context, each) for each in plan.rewrites):
         return None
     edits: dict[str, tuple[Edit, ...]] = {}
     files = {each.file.file_id: each.file for each in plan.rewrites}
