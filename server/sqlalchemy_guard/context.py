@@ -102,6 +102,13 @@ class Context(DocumentContext):
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
+    @cached_property
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        return self.settings.target_version is not None or self._services.targets.has_scalars(
+            self.file.file_id
+        )
+
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
         return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]
