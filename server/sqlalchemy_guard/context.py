@@ -106,10 +106,11 @@ class Context(DocumentContext):
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
     @cached_property
-    def is_older_than_select(self) -> bool:
-        """Whether the project admits SQLAlchemy before 1.4, and no setting says otherwise."""
-        lowest = self._services.targets.lowest(self.file.file_id)
-        return self.settings.target_version is None and lowest is not None and lowest < (1, 4)
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        return self.settings.target_version is not None or self._services.targets.has_scalars(
+            self.file.file_id
+        )
 
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
