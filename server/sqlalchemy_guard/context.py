@@ -16,6 +16,7 @@ from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
@@ -23,6 +24,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.declarations import CallFact
+    from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.mapping import Mappings
@@ -234,6 +236,17 @@ class Context(DocumentContext):
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message)
+
+    def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
+        """Where an attribute of a mapped class is declared; None where no class body declares it."""
+        file_id, _, qualname = model.identity.rpartition(":")
+        member = self.resolver.member(ClassType((file_id, qualname)), name)
+        if member is None or member.attribute is None:
+            return None
+        attribute = member.attribute
+        return self.related(
+            member.file, attribute.chunk, attribute.node, f"`{model.name}.{name}` is mapped here"
+        )
 
     def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
         """The name in a definition's header, which is where a violation of the whole definition points."""
