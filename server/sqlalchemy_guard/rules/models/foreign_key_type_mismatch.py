@@ -122,7 +122,7 @@ def check(context: Context, key: ForeignKey) -> Iterator[Violation]:
         f"`{key.text}` is {there}, but {what}: a foreign key must have the type of what it refers to",
         statement=key.statement,
         applicability=Applicability.UNSAFE if _is_mendable(key, other) else None,
-        subject=(key, own, other, is_written),
+        subject=(key, other, is_written),
     )
 
 
@@ -173,7 +173,7 @@ def _inside(key: ForeignKey) -> ast.expr | None:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Leave the type to the referenced column, and let the annotation follow."""
-    key, own, other, is_written = violation.subject
+    key, other, is_written = violation.subject
     column, source, shift = key.attribute, context.source, key.chunk.shift
     edits: tuple[Edit, ...] = ()
     if is_written:
@@ -183,7 +183,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
             return None
         edits = remove_argument(source, column.node, argument, shift, column.statement)
     inside = _inside(key)
-    if inside is not None and own.family != other.family:
+    says = kind_of_python(key.columns[0][1].python)
+    if inside is not None and (says is None or says.family != other.family):
         name, module = _PYTHON[other.family]
         if module is not None:
             (name,), imported = need_all(source, context.module_statements(), [(module, name)])
