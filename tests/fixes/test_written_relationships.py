@@ -135,6 +135,69 @@ class Branch(Base):
 """
 
 
+SHAPES = """
+from typing import List, Optional
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table
+from sqlalchemy.ext.orderinglist import ordering_list
+from sqlalchemy.orm import attribute_keyed_dict, declarative_base, relationship
+
+Base = declarative_base()
+likes = Table("likes", Base.metadata, Column("a", ForeignKey("post.id")), Column("b", ForeignKey("user.id")))
+
+
+class User(Base):
+    __tablename__ = "user"
+    id = Column(Integer, primary_key=True)
+    boss_id = Column(ForeignKey("user.id"))
+    boss = relationship("User", remote_side=[id], back_populates="team")
+    team = relationship("User", back_populates="boss")
+    posts = relationship("Post", back_populates="author", lazy="dynamic")
+    logs = relationship("Log", lazy="write_only")
+    profile = relationship("Profile", uselist=False)
+    settings = relationship("Setting", collection_class=attribute_keyed_dict("name"))
+    liked = relationship("Post", secondary=likes, collection_class=set)
+    rows = relationship(lambda: Row, collection_class=ordering_list("place"), order_by="Row.place")
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id = Column(Integer, primary_key=True)
+    author_id = Column(ForeignKey("user.id"), nullable=False)
+    author = relationship(User, back_populates="posts")
+    latest = relationship(
+        "Log", primaryjoin="and_(Post.id == foreign(Log.post_id), Log.last)", viewonly=True, uselist=False
+    )
+
+
+class Log(Base):
+    __tablename__ = "log"
+    id = Column(Integer, primary_key=True)
+    user_id = Column(ForeignKey("user.id"))
+    post_id = Column(Integer)
+    last = Column(Integer)
+    post = relationship("Post", primaryjoin="Log.post_id == Post.id", foreign_keys=[post_id])
+
+
+class Profile(Base):
+    __tablename__ = "profile"
+    id = Column(ForeignKey("user.id"), primary_key=True)
+
+
+class Setting(Base):
+    __tablename__ = "setting"
+    id = Column(ForeignKey("user.id"), primary_key=True)
+    name = Column(String(20), primary_key=True)
+
+
+class Row(Base):
+    __tablename__ = "row"
+    id = Column(Integer, primary_key=True)
+    place = Column(Integer)
+    user_id = Column(ForeignKey("user.id"))
+"""
+
+
 @pytest.fixture(autouse=True)
 def mappers() -> Iterator[None]:
     """No mapper outlives its test."""
@@ -194,3 +257,17 @@ def test_both_sides_of_a_backref_stay_what_they_are(make_project: Callable[..., 
     assert relationships(load(after, "after")) == before, after
     assert "backref" not in after.partition("class User")[0].replace("sync_backref", ""), after
     assert "backref=" not in after, after
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"], ids=["evaluated", "lazy"])
+@pytest.mark.parametrize("text", [BACKREFS, SHAPES], ids=["backrefs", "shapes"])
+def test_annotated_relationships_stay_what_they_are(
+    make_project: Callable[..., Project], text: str, head: str
+) -> None:
+    text = head + text
+    after = fixed(make_project, text, "SAG203", "SAG216")
+    before = relationships(load(text, "before"))
+    clear_mappers()
+    assert relationships(load(after, "after")) == before, after
+    left = [line for line in after.splitlines() if "= relationship(" in line and "Mapped[" not in line]
+    assert not left, after
