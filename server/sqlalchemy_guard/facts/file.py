@@ -71,7 +71,8 @@ class FileFacts:
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
             imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
-            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
+            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
+            of `*body.f`: the body of a function f that somebody looked into.)
         generation: Counts the contributions that came and went; see `since`.
     """
 
@@ -89,6 +90,7 @@ class FileFacts:
         self._naming: dict[Chunk, None] = {}
         self._calling: dict[str, list[Unit]] = {}
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
+        self._watched: set[str] = set()
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
         self._starring: dict[Chunk, None] = {}
@@ -150,6 +152,20 @@ class FileFacts:
             elif isinstance(kept, _Head):
                 Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
         return recorded
+
+    def body_of(self, function: FunctionFacts) -> dict[ast.expr, Value]:
+        """The symbolic value of every expression of a function's body, evaluated anew on each call.
+
+        Whoever keeps what it concludes from them rests on the key `*body.` with the function's qualified name.
+        """
+        self._watched.add(function.qualname)
+        if function.chunk.children is None:
+            return self.values_in(function.chunk)
+        found: dict[ast.expr, Value] = {}
+        for child in function.chunk.children:
+            if child.children is None:
+                found |= self.values_in(child)
+        return found
 
     @property
     def stars(self) -> list[Ref]:
@@ -297,6 +313,7 @@ class FileFacts:
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.attribute_names = head.result.attribute_names | total.attribute_names
             unit.summarize()
             into.renewed.update(function.qualname for function in unit.functions)
             _clear_stale(chunk)
@@ -331,6 +348,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.attribute_names = result.attribute_names
             unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
@@ -499,6 +517,9 @@ class FileFacts:
         if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
+        if self._watched:
+            names = {function.qualname for contribution in both for function in contribution.functions}
+            changed.update(f"*body.{name}" for name in names & self._watched)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}

@@ -32,10 +32,22 @@ class Unit:
         item_sets: Assignments to items in it.
         called: The calls that pass something, by the last name of what they call.
         named: The names that decorators give to functions (`@fixture(name="db")`), with the functions' own.
+        attribute_names: The names of all attributes that are read in it.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("called", "calls", "chunk", "classes", "functions", "item_sets", "kind", "named", "report")
+    __slots__ = (
+        "attribute_names",
+        "called",
+        "calls",
+        "chunk",
+        "classes",
+        "functions",
+        "item_sets",
+        "kind",
+        "named",
+        "report",
+    )
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -46,6 +58,7 @@ class Unit:
         self.item_sets: list[ItemSet] = []
         self.called: dict[str, list[Call]] = {}
         self.named: list[tuple[Value, str]] = []
+        self.attribute_names: set[str] = set()
         self.report: Any = None
 
     def summarize(self) -> None:

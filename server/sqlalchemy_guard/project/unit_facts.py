@@ -14,6 +14,7 @@ from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,4 +65,5 @@ PRODUCERS: Mapping[type, Producer] = {
     QueryAttribute: _query_attributes,
     Column: _columns,
     Model: _models,
+    LazyRead: lazy_reads,
 }

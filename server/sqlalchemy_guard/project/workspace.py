@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
-from sqlalchemy_guard.project.mentions import Mentions
+from sqlalchemy_guard.project.mapping import Mappings
+from sqlalchemy_guard.project.mentions import RELATED, Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
 from sqlalchemy_guard.syntax.syntax import Syntax
@@ -75,6 +76,7 @@ class Workspace:
         self._disk_changes = 0
         self._index = Index(self.modules)
         self._mentions = Mentions()
+        self.mappings = Mappings(self.resolver, self)
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,11 @@ class Workspace:
         self.resolver.keys.add(key)
         found = (self._files.get(file_id) for file_id in self._mentions.files(key))
         return [file for file in found if file is not None]
+
+    def related_names(self) -> frozenset[str]:
+        """The names that relationships and properties have in known files."""
+        self.resolver.keys.add((RELATED, ""))
+        return self._mentions.related_names()
 
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, in functions as well, directly or through others."""
