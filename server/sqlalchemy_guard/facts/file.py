@@ -26,7 +26,14 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.units import NOTHING, Contribution, Unit, is_foreign, is_same_class
+from sqlalchemy_guard.facts.units import (
+    NOTHING,
+    Contribution,
+    Unit,
+    called_otherwise,
+    is_foreign,
+    is_same_class,
+)
 from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
 
 if TYPE_CHECKING:
@@ -73,6 +80,7 @@ class FileFacts:
             imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
             assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
             of `*body.f`: the body of a function f that somebody looked into.)
+        watched: Functions whose bodies somebody looked into; see `project.bodies.values_of`.
         generation: Counts the contributions that came and went; see `since`.
     """
 
@@ -90,7 +98,7 @@ class FileFacts:
         self._naming: dict[Chunk, None] = {}
         self._calling: dict[str, list[Unit]] = {}
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
-        self._watched: set[str] = set()
+        self.watched: set[str] = set()
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
         self._starring: dict[Chunk, None] = {}
@@ -152,20 +160,6 @@ class FileFacts:
             elif isinstance(kept, _Head):
                 Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
         return recorded
-
-    def body_of(self, function: FunctionFacts) -> dict[ast.expr, Value]:
-        """The symbolic value of every expression of a function's body, evaluated anew on each call.
-
-        Whoever keeps what it concludes from them rests on the key `*body.` with the function's qualified name.
-        """
-        self._watched.add(function.qualname)
-        if function.chunk.children is None:
-            return self.values_in(function.chunk)
-        found: dict[ast.expr, Value] = {}
-        for child in function.chunk.children:
-            if child.children is None:
-                found |= self.values_in(child)
-        return found
 
     @property
     def stars(self) -> list[Ref]:
@@ -516,10 +510,10 @@ class FileFacts:
             self._compare("*imports", frozenset(found) or None, changed)
         if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
-        changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
-        if self._watched:
+        changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
+        if self.watched:
             names = {function.qualname for contribution in both for function in contribution.functions}
-            changed.update(f"*body.{name}" for name in names & self._watched)
+            changed.update(f"*body.{name}" for name in names & self.watched)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}
@@ -549,20 +543,6 @@ class FileFacts:
         if name in self.classes:
             parts.append(self.classes[name][-1].outline())
         return tuple(parts) or None
-
-
-def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
-    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
-    gone = [unit for contribution in old for unit in contribution.units]
-    come = [unit for contribution in fresh for unit in contribution.units]
-    before: dict[str, list[Call]] = {}
-    after: dict[str, list[Call]] = {}
-    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
-        for unit in units:
-            if unit not in kept:
-                for name, found in unit.called.items():
-                    calls.setdefault(name, []).extend(found)
-    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
 def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value, same
 from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.blocks import Env
     from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
@@ -136,3 +136,17 @@ def is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
 
 NOTHING = Contribution(Chunk(0, 0, 0, []), {})
 """What a chunk says that is not there."""
+
+
+def called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    gone = [unit for contribution in old for unit in contribution.units]
+    come = [unit for contribution in fresh for unit in contribution.units]
+    before: dict[str, list[Call]] = {}
+    after: dict[str, list[Call]] = {}
+    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+        for unit in units:
+            if unit not in kept:
+                for name, found in unit.called.items():
+                    calls.setdefault(name, []).extend(found)
+    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
-from sqlalchemy_guard.project.bodies import own_nodes
+from sqlalchemy_guard.project.bodies import own_nodes, values_of
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.row_calls import bound_by, root_of
 from sqlalchemy_guard.project.rows import Rows
@@ -315,7 +315,7 @@ def _own_reads(rows: Rows, function: FunctionFacts, file: File) -> list[tuple[Ch
     def find() -> list[tuple[Chunk, ast.Attribute, Value]]:
         resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
         names = rows.workspace.related_names()
-        values = file.facts.body_of(function)
+        values = values_of(function, file.facts)
         found = []
         for chunk, node in own_nodes(function):
             if isinstance(node, ast.Attribute) and node.attr in names and isinstance(node.ctx, ast.Load):

@@ -78,8 +78,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.context import is_test_file
 from sqlalchemy_guard.fixes import loading
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.loops import head_of
 from sqlalchemy_guard.project.reads import LazyRead, declaration_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Related, Rule, Severity, Violation
