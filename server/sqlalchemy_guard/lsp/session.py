@@ -19,6 +19,7 @@ from sqlalchemy_guard.lsp.documents import Documents, OpenDocument, is_checked, 
 from sqlalchemy_guard.lsp.folders import Folders
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text, request_text, response_text
 from sqlalchemy_guard.lsp.notebooks import Notebook
+from sqlalchemy_guard.lsp.pages import WHEN_IDLE, write_pages
 from sqlalchemy_guard.lsp.progress import Progress
 from sqlalchemy_guard.lsp.schedule import QUIET, Garbage, Schedule
 from sqlalchemy_guard.lsp.transport import Malformed
@@ -227,6 +228,8 @@ class Session:
         self.configuration.register()
         self.configuration.ask()
         self.schedule.later("index", 0.5, self.progress.start_indexing)
+        if self.client.code_description or self.client.markdown_hover:
+            self.schedule.later("pages", WHEN_IDLE, lambda: write_pages(self))
 
     def _shutdown(self, _: Any) -> None:
         self._shut_down = True
