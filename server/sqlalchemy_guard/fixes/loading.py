@@ -16,6 +16,7 @@ from sqlalchemy_guard.fixes.imports import Placed, need_all
 from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.loader_options import EAGER
+from sqlalchemy_guard.project.reads import function_around
 from sqlalchemy_guard.project.types import ClassType, ModuleType, known
 from sqlalchemy_guard.text.edit import Edit
 
@@ -70,9 +71,8 @@ def plan(read: LazyRead, workspace: Workspace) -> Plan | None:
     place, statement = read.query, read.source.load.statement
     if place is None or statement.options is None:
         return None
-    if read.source.alone and _function(place.chunk, place.node) is not _function(
-        read.site.chunk, read.site.node
-    ):
+    here = function_around(read.site.chunk, read.site.node)
+    if read.source.alone and function_around(place.chunk, place.node) is not here:
         # Whoever gets one object by a function of many callers must not make all of them load its collections.
         return None
     first = _spelled(statement, read, place, workspace)
@@ -202,21 +202,6 @@ def _class_name(ref: tuple[str, str], place: Place, workspace: Workspace) -> tup
             if resolver.attribute(type_, name) == ClassType(ref):
                 return f"{bound}.{name}", ""
     return None
-
-
-def _function(chunk: Chunk, node: ast.expr) -> ast.AST | None:
-    """The function around a node, None outside of any."""
-    functions = [
-        each
-        for statement in chunk.body
-        for each in ast.walk(statement)
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-        and each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
-    ]
-    if functions:
-        return max(functions, key=lambda each: each.lineno)
-    around = chunk.parent
-    return around.body[0] if around is not None and around.body else None
 
 
 def is_current(made: Plan, workspace: Workspace) -> bool:

@@ -14,3 +14,9 @@ def is_test_file(file_id: str) -> bool:
     ):
         return True
     return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
+
+
+def is_migration_file(file_id: str) -> bool:
+    """Whether a file stands in a folder of migrations."""
+    parts = file_id.replace("\\", "/").split("/")
+    return any(part in ("migrations", "alembic", "versions") for part in parts[-6:-1])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
 from sqlalchemy_guard.project.effects import argument_of
+from sqlalchemy_guard.project.loops import head_of
 from sqlalchemy_guard.project.row_calls import bound_by, root_of
 from sqlalchemy_guard.project.rows import Rows
 from sqlalchemy_guard.project.scopes import Scope
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.query import RelationshipInfo
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.project.loads import Statement
+    from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -182,13 +184,62 @@ def _leaves(chunk: Chunk) -> Iterator[Chunk]:
             yield from _leaves(child)
 
 
-def declaration_of(workspace: Workspace, read: LazyRead) -> tuple[File, Chunk, ast.stmt] | None:
-    """Where the relationship is declared, None when another class's `backref` makes it."""
+def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[tuple[SourceFile, Chunk, ast.expr | ast.stmt, str]]:
+    """The places that explain a read, each with its file and what happens there, in the order in which it happens."""
+    if read.query is not None:
+        yield read.query.file, read.query.chunk, read.query.node, "the rows are loaded here"
+    for source, fact in read.source.calls:
+        yield source, fact.chunk, fact.node, "an object is passed on here"
+    if read.loop is not None:
+        yield read.file, read.site.chunk, head_of(read.loop), "the loop"
+    if read.inner is not None:
+        yield *read.inner, "the relationship is read here"
     member = workspace.resolver.member(ClassType(read.source.ref), read.info.name)
-    if member is None or member.attribute is None:
-        return None
-    file = workspace.file(member.file.file_id)
-    return (file, member.attribute.chunk, member.attribute.node) if file is not None else None
+    # Where another class's `backref` makes the relationship there is no declaration.
+    if member is not None and member.attribute is not None:
+        yield member.file, member.attribute.chunk, member.attribute.node, "the relationship is lazy"
+
+
+def is_loaded_by_hand(read: LazyRead) -> bool:
+    """Whether the function around the read names the relationship in `refresh(…)` or reads it from `awaitable_attrs`."""
+    function = function_around(read.site.chunk, read.site.node)
+    chunks = [read.site.chunk]
+    if function is not None and not function.body and read.site.chunk.parent is not None:
+        chunks = list(read.site.chunk.parent.children or ())
+    for chunk in chunks:
+        for statement in chunk.body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Attribute) and node.attr == read.info.name:
+                    if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
+                        return True
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    if node.func.attr == "refresh" and _may_name(node, read.info.name):
+                        return True
+    return False
+
+
+def _may_name(call: ast.Call, name: str) -> bool:
+    """Whether a call of `refresh` may name an attribute: it does, or its names are not written out."""
+    given = call.args[1] if len(call.args) > 1 else None
+    given = given or next((each.value for each in call.keywords if each.arg == "attribute_names"), None)
+    if isinstance(given, ast.List | ast.Tuple | ast.Set):
+        return any(not isinstance(each, ast.Constant) or each.value == name for each in given.elts)
+    return given is not None
+
+
+def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function around a node of a chunk; of a function that was cut, its header."""
+    functions = [
+        each
+        for statement in chunk.body
+        for each in ast.walk(statement)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        and each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
+    ]
+    if functions:
+        return max(functions, key=lambda each: each.lineno)
+    header = chunk.parent.body[0] if chunk.parent is not None and chunk.parent.body else None
+    return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
 
 class _Reader:

@@ -79,10 +79,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes import loading
-from sqlalchemy_guard.project.file_roles import is_test_file
-from sqlalchemy_guard.project.loops import head_of
-from sqlalchemy_guard.project.reads import LazyRead, declaration_of
-from sqlalchemy_guard.rules.api import Applicability, Fix, Related, Rule, Severity, Violation
+from sqlalchemy_guard.project.file_roles import is_migration_file, is_test_file
+from sqlalchemy_guard.project.reads import LazyRead, chain_of
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +99,8 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         return
     if site.in_except or (read.loop is not None and site.leaves and read.loop is site.loops[0]):
         return
-    if context.is_test() or context.is_migration():
-        return
-    if is_test_file(load.file.file_id) or any(is_test_file(file.file_id) for file, _ in read.source.calls):
+    places = (context.file.file_id, load.file.file_id, *(file.file_id for file, _ in read.source.calls))
+    if any(is_test_file(place) or is_migration_file(place) for place in places) or context.is_migration():
         return
     plan = loading.plan(read, context.workspace)
     applicability = None
@@ -115,7 +113,7 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         _message(read, plan),
         statement=site.statement,
         applicability=applicability,
-        related=tuple(_related(context, read)),
+        related=tuple(context.related(*place) for place in chain_of(read, context.workspace)),
         subject=plan,
     )
 
@@ -133,21 +131,6 @@ def _message(read: LazyRead, plan: loading.Plan | None) -> str:
         cost = f"is loaded lazily here, which costs one SELECT for every `{owner}` of the loop"
     last = f"`{plan.text}`" if plan is not None else "a loader option"
     return f"{name} {cost}; load it with the rows: {last}"
-
-
-def _related(context: Context, read: LazyRead) -> Iterator[Related]:
-    if read.query is not None:
-        yield context.related(read.query.file, read.query.chunk, read.query.node, "the rows are loaded here")
-    for file, fact in read.source.calls:
-        yield context.related(file, fact.chunk, fact.node, "an object is passed on here")
-    if read.loop is not None:
-        yield context.related(context.file, read.site.chunk, head_of(read.loop), "the loop")
-    if read.inner is not None:
-        file, chunk, node = read.inner
-        yield context.related(file, chunk, node, "the relationship is read here")
-    declared = declaration_of(context.workspace, read)
-    if declared is not None:
-        yield context.related(*declared, "the relationship is lazy")
 
 
 @rule.fix
