@@ -16,6 +16,7 @@ from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
 
@@ -90,4 +91,5 @@ PRODUCERS: Mapping[type, Producer] = {
     Model: _models,
     ForeignKey: foreign_keys,
     Relationship: _relationships,
+    LazyRead: lazy_reads,
 }
