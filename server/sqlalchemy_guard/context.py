@@ -223,7 +223,7 @@ class Context(DocumentContext):
         first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-        return Related(file.file_id, span, message)
+        return Related(file.file_id, span, message, chunk, chunk.shift)
 
     def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
         """The name in a definition's header, which is where a violation of the whole definition points."""
