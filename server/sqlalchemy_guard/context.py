@@ -15,6 +15,7 @@ from sqlalchemy_guard.config import severity_of
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.statements import Statements
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
+    from sqlalchemy_guard.project.mapping import Mappings
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.target import Targets
@@ -50,6 +52,7 @@ class Services(Protocol):
 
     workspace: Workspace
     targets: Targets
+    mappings: Mappings
 
     def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
         """For each node of a chunk the node that contains it."""
@@ -243,6 +246,11 @@ class Context(DocumentContext):
     def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
         """The node that directly contains a node of a chunk."""
         return self._services.parents(chunk).get(node)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """How statements are built."""
+        return Statements(self.resolver, self._services.mappings)
 
     def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query."""

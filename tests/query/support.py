@@ -9,8 +9,7 @@ import ast
 from functools import cache
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import inspect, orm
+from sqlalchemy import Table, inspect
 from sqlalchemy.orm import MANYTOONE, Bundle, RelationshipProperty
 from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.orm.util import AliasedClass
@@ -28,36 +27,8 @@ from sqlalchemy_guard.facts.query import (
     RelationshipInfo,
     SessionInfo,
 )
-from tests.query.models import MODELS, user_tags
-
-IMPORTED = {
-    **{
-        name: ("sqlalchemy", getattr(sqlalchemy, name))
-        for name in (
-            *("select", "delete", "update", "func", "union", "union_all", "intersect", "intersect_all"),
-            *(
-                "except_",
-                "except_all",
-                "and_",
-                "or_",
-                "not_",
-                "text",
-                "exists",
-                "literal",
-                "bindparam",
-                "desc",
-            ),
-            *("case", "cast", "distinct", "String", "LABEL_STYLE_TABLENAME_PLUS_COL"),
-        )
-    },
-    **{
-        name: ("sqlalchemy.orm", getattr(orm, name))
-        for name in (
-            *("aliased", "joinedload", "selectinload", "subqueryload", "lazyload", "contains_eager", "defer"),
-            *("load_only", "with_parent", "Bundle", "noload", "raiseload", "with_loader_criteria", "Session"),
-        )
-    },
-}
+from tests.query.models import MODELS
+from tests.query.names import IMPORTED
 
 AGGREGATES = frozenset(("count", "sum", "max", "min", "avg"))
 
@@ -200,7 +171,7 @@ def classify(value: Any) -> EntityInfo:
 
 
 def _table(value: FromClause) -> str:
-    return f"table {value.name}" if value is user_tags else f"table {id(value)}"
+    return f"table {value.name}" if isinstance(value, Table) else f"table {id(value)}"
 
 
 def _attribute(value: QueryableAttribute[Any]) -> EntityInfo:

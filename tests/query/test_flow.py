@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy_guard.facts.query import Consumer, read_query
 from sqlalchemy_guard.fixes.select.flow import Segment, rewrite_flow
 from sqlalchemy_guard.fixes.select.rewrite import Refusal
-from tests.query.oracle import NAMES, RESOLVER, difference_of_functions
+from tests.query.names import NAMES
+from tests.query.oracle import RESOLVER, difference_of_functions
 from tests.query.support import Text
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Function, Param, Value
-from sqlalchemy_guard.project import stubs
+from sqlalchemy_guard.project import registries, stubs
 from sqlalchemy_guard.project.externals import BASES, is_public
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
@@ -234,11 +234,7 @@ def relationship_target(resolver: Resolver, value: Value, file: SourceFile) -> C
     if type(target) is Function:
         target = target.result
     if type(target) is Const and isinstance(target.value, str):
-        name = target.value.rpartition(".")[2]
-        here = resolver.name(name, file)
-        if isinstance(here, ClassType):
-            return here.ref
-        found = resolver.sources.classes_named(name, file.file_id)
+        found = registries.named(resolver, target.value, file)
         return found[0] if found else None
     for option in known(resolver.type_of(target, file)) if target is not None else ():
         if isinstance(option, ClassType):

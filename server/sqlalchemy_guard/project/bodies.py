@@ -35,6 +35,13 @@ def own_nodes(facts: FunctionFacts) -> Iterator[tuple[Chunk, ast.AST]]:
         todo.extend((chunk, child) for child in reversed(list(ast.iter_child_nodes(node))))
 
 
+def root_name(node: ast.AST) -> str:
+    """The name that a dotted expression, with calls in it or not, starts with; empty for other expressions."""
+    while isinstance(node, (ast.Attribute, ast.Call, ast.Await)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def is_docstring(statement: ast.stmt) -> bool:
     """Whether a statement is a bare string."""
     return (

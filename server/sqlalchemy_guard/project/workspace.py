@@ -60,7 +60,13 @@ class Workspace:
         folders: Absolute paths.
         vfs: The disk.
         settings: The settings of every file.
+
+    Attributes:
+        READ: The key of what rests on `is_read`.
+        is_read: Whether all files were read once: until then what is found nowhere may still come.
     """
+
+    READ: Key = ("*read", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -73,6 +79,7 @@ class Workspace:
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
         self._disk_changes = 0
+        self.is_read = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
 
@@ -287,3 +294,6 @@ class Workspace:
                         self._keep(file)
                         self._index.settle(file_id)
             yield done, len(files)
+        if not self.is_read:
+            self.is_read = True
+            self.resolver.changed({self.READ})
