@@ -194,7 +194,7 @@ class Checker:
     def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
                 return kept

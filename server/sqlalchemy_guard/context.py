@@ -221,7 +221,7 @@ class Context(DocumentContext):
         first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-        return Related(file.file_id, span, message)
+        return Related(file.file_id, span, message, chunk, chunk.shift)
 
     def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
         """Where an attribute of a mapped class is declared; None where no class body declares it."""

@@ -192,6 +192,8 @@ class Workspace:
         """Take another analysis of a file, None when it cannot be read any more."""
         before = old.facts.outlines if old is not None else {}
         after = fresh.facts.outlines if fresh is not None else {}
+        if old is not None:
+            old.syntax.retire()
         if fresh is not None:
             self._keep(fresh)
         else:
