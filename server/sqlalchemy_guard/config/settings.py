@@ -129,6 +129,12 @@ class Settings:
         "default",
         choices=("default", "strict", "legacy"),
     )
+    baseline: str | None = _option(
+        "path",
+        "File of violations that are put off, as `sqlalchemy-guard baseline` writes it: only new ones are reported. "
+        "Relative to the configuration file.",
+        None,
+    )
     pool_size: int = _option(
         "integer", "The `pool_size` that the fix of SAG102 writes.", 10, minimum=0, maximum=100_000
     )
@@ -150,19 +156,33 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Where each option that is set came from, by its kebab-case name."""
 
+    def baseline_path(self) -> str | None:
+        """Where the baseline is; absolute when the settings have a root."""
+        if self.baseline is None or not self.root or _is_absolute(self.baseline):
+            return self.baseline
+        return f"{self.root.rstrip(_SEPARATORS)}/{self.baseline.removeprefix('./')}"
+
     def source_roots(self) -> tuple[str, ...]:
         """`src` as paths with forward slashes, absolute when the settings have a root."""
         base = self.root.replace("\\", "/").rstrip("/")
         result = []
         for entry in self.src:
             plain = entry.replace("\\", "/").rstrip("/")
-            absolute = plain.startswith("/") or plain[1:2] == ":"
+            absolute = _is_absolute(plain)
             clean = plain.removeprefix("./")
             if absolute or not self.root:
                 result.append(plain or "/")
             else:
                 result.append(base or "/" if clean in ("", ".") else f"{base}/{clean}")
         return tuple(dict.fromkeys(result))
+
+
+_SEPARATORS = "/\\"
+
+
+def _is_absolute(path: str) -> bool:
+    """Whether a path starts at the top, here or on Windows."""
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
 def options() -> Mapping[str, dataclasses.Field[Any]]:
@@ -296,6 +316,11 @@ class _Reader(NamedTuple):
         plain = value if isinstance(value, str) and value.isdecimal() else None
         return self.bad(f"`{self.key[-1]}` must be a whole number from {low} to {high}", plain)
 
+    def path(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value or None
+        return self.bad(f"`{self.key[-1]}` must be the path of a file, in quotes")
+
     def choice(self, value: Any, at: KeyPath = ()) -> Any:
         choices = self.metadata["choices"]
         if isinstance(value, str) and value in choices:
@@ -324,6 +349,7 @@ _READERS: Mapping[str, Callable[[_Reader, Any], Any]] = {
     "selectors": _Reader.strings,
     "integer": _Reader.integer,
     "choice": _Reader.choice,
+    "path": _Reader.path,
     "selectors-by-pattern": _Reader.selectors_by_pattern,
     "severities": _Reader.severities,
 }
