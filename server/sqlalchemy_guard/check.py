@@ -19,7 +19,6 @@ from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
 from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.target import Targets
@@ -107,7 +106,6 @@ class Checker:
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
-        self.mappings = Mappings(workspace.resolver, workspace)
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -196,7 +194,7 @@ class Checker:
     def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
                 return kept
@@ -357,7 +355,7 @@ class Checker:
             return kept[1]
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
-        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made

@@ -162,7 +162,7 @@ class EntityKind(Enum):
     RELATIONSHIP = "relationship attribute"
     AGGREGATE = "aggregate function"  # func.count(...) and the like, labelled or not, without OVER
     EXPRESSION = "SQL expression"
-    BUNDLE = "bundle"
+    BUNDLE = "bundle"  # one that gives rows: with `single_entity=True` it is unknown
     TABLE = "table or subquery"  # Table, Subquery, CTE, select(...).alias()
     # No SQL construct, so that it can only become a bound parameter. Parameters of functions, attributes of
     # instances and results of the application's own calls are values unless something says that they are SQL.
@@ -184,6 +184,7 @@ class EntityInfo:
         attribute: The name of the column or relationship attribute.
         label: The name given by `.label("…")`, if that is how the expression ends.
         hashable: Whether the values of the column or expression can be hashed; None when unknown.
+        repeats: Of an alias: whether it stands for a subquery, which may hold the same row several times.
     """
 
     kind: EntityKind
@@ -192,6 +193,7 @@ class EntityInfo:
     attribute: str | None = None
     label: str | None = None
     hashable: bool | None = None
+    repeats: bool = False
 
 
 UNKNOWN_ENTITY = EntityInfo(EntityKind.UNKNOWN)

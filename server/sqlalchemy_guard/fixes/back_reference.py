@@ -183,6 +183,9 @@ def _shape(relationship: Relationship, known: Configured, options: dict[str, ast
     if not (uselist if isinstance(uselist, bool) else not to_one):
         if not to_one:
             return Shape(optional=True)
+        if relationship.argument("primaryjoin") is not None or "primaryjoin" in options:
+            # The condition may leave the object out.
+            return Shape(optional=True)
         said = [link.nullable for link in known.links]
         if None in said or not said:
             return None
@@ -226,11 +229,12 @@ def write(workspace: Workspace, side: OtherSide, source: Source) -> tuple[Edit, 
     pattern, wanted = "", list[tuple[str, str]]()
     if side.shape is not None:
         pattern, wanted = annotation(source, statements, side.shape, side.owner, taken=taken)
-    func = _callee(source, facts.header, present)
+    func = _callee(source, facts.header, present or _elsewhere(workspace, file))
     if func is None:
         wanted.append(("sqlalchemy.orm", "relationship"))
     try:
-        names, imported = need_all(source, statements, wanted, taken=taken)
+        own = {workspace.modules.dotted(file.file_id).partition(".")[0]}
+        names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
     except SyntaxError:
         return None
     func = func or names[-1]
@@ -264,6 +268,12 @@ def _callee(source: Source, header: ast.ClassDef, present: list[Relationship]) -
         if isinstance(base, ast.Attribute) and base.attr == "Model" and isinstance(base.value, ast.Name):
             return f"{base.value.id}.relationship"
     return None
+
+
+def _elsewhere(workspace: Workspace, file: File) -> list[Relationship]:
+    """The relationships of the file's other classes."""
+    classes = (found[-1] for found in file.facts.classes.values())
+    return [each for class_ in classes for each in relationships_of(workspace.resolver, class_, file)]
 
 
 def _last(workspace: Workspace, side: OtherSide, present: list[Relationship]) -> Attribute | None:

@@ -338,7 +338,7 @@ class Session:
                 edits = None
         if edits is None:
             workspace.open(document.file_id, document.document)
-        if changed:
+        if changed or any(document.file_id in other.points_at for other in self.all_documents()):
             self.affected(document.file_id)
 
     def affected(self, file_id: str) -> None:
@@ -355,7 +355,13 @@ class Session:
         dependents: set[str] = set()
         for file_id in changed:
             dependents |= self.analysis.workspace.dependents(file_id)
-        self.check_again([document for document in self.all_documents() if document.file_id in dependents])
+        self.check_again(
+            [
+                document
+                for document in self.all_documents()
+                if document.file_id in dependents or not changed.isdisjoint(document.points_at)
+            ]
+        )
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""

@@ -120,9 +120,7 @@ def _configure(workspace: Workspace, relationship: Relationship, owner: ClassId)
     if len(links) != 1:
         fault = (Fault.SEVERAL_KEYS if links else Fault.NO_KEY) if complete else None
         return Configured(target, None, links, fault)
-    if not complete:
-        # A key that was not understood may make it several.
-        return Configured(target, None, links)
+    # Were there another key, in a part that was not understood, SQLAlchemy would refuse to choose.
     return Configured(target, _direction(workspace, relationship, here, there, links), links)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr
+from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
 
@@ -123,12 +124,14 @@ def _named(workspace: Workspace, table: Table, text: str) -> tuple[Table, str] |
     """The table and column that `"schema.table.column"` names for a foreign key of a table."""
     path, _, column = text.rpartition(".")
     schema, _, name = path.rpartition(".")
-    found = [
-        each
-        for each in tables_named(workspace, name or column)
-        if each.metadata in (table.metadata, None) and (each.schema or "") == schema
+    default = schema_of(workspace.resolver, table.metadata) if table.metadata is not None else None
+    likely = [
+        each for each in tables_named(workspace, name or column) if each.metadata in (table.metadata, None)
     ]
-    # A foreign key without a schema means the default schema of the MetaData, which tables are not told apart by.
+    found = [each for each in likely if (each.schema or default or "") == (schema or default or "")]
+    if not found:
+        # Where the arguments of a table cannot be read, its schema is not known either.
+        found = [each for each in likely if not each.has_all_arguments and each.schema is None]
     own = [each for each in found if each.file.file_id == table.file.file_id]
     chosen = own or found
     return (chosen[0], column if name else "id") if chosen else None

@@ -321,7 +321,8 @@ class QueryKnowledge:
             if name in _EXPRESSION_FUNCTIONS:
                 return EntityInfo(EntityKind.EXPRESSION, hashable=_hashable_call(name))
             if name == "sqlalchemy.orm.Bundle":
-                return EntityInfo(EntityKind.BUNDLE)
+                plain = all(keyword not in ("single_entity", None) for keyword, _ in value.keywords)
+                return EntityInfo(EntityKind.BUNDLE) if plain else UNKNOWN_ENTITY
         if type(value.func) is Attr:
             owner = self.entity_of(value.func.base, file, depth + 1)
             if owner.kind in (
@@ -373,7 +374,12 @@ class QueryKnowledge:
             return EntityInfo(EntityKind.TABLE, owner=f"table {id(value)}")
         if target.model is None:
             return UNKNOWN_ENTITY
-        return EntityInfo(EntityKind.ALIAS, target.model, f"alias {id(value)}")
+        name = self._name_of_function(value.func, file) or ""
+        selectable = value.args[(2 if name.endswith("with_polymorphic") else 1) :]
+        repeats = bool(selectable) or any(
+            keyword in ("alias", "selectable", None) for keyword, _ in value.keywords
+        )
+        return EntityInfo(EntityKind.ALIAS, target.model, f"alias {id(value)}", repeats=repeats)
 
 
 _COMPARISONS = frozenset(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
-from sqlalchemy_guard.project.mentions import Mentions
+from sqlalchemy_guard.project.mapping import Mappings
+from sqlalchemy_guard.project.mentions import RELATED, Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
 from sqlalchemy_guard.project.words import WORD, Words
@@ -85,6 +86,7 @@ class Workspace:
         self._index = Index(self.modules)
         self._mentions = Mentions()
         self._words = Words(vfs.read_text)
+        self.mappings = Mappings(self.resolver, self)
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -190,6 +192,8 @@ class Workspace:
         """Take another analysis of a file, None when it cannot be read any more."""
         before = old.facts.outlines if old is not None else {}
         after = fresh.facts.outlines if fresh is not None else {}
+        if old is not None:
+            old.syntax.retire()
         if fresh is not None:
             self._keep(fresh)
         else:
@@ -276,6 +280,11 @@ class Workspace:
         return [
             file for file_id in self._words.files(word, known) if (file := self.file(file_id)) is not None
         ]
+
+    def related_names(self) -> frozenset[str]:
+        """The names that relationships and properties have in known files."""
+        self.resolver.keys.add((RELATED, ""))
+        return self._mentions.related_names()
 
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, in functions as well, directly or through others."""

@@ -141,6 +141,11 @@ class Syntax:
         self._removed, self._added = [], []
         return change
 
+    def retire(self) -> None:
+        """Another syntax takes the place of this one: none of its chunks is part of a tree any more."""
+        for chunk in walk(self.chunks):
+            chunk.is_alive = False
+
     def iter_chunks(self) -> Iterator[Chunk]:
         """All chunks, a cut one before its children."""
         return walk(self.chunks)
@@ -519,6 +524,7 @@ class Syntax:
         kept = set(keep)
         for old in siblings[low:high]:
             for chunk in (old,) if kept else walk((old,)):
+                chunk.is_alive = False
                 self._removed.append(chunk)
                 self._broken.discard(chunk)
                 self.suppressions.forget(chunk)

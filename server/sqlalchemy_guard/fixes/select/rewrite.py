@@ -17,7 +17,7 @@ from sqlalchemy_guard.fixes.select.comments import Notes
 from sqlalchemy_guard.fixes.select.ending import Ending, TerminalForm, finish
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
+from sqlalchemy_guard.fixes.select.statement import COLUMNS, Statement, loads_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
 
 if TYPE_CHECKING:
@@ -199,10 +199,11 @@ def without_eagerloads(statement: Statement, link: Link) -> None:
         "update",
     ):
         return
+    entities = [each.info for each in statement.selected if each.info.kind not in COLUMNS]
     plain = not statement.options and not statement.clauses & {"union", "with_entities"}
-    if plain and not any(
-        each.info.kind in ENTITIES and loads_eagerly(each.info.model) for each in statement.selected
-    ):
+    if not entities:
+        statement.drop_loaders()
+    if not entities or (plain and not any(loads_eagerly(each.model) for each in entities)):
         return
     function = statement.names["lazyload"]
     assert isinstance(function, Text | Imported)

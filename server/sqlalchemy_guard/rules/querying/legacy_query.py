@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `session.query(…)` and `Model.query`, whatever the session, the class and the query are called and wherever they
-come from.
+come from. Silent in projects whose requirements name SQLAlchemy 1.3 or older, which have no other way; `target-version` says
+where such a project is going.
 
 ## Why is this bad?
 `Query` is the API of SQLAlchemy 1.x, kept for old code only. It de-duplicates entities behind your back, does not exist on
@@ -112,6 +113,8 @@ def _is_current(context: Context, written: Written) -> bool:
 
 
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
+    if not context.has_scalars:
+        return
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
     if isinstance(plan, Plan):
@@ -139,8 +142,6 @@ def _doubts(context: Context) -> Iterator[str]:
     context.resolver.keys.add(context.workspace.READ)
     if context.workspace.is_reading:
         yield "the workspace is still being read"
-    if context.is_older_than_select:
-        yield "the project's SQLAlchemy is older than 1.4, which brought this select()"
 
 
 @rule.fix
