@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Value
+from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import SUBCLASS, last_name
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, ModuleType, known
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts, Parameter
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+_TEMPLATES = ("jinja2", "mako", "pyramid", "fastapi.templating", "starlette.templating", "django", "tornado")
+_BY_TEXT = frozenset(("getattr", "attrgetter", "methodcaller"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,12 @@ def _look(
         if (isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load))
         or (isinstance(node, ast.Attribute) and node.attr == function.name and isinstance(node.ctx, ast.Load))
     ]
+    found.possible.extend(
+        ast.unparse(node)
+        for statement in chunk.body
+        for node in ast.walk(statement)
+        if _by_text(node, function.name)
+    )
     if not nodes:
         return
     values = file.facts.values_in(chunk)
@@ -137,6 +148,17 @@ def _is(type_: object, function: FunctionFacts, home: File) -> bool:
         isinstance(type_, FunctionType)
         and type_.file_id == home.file_id
         and type_.qualname == function.qualname
+    )
+
+
+def _by_text(node: ast.AST, name: str) -> bool:
+    """Whether a call looks an attribute up by its name as text: `getattr(users, "find")`."""
+    if not isinstance(node, ast.Call):
+        return False
+    func = node.func
+    called = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+    return called in _BY_TEXT and any(
+        isinstance(each, ast.Constant) and each.value == name for each in node.args
     )
 
 
@@ -203,3 +225,19 @@ def is_overridden(workspace: Workspace, function: FunctionFacts, home: File) -> 
                 if function.name in classes[-1].methods or function.name in classes[-1].attributes:
                     return True
     return False
+
+
+def has_templates(workspace: Workspace) -> bool:
+    """Whether the workspace renders templates, which name attributes where nobody reads."""
+    resolver = workspace.resolver
+    resolver.keys.add((IMPORTS, ""))
+    return resolver.remembered("renders templates", lambda: _renders(workspace))
+
+
+def _renders(workspace: Workspace) -> bool:
+    workspace.resolver.keys.add((IMPORTS, ""))
+    return any(
+        module.startswith(_TEMPLATES) or name.startswith("render_template")
+        for file in workspace.known_files()
+        for module, name in file.facts.imports()
+    )
