@@ -71,7 +71,7 @@ def joined_collections(statements: Statements, statement: Statement) -> list[Joi
         entity = statements.model(value, file)
         if entity is not None:
             _walk(entity, (), options, {entity.identity}, found)
-    return found
+    return sorted(found, key=lambda one: len(one.path))
 
 
 def _walk(
