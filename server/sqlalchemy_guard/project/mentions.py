@@ -13,6 +13,7 @@ from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Def, Fun
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.resolve import Key
 
@@ -105,7 +106,7 @@ def mentions(facts: FileFacts) -> frozenset[Key]:
     found: set[Key] = {(TABLE, "")} if "Table" in facts.called_names() else set()
     for qualname, classes in facts.classes.items():
         for class_ in classes:
-            if class_.bases or class_.decorators:
+            if class_.bases or class_.decorators or _may_declare_columns(class_):
                 found.update(((TABLE, ""), (TABLE, qualname)))
             found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
             for attribute in class_.attributes.values():
@@ -115,6 +116,14 @@ def mentions(facts: FileFacts) -> frozenset[Key]:
                     if target is not None:
                         found.add((BACKREF, target))
     return frozenset(found)
+
+
+def _may_declare_columns(class_: ClassFacts) -> bool:
+    return any(
+        type(attribute.value) is Call
+        and last_name(attribute.value.func) in ("Column", "mapped_column", "Field")
+        for attribute in class_.attributes.values()
+    )
 
 
 def last_name(value: Value) -> str | None:

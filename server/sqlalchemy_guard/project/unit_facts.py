@@ -15,6 +15,7 @@ from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,4 +67,6 @@ PRODUCERS: Mapping[type, Producer] = {
     Column: _columns,
     Model: _models,
     ForeignKey: foreign_keys,
+    Gap: gaps,
+    IdleTimestamp: idle_timestamps,
 }
