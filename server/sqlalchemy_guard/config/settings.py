@@ -140,7 +140,7 @@ class Settings:
         "Names that SAG207 takes for the time of creation; the first is what its fix writes. "
         "Case and underscores do not matter.",
         (
-            "created_at", "created_on", "created", "create_time", "created_time", "creation_time", "created_date",
+            "created_at", "created_on", "created", "created_dt", "create_time", "created_time", "creation_time", "created_date",
             "creation_date", "date_created", "date_added", "inserted_at",
         ),
     )  # fmt: skip
@@ -149,9 +149,9 @@ class Settings:
         "Names that SAG208 takes for the time of the last change; the first is what its fix writes. "
         "Case and underscores do not matter.",
         (
-            "updated_at", "updated_on", "updated", "update_at", "update_time", "updated_time", "updated_date",
-            "last_updated", "modified_at", "modified_on", "modified", "modified_time", "last_modified", "date_modified",
-            "changed_on", "changed_at",
+            "updated_at", "updated_on", "updated", "updated_dt", "update_at", "update_time", "updated_time",
+            "updated_date", "last_updated", "modified_at", "modified_on", "modified", "modified_dt", "modified_time",
+            "last_modified", "date_modified", "changed_on", "changed_at",
         ),
     )  # fmt: skip
     run: Literal["onType", "onSave"] = _option(
