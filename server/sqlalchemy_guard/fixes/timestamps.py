@@ -260,7 +260,7 @@ def body_is_blocked(facts: ClassFacts) -> bool:
 def can_fill(workspace: Workspace, gap: Gap, file: File) -> bool:
     """Whether `fill` knows how to fill a gap: not for SQLModel, nor where the order of a dataclass's fields would change."""
     anchor = (file.file_id, gap.facts.qualname)
-    if gap.mixin is not None and not gap.is_mixin_free and not _is_partial(gap, anchor):
+    if gap.mixin is not None and not gap.is_mixin_free and not is_partial(gap, anchor):
         return False
     for table in gap.tables:
         found = workspace.resolver.class_facts(table.model) if table.model is not None else None
@@ -272,7 +272,7 @@ def can_fill(workspace: Workspace, gap: Gap, file: File) -> bool:
     return True
 
 
-def _is_partial(gap: Gap, anchor: tuple[str, str]) -> bool:
+def is_partial(gap: Gap, anchor: tuple[str, str]) -> bool:
     """Whether the gap is shown at the mixin or base that gives its tables the other timestamp."""
     return gap.is_wide and all(
         any(column.owner == anchor for column in table.columns.values()) for table in gap.tables
@@ -299,7 +299,7 @@ def fill(workspace: Workspace, settings: Settings, gap: Gap, file: File, *, type
     texts = Texts(workspace, settings.line_length)
     anchor = (file.file_id, gap.facts.qualname)
     try:
-        if _is_partial(gap, anchor) or (gap.mixin is None and not gap.is_wide):
+        if is_partial(gap, anchor) or (gap.mixin is None and not gap.is_wide):
             add_columns(texts, file, gap.facts, columns)
             return Filled(f"Add {wanted} to `{gap.facts.name}`", texts.edits())
         if gap.mixin is not None:

@@ -29,6 +29,8 @@ Which = Literal["created", "updated"]
 
 _FEW = 3
 """So many classes are each shown by themselves."""
+_SOME = 10
+"""So many are, where twice as many have the timestamp."""
 
 
 @dataclass(slots=True, eq=False)
@@ -191,12 +193,18 @@ def _find(workspace: Workspace, names: Names) -> dict[ClassId, list[_Found]]:
 
 
 def _owner(workspace: Workspace, tables: list[Table], names: tuple[str, ...]) -> ClassId | None:
-    """The class that is no model of its own from which most tables have a timestamp."""
+    """The abstract model from which most tables have a timestamp."""
     used: dict[ClassId, int] = {}
     for table in tables:
         for column in table.columns.values():
             owner = column.owner
-            if _is_named(column, names) and isinstance(owner, tuple) and not _is_mapped(workspace, owner):
+            declared = (
+                workspace.resolver.class_facts(owner)
+                if _is_named(column, names) and owner is not None
+                else None
+            )
+            model = model_of(workspace.resolver, *declared) if declared is not None else None
+            if isinstance(owner, tuple) and model is not None and model.is_abstract and not model.is_base:
                 used[owner] = used.get(owner, 0) + 1
     return max(used, key=lambda owner: (used[owner], owner)) if used else None
 
@@ -215,7 +223,7 @@ def _anchored(
         else:
             rest.append(table)
     found = [(owner, group, True) for owner, group in by_mixin.items()]
-    if len(rest) <= _FEW or 2 * len(rest) <= total - len(rest):
+    if len(rest) <= _FEW or (len(rest) <= _SOME and 2 * len(rest) <= total - len(rest)):
         return [*found, *[(table.model, [table], False) for table in rest if table.model is not None]]
     first = rest[0].model
     assert first is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.timestamps import fill
+from sqlalchemy_guard.fixes.timestamps import fill, is_partial
 from sqlalchemy_guard.project.tables import place_of
 from sqlalchemy_guard.rules.api import Applicability, Fix
 
@@ -29,7 +29,9 @@ def gap_message(context: Context, gap: Gap) -> str:
     todo = f"inherit from `{gap.mixin[1]}`" if gap.mixin is not None else "add it"
     if not gap.is_wide:
         return f"`{gap.facts.name}` has {neither}: nobody will know when its rows {_verb(gap)}; {todo}"
-    if gap.mixin is None:
+    if is_partial(gap, (context.file_id, gap.facts.qualname)):
+        todo = "add it here"
+    elif gap.mixin is None:
         todo = "add a mixin"
     shown = ", ".join(f"`{table.model[1]}`" for table in gap.tables[:3] if table.model is not None)
     more = f" and {len(gap.tables) - 3} more" if len(gap.tables) > 3 else ""
