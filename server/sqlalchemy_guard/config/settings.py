@@ -141,6 +141,25 @@ class Settings:
     max_overflow: int = _option(
         "integer", "The `max_overflow` that the fix of SAG102 writes.", 20, minimum=-1, maximum=100_000
     )
+    created_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG207 takes for the time of creation; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "created_at", "created_on", "created", "created_dt", "create_time", "created_time", "creation_time", "created_date",
+            "creation_date", "date_created", "date_added", "inserted_at",
+        ),
+    )  # fmt: skip
+    updated_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG208 takes for the time of the last change; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "updated_at", "updated_on", "updated", "updated_dt", "update_at", "update_time", "updated_time",
+            "updated_date", "last_updated", "modified_at", "modified_on", "modified", "modified_dt", "modified_time",
+            "last_modified", "date_modified", "changed_on", "changed_at",
+        ),
+    )  # fmt: skip
     run: Literal["onType", "onSave"] = _option(
         "choice",
         "When an editor checks: at every change, or on save.",

@@ -20,6 +20,7 @@ from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attribu
 from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
+from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -96,6 +97,8 @@ PRODUCERS: Mapping[type, Producer] = {
     Column: _columns,
     Model: _models,
     ForeignKey: foreign_keys,
+    Gap: gaps,
+    IdleTimestamp: idle_timestamps,
     Relationship: _relationships,
     LazyRead: lazy_reads,
 }
