@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqlalchemy_guard import cache
+from sqlalchemy_guard.cache.folder import OVERRIDE
 from sqlalchemy_guard.cli.main import main
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ def loaded_by(project: Path, cache_directory: Path) -> set[str]:
     """The modules of ours that a run in a process of its own loads."""
     program = (
         # The project is younger than time stamps can be trusted; here nobody edits it twice.
-        "import sys; from sqlalchemy_guard import cache; cache.RACY_NS = 0;"
+        "import sys; from sqlalchemy_guard.cache import runs; runs.RACY_NS = 0;"
         "from sqlalchemy_guard.cli.main import main; main(['check', '-q', '--exit-zero']);"
         "print(*[n for n in sys.modules if n.startswith('sqlalchemy_guard')], sep='\\n', file=sys.stderr)"
     )
-    env = {**os.environ, "PYTHONPATH": str(SERVER), cache.OVERRIDE: str(cache_directory)}
+    env = {**os.environ, "PYTHONPATH": str(SERVER), OVERRIDE: str(cache_directory)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=project, env=env, capture_output=True, text=True, check=True
     )
@@ -164,7 +164,7 @@ def test_cached_runs_say_what_others_say(edits: list[list[Change]], output: str)
     options = ["--output-format", output, "--color", "never"]
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         base = Path(name).resolve()
-        patch.setenv(cache.OVERRIDE, str(base / "cache"))
+        patch.setenv(OVERRIDE, str(base / "cache"))
         begin(base / "project")
         patch.chdir(base / "project")
         for batch in [[], *edits]:
@@ -221,7 +221,7 @@ def test_damaged_entries_are_ignored_and_replaced(
 
 def test_runs_at_the_same_time_do_not_disturb_each_other(project: Path, cache_directory: Path) -> None:
     expected = check("--output-format", "concise", "--color", "never")[1]
-    env = {**os.environ, "PYTHONPATH": str(SERVER), cache.OVERRIDE: str(cache_directory)}
+    env = {**os.environ, "PYTHONPATH": str(SERVER), OVERRIDE: str(cache_directory)}
     command = [sys.executable, "-m", "sqlalchemy_guard", "check", "--output-format", "concise"]
     shutil.rmtree(cache_directory / "check")
     runs = [

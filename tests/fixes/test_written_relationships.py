@@ -1,4 +1,4 @@
-"""Fixes of relationships must not change the mapping: both sides are configured by SQLAlchemy and compared attribute by attribute."""
+"""Fixes of relationships must not change the mapping: SQLAlchemy configures both sides, and every attribute is compared."""
 
 from __future__ import annotations
 

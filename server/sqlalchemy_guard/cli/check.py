@@ -8,7 +8,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard import cache
+from sqlalchemy_guard.cache import runs
+from sqlalchemy_guard.cache.folder import directory
 from sqlalchemy_guard.cli.kept import Kept
 from sqlalchemy_guard.cli.main import EXIT_OK, EXIT_VIOLATIONS, UsageError
 from sqlalchemy_guard.cli.output import (
@@ -132,8 +133,8 @@ class _Run:
         """Check and show; nothing is analysed that the results of the last run tell."""
         from sqlalchemy_guard.cli.results import findings
 
-        looked = cache.now()
-        store = None if self.options.no_cache else cache.Store(self._cache_folder(), self._identity())
+        looked = runs.now()
+        store = None if self.options.no_cache else runs.Store(self._cache_folder(), self._identity())
         kept = Kept.load(store) if store is not None else None
         if kept is not None and kept.holds(with_folders=True):
             self.files, results = kept.files, kept.results
@@ -155,7 +156,7 @@ class _Run:
         return self.options.output_format in FORMATS_WITH_FIXES and not self.options.statistics
 
     def _cache_folder(self) -> str:
-        return cache.directory(self.options.cache_dir)
+        return directory(self.options.cache_dir)
 
     def _identity(self) -> list[object]:
         """What tells this invocation from others that may have other results."""
@@ -164,7 +165,7 @@ class _Run:
         chosen = [options.select, options.extend_select, options.ignore, options.config]
         return [canonical("."), named, chosen, options.isolated, options.force_exclude, self._shows_fixes()]
 
-    def _results(self, store: cache.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
+    def _results(self, store: runs.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
         """The results by file, computed where the last run does not tell them, and kept for the next."""
         from sqlalchemy_guard.cli.kept import keep
         from sqlalchemy_guard.cli.results import to_plain

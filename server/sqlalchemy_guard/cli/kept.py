@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard import cache
+from sqlalchemy_guard.cache import runs
 from sqlalchemy_guard.vfs import Vfs
 from sqlalchemy_guard.vfs.recording import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy_guard.cache import Mark, Store
+    from sqlalchemy_guard.cache.runs import Mark, Store
     from sqlalchemy_guard.cli.results import Plain
     from sqlalchemy_guard.vfs.recording import Record
 
@@ -61,7 +61,7 @@ class Kept:
         if with_folders:
             if not all(self._is_untouched(path, mark) for path, mark in self._walked.items()):
                 return False
-        elif any(cache.mark(path) is not None for path in self._inside):
+        elif any(runs.mark(path) is not None for path in self._inside):
             return False
         return (
             all(self._vfs.exists(path) == there for path, there in self._existing.items())
@@ -70,21 +70,21 @@ class Kept:
         )
 
     def _is_untouched(self, path: str, mark: Mark | None) -> bool:
-        return cache.mark(path) is None if mark is None else cache.is_same(mark, self._looked, path)
+        return runs.mark(path) is None if mark is None else runs.is_same(mark, self._looked, path)
 
     def _lists_the_same(self, folder: str, mark: Mark | None, digest: str) -> bool:
-        if cache.is_same(mark, self._looked, folder):
+        if runs.is_same(mark, self._looked, folder):
             return True
-        return cache.digest_of_names(self._vfs.names(folder)) == digest
+        return runs.digest_of_names(self._vfs.names(folder)) == digest
 
     def _is_same(self, path: str, mark: Mark | None, digest: str | None) -> bool:
         if mark is None:
-            return cache.mark(path) is None
+            return runs.mark(path) is None
         if digest is None:
             return False
-        if cache.is_same(mark, self._looked, path):
+        if runs.is_same(mark, self._looked, path):
             return True
-        fresh = cache.mark(path)
+        fresh = runs.mark(path)
         if fresh is None or digest_of(self._vfs.load(path)) != digest:
             return False
         self._fresh[path] = (fresh, digest)

@@ -5,7 +5,6 @@ Edits carry the version that they are made for. This module must never compute a
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.documents import OpenDocument, Part
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.rules.api import Fix, Violation
-
-log = logging.getLogger(__name__)
 
 QUICK_FIX = "quickfix"
 UNSAFE = " (may change behaviour)"
@@ -74,17 +71,6 @@ def resolve(session: Session, action: Action) -> Action:
     if edit is not None:
         action["edit"] = edit
     return action
-
-
-def show_documentation(session: Session, url: str) -> None:
-    """Open a page of the documentation outside of the editor, or tell where it is."""
-    known = {rule.url for rule in session.analysis.checker.rules.values()}
-    if url not in known:
-        log.warning("not a page of the documentation: %s", url)
-    elif session.client.show_document:
-        session.request("window/showDocument", {"uri": url, "external": True}, lambda _: None)
-    else:
-        session.notify("window/showMessage", {"type": 3, "message": f"The rule is explained at {url}"})
 
 
 class _Offer:
@@ -167,7 +153,7 @@ class _Offer:
 
     def _about(self, violation: Violation) -> Iterator[Action]:
         title = f"Show documentation for {violation.rule.code}"
-        command = {"title": title, "command": SHOW_DOCUMENTATION, "arguments": [violation.rule.url]}
+        command = {"title": title, "command": SHOW_DOCUMENTATION, "arguments": [violation.rule.code]}
         yield self._action(title, violation) | {"command": command}
 
 

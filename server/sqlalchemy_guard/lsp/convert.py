@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sqlalchemy_guard.lsp.pages import page_uri
 from sqlalchemy_guard.rules.api import Applicability, Severity, Span
 from sqlalchemy_guard.text.columns import Encoding, from_code_points, to_code_points
 from sqlalchemy_guard.text.lines import content_length
@@ -138,7 +139,7 @@ def diagnostic_fields(violation: Violation, features: Client) -> Json:
     rule = violation.rule
     fields: Json = {"severity": SEVERITIES[violation.severity], "code": rule.code, "source": SOURCE}
     if features.code_description:
-        fields["codeDescription"] = {"href": rule.url}
+        fields["codeDescription"] = {"href": page_uri(rule)}
     fields["message"] = violation.message
     if features.diagnostic_data and violation.applicability is not None:
         fields["data"] = {"fix": _APPLICABILITY[violation.applicability]}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.convert import place, range_of
 from sqlalchemy_guard.lsp.diagnostics import moved_span
+from sqlalchemy_guard.lsp.pages import page_uri
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
@@ -40,7 +41,7 @@ def hover(session: Session, uri: str, line: int, character: int) -> dict[str, An
 
 def documentation(rule: Rule) -> str:
     """A rule's documentation in Markdown, with its code, name and address."""
-    return f"**[{rule.code}]({rule.url})** `{rule.name}`\n\n{rule.explanation}"
+    return f"**[{rule.code}]({page_uri(rule)})** `{rule.name}`\n\n{rule.explanation}"
 
 
 def _covers(span: Span, at: tuple[int, int]) -> bool:

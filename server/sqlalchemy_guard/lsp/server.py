@@ -17,7 +17,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 
 from sqlalchemy_guard import __version__
-from sqlalchemy_guard.lsp import actions, hover
+from sqlalchemy_guard.lsp import actions, hover, pages
 from sqlalchemy_guard.lsp.capabilities import SHOW_DOCUMENTATION
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text
 
@@ -160,5 +160,5 @@ def _register(server: GuardServer, session: Session) -> None:
         session.progress.cancel_by_id(params.token)
 
     @server.command(SHOW_DOCUMENTATION)
-    def show_documentation(url: str) -> None:
-        actions.show_documentation(session, url)
+    def show_documentation(code: str) -> None:
+        pages.show(session, code)

@@ -429,7 +429,11 @@ def _of_object(workspace: Workspace, ref: ClassId, value: Value, file: SourceFil
             if ref not in table.classes:
                 table.classes.append(ref)
             return table
-    return None
+    # A call in the body of a class is not among those of the module.
+    own = _of_call(workspace.resolver, made, source)
+    if own is not None:
+        own.classes.append(ref)
+    return own
 
 
 def _of_calls(resolver: Resolver, file: SourceFile) -> list[Table]:

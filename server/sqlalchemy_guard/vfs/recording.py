@@ -8,13 +8,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard import cache
+from sqlalchemy_guard.cache import runs
 from sqlalchemy_guard.vfs.files import Skipped, Vfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy_guard.cache import Mark
+    from sqlalchemy_guard.cache.runs import Mark
     from sqlalchemy_guard.config import SettingsStore
 
 _IGNORE_FILES = (".gitignore", os.path.join(".git", "info", "exclude"))
@@ -22,7 +22,7 @@ _IGNORE_FILES = (".gitignore", os.path.join(".git", "info", "exclude"))
 
 def digest_of(found: tuple[bytes, os.stat_result] | Skipped) -> str:
     """What stands for a file's bytes, or for the reason why they cannot be had."""
-    return f"! {found.reason}" if isinstance(found, Skipped) else cache.digest(found[0])
+    return f"! {found.reason}" if isinstance(found, Skipped) else runs.digest(found[0])
 
 
 @dataclass
@@ -52,7 +52,7 @@ class RecordingVfs(Vfs):
 
     def load(self, path: str) -> tuple[bytes, os.stat_result] | Skipped:
         """See `Vfs.load`."""
-        mark = cache.mark(path)
+        mark = runs.mark(path)
         found = super().load(path)
         seen = (mark, digest_of(found))
         known = self.record.files.setdefault(path, seen)
@@ -62,9 +62,9 @@ class RecordingVfs(Vfs):
 
     def names(self, folder: str) -> tuple[str, ...]:
         """See `Vfs.names`."""
-        mark = cache.mark(folder)
+        mark = runs.mark(folder)
         names = super().names(folder)
-        self.record.listings.setdefault(folder, (mark, cache.digest_of_names(names)))
+        self.record.listings.setdefault(folder, (mark, runs.digest_of_names(names)))
         return names
 
     def exists(self, path: str) -> bool:
@@ -73,7 +73,7 @@ class RecordingVfs(Vfs):
 
     def is_folder(self, path: str) -> bool:
         """See `Vfs.is_folder`."""
-        self.record.walked.setdefault(path, cache.mark(path))
+        self.record.walked.setdefault(path, runs.mark(path))
         return super().is_folder(path)
 
     def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
@@ -84,7 +84,7 @@ class RecordingVfs(Vfs):
 
         def visit(path: str) -> None:
             walked.append(path)
-            self.record.walked.setdefault(path, cache.mark(path))
+            self.record.walked.setdefault(path, runs.mark(path))
 
         yield from discover(paths, settings, visit)
         seen: set[str] = set()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FORMAT = 1
-OVERRIDE = "SQLALCHEMY_GUARD_CACHE_DIR"
-_NAME = "sqlalchemy-guard"
 _KEPT_SECONDS = 30 * 24 * 3600
 RACY_NS = 2_000_000_000
 """What was written so shortly before it was looked at may be written again without a new time stamp."""
@@ -34,23 +32,9 @@ Mark = list[int]
 """Times of modification and change (ns), size, inode: what tells that a file or folder is the one that was looked at."""
 
 
-def directory(given: str | None = None) -> str:
-    """The cache directory: the one given, that of the environment, or the platform's own."""
-    chosen = given or os.environ.get(OVERRIDE)
-    if chosen:
-        return os.path.abspath(os.path.expanduser(chosen))
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-        return os.path.join(base, _NAME, "Cache")
-    if sys.platform == "darwin":
-        return os.path.join(os.path.expanduser("~/Library/Caches"), _NAME)
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), _NAME)
-
-
 def code_mark() -> str:
     """What changes whenever the code of this package or of the interpreter does."""
-    top = os.path.dirname(os.path.abspath(__file__))
+    top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     digest = blake2b(repr((FORMAT, sys.version, sys.flags.optimize)).encode(), digest_size=16)
     todo = [top]
     while todo:
