@@ -83,7 +83,14 @@ def _is_column(resolver: Resolver, value: Value | None, file: SourceFile) -> boo
 def _against(workspace: Workspace, relationship: Relationship, other: Relationship) -> Mismatch | None:
     back = other.value("back_populates")
     if back is None:
-        return Mismatch.ONE_SIDED if other.value("backref") is None else None
+        # Several may share an other side, which can name none of them.
+        claims = [
+            each
+            for each in relationships_of(workspace.resolver, relationship.owner, relationship.file)
+            if each.constant("back_populates") == other.name
+            and configured(workspace, each).target == configured(workspace, relationship).target
+        ]
+        return Mismatch.ONE_SIDED if other.value("backref") is None and len(claims) == 1 else None
     named = other.constant("back_populates")
     owner = configured(workspace, other).target
     if not isinstance(named, str) or owner is None:
