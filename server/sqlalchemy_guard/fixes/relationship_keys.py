@@ -15,6 +15,7 @@ from sqlalchemy_guard.fixes.imports import Placed, need_all
 from sqlalchemy_guard.project.column_types import PythonType, python_type
 from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.configured import configured, mapped_tables
+from sqlalchemy_guard.project.joins import is_among
 from sqlalchemy_guard.project.relationships import Relationship, annotated_as
 from sqlalchemy_guard.text.words import snake_case
 
@@ -62,7 +63,8 @@ def chosen_key(workspace: Workspace, relationship: Relationship) -> str | None:
         if others or column.attribute is None or column.owner is None:
             continue
         stem = column.attribute.rpartition("_")[0] or column.attribute
-        if link.table in here and link.target not in here and stem == relationship.name:
+        ours = is_among(link.table, here)
+        if ours and not is_among(link.target, here) and stem == relationship.name:
             own = relationship.owner.attributes.get(column.attribute)
             is_above = own is not None and own.node.lineno + own.chunk.shift < (
                 relationship.attribute.node.lineno + relationship.attribute.chunk.shift
@@ -70,7 +72,7 @@ def chosen_key(workspace: Workspace, relationship: Relationship) -> str | None:
             found.append(
                 f"[{column.attribute}]" if is_above else _quoted(relationship.owner.name, column.attribute)
             )
-        elif link.table not in here and link.table.model is not None and stem == back:
+        elif not ours and link.table.model is not None and stem == back:
             found.append(_quoted(link.table.model[1], column.attribute))
     return found[0] if len(found) == 1 else None
 
