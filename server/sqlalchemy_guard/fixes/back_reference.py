@@ -69,9 +69,33 @@ def other_side_of_backref(
     if given is None or relationship.value("back_populates") is not None:
         return None
     name, options = _read(workspace, relationship, *given)
+    return (
+        other_side(workspace, relationship, name, options, source, typed=typed) if name is not None else None
+    )
+
+
+def other_side(
+    workspace: Workspace,
+    relationship: Relationship,
+    name: str,
+    options: dict[str, ast.expr],
+    source: Source,
+    *,
+    typed: bool,
+) -> OtherSide | None:
+    """The other side of a relationship.
+
+    Args:
+        workspace: The files.
+        relationship: The side that there is.
+        name: The attribute of the other side.
+        options: What else the other side is told, as it is written here.
+        source: The text of this side's file.
+        typed: Whether it gets an annotation.
+    """
     known = configured(workspace, relationship)
-    destination = _destination(workspace, relationship, known, name) if name is not None else None
-    if name is None or destination is None or known.direction is None:
+    destination = _destination(workspace, relationship, known, name)
+    if destination is None or known.direction is None:
         return None
     carrier = Carrier(workspace, relationship, destination, source)
     arguments = _inherited(carrier, relationship, known, options)

@@ -15,6 +15,8 @@ from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.project.column_calls import KeyTarget
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.table_columns import TableColumn
@@ -68,6 +70,18 @@ class Links(NamedTuple):
 
     links: tuple[Link, ...]
     is_complete: bool
+
+
+def identity(table: Table) -> tuple[object, ...]:
+    """What tells a table from others; the fact itself is made anew when something that it rests on changes."""
+    if table.model is not None:
+        return (table.model,)
+    return table.file.file_id, table.schema, table.name, table.name is None and id(table)
+
+
+def is_among(table: Table, tables: Iterable[Table]) -> bool:
+    """Whether a table is one of these."""
+    return identity(table) in {identity(each) for each in tables}
 
 
 def links_of(workspace: Workspace, table: Table) -> Links:
