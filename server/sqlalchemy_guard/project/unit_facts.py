@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
@@ -56,6 +57,10 @@ def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
             yield model
 
 
+def _urls(unit: Unit, file: File, _workspace: Workspace) -> Iterator[DatabaseUrl]:
+    return urls_of(unit, file.document.lines)
+
+
 PRODUCERS: Mapping[type, Producer] = {
     FunctionFacts: _functions,
     ItemSet: _item_sets,
@@ -64,4 +69,5 @@ PRODUCERS: Mapping[type, Producer] = {
     QueryAttribute: _query_attributes,
     Column: _columns,
     Model: _models,
+    DatabaseUrl: _urls,
 }
