@@ -15,6 +15,7 @@ from sqlalchemy_guard.config import severity_of
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.runs import is_test_file
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.types import Type
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
-
-
-def is_test_file(file_id: str) -> bool:
-    """Whether a file belongs to tests."""
-    parts = file_id.replace("\\", "/").split("/")
-    name = parts[-1]
-    if (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "tests.py")
-    ):
-        return True
-    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
 class Services(Protocol):
