@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(
     r"(?P<dialect>postgresql|postgres|mysql|mariadb|oracle|mssql|cockroachdb|redshift|snowflake|db2|firebird|clickhouse)"
-    r"(?:\+\w+)?://(?P<user>[^:/@\s]+):(?P<password>[^@/\s]+)@(?P<host>[^:/?\s]*)"
+    r"(?:\+\w+)?://(?P<user>[^:/@\s]+):(?P<password>[^@/\s]+)@"
 )
 _PLACEHOLDER = re.compile(r"[<>${}%*\[\]]|^x+$|^\.+$", re.IGNORECASE)
 _NOBODYS = frozenset(
@@ -28,7 +28,6 @@ _NOBODYS = frozenset(
         "userpass", "test", "testing", "dev",
     }
 )  # fmt: skip
-_LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "[", "host.docker.internal"})
 
 
 @dataclass(slots=True, eq=False)
@@ -37,13 +36,11 @@ class DatabaseUrl:
 
     Attributes:
         node: The string or f-string.
-        is_local: Whether it names this very machine.
         statement: The statement it stands in.
         chunk: That statement's.
     """
 
     node: ast.Constant | ast.JoinedStr
-    is_local: bool
     statement: ast.stmt
     chunk: Chunk
 
@@ -69,7 +66,7 @@ def urls_of(unit: Unit, lines: list[str]) -> Iterator[DatabaseUrl]:
         for inner, node in _strings(statement):
             found = _URL.match(_beginning(node))
             if found is not None and is_secret(found["password"], found["user"]):
-                yield DatabaseUrl(node, found["host"].lower() in _LOCAL, inner, unit.chunk)
+                yield DatabaseUrl(node, inner, unit.chunk)
 
 
 def _strings(statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.Constant | ast.JoinedStr]]:

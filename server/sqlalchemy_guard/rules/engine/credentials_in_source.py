@@ -2,7 +2,7 @@
 
 ## What it does
 Reports database URLs with a user's password in strings and f-strings, and passwords that are literals in `URL.create()`.
-Placeholders, passwords that are the user's name or a word of examples, and databases of this machine in tests are left alone.
+Placeholders, passwords that are the user's name or a word of examples, and tests are left alone.
 
 ## Why is this bad?
 Everybody who can read the repository, its history, a backup or a stack trace can read the database. The password cannot be
@@ -68,9 +68,8 @@ _MESSAGE = "A database password in the source: everybody who reads it has the da
 @rule.on(DatabaseUrl)
 def check(context: Context, url: DatabaseUrl) -> Iterator[Violation]:
     """Report a URL with a password."""
-    if url.is_local and context.is_test():
-        return
-    yield _violation(context, url.chunk, url.node, url.statement, "DATABASE_URL")
+    if not context.is_test():
+        yield _violation(context, url.chunk, url.node, url.statement, "DATABASE_URL")
 
 
 @rule.on_call("sqlalchemy.URL.create")
