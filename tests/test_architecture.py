@@ -53,6 +53,9 @@ ALLOWANCES: dict[str, dict[str, str]] = {
         "os.kill": "asks whether that process lives, where there are no such descriptors",
     },
     "lsp/network.py": {"socket": "serves over TCP"},
+    "lsp/pipes.py": {
+        "os.fstat": "tells pipes and sockets, which can be asked what is ready, from other streams"
+    },
     "lsp/transport.py": dict.fromkeys(
         ("open", "os.O_BINARY", "os.O_RDONLY", "os.close", "os.devnull", "os.dup", "os.dup2", "os.open"),
         "keeps the protocol's own descriptors, so that nothing else can write to stdout",

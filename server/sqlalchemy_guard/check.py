@@ -19,7 +19,6 @@ from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
 from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.target import Targets
@@ -41,6 +40,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Problem
 
 log = logging.getLogger(__name__)
+
+_OURS = "SAG"
+"""What the codes of our rules begin with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +106,6 @@ class Checker:
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
-        self.mappings = Mappings(workspace.resolver, workspace)
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ class Checker:
     def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
                 return kept
@@ -261,7 +262,7 @@ class Checker:
         self, found: list[Violation], context: Context, subscriptions: _Subscriptions
     ) -> list[Violation]:
         suppressions = context.file.syntax.suppressions
-        comments = list(suppressions.all())
+        comments = [comment for comment in suppressions.all() if _may_be_ours(comment)]
         whole = suppressions.of_file()
         if not comments and not whole:
             return list(found)
@@ -292,7 +293,7 @@ class Checker:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""
         if comment.codes is None:
             return None
-        ours = sorted(code for code in comment.codes if code.startswith("SAG"))
+        ours = sorted(code for code in comment.codes if code.startswith(_OURS))
         unknown = tuple(code for code in ours if code not in self.rules)
         idle = tuple(code for code in ours if code not in used and code in self.rules)
         return UnusedSuppression(comment, idle, unknown) if idle or unknown else None
@@ -354,7 +355,12 @@ class Checker:
             return kept[1]
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
-        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made
+
+
+def _may_be_ours(comment: Suppression) -> bool:
+    """Whether a suppression may silence a rule of ours; most are made for other linters."""
+    return comment.codes is None or any(code.startswith(_OURS) for code in comment.codes)

@@ -25,7 +25,7 @@ _NOBODYS = frozenset(
     {
         "password", "passwd", "pass", "pw", "pwd", "secret", "changeme", "change_me", "changethis", "tiger", "example",
         "mypassword", "my_password", "yourpassword", "your_password", "your-password", "dbpassword", "db_password",
-        "userpass", "test", "testing", "dev",
+        "userpass", "masterkey", "test", "testing", "dev",
     }
 )  # fmt: skip
 

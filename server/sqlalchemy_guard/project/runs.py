@@ -1,4 +1,4 @@
-"""When code runs: in tests, in a script, once and cached.
+"""When code runs: in a script, once and cached.
 
 This module must never judge what runs.
 """
@@ -22,19 +22,6 @@ _CACHES = frozenset(
         "streamlit.cache_resource", "aiocache.cached",
     }
 )  # fmt: skip
-
-
-def is_test_file(file_id: str) -> bool:
-    """Whether a file belongs to tests."""
-    parts = file_id.replace("\\", "/").split("/")
-    name = parts[-1]
-    if (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "tests.py")
-    ):
-        return True
-    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
 def is_script(file: File) -> bool:

@@ -54,9 +54,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Param
 from sqlalchemy_guard.project.courses import Course, plain, receiver_of
 from sqlalchemy_guard.project.effects import argument_of
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.lasting import callers_of
 from sqlalchemy_guard.project.paths import walk
-from sqlalchemy_guard.project.runs import is_test_file
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
 if TYPE_CHECKING:
