@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
 from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
@@ -84,6 +85,10 @@ def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
             yield model
 
 
+def _urls(unit: Unit, file: File, _workspace: Workspace) -> Iterator[DatabaseUrl]:
+    return urls_of(unit, file.document.lines)
+
+
 PRODUCERS: Mapping[type, Producer] = {
     FunctionFacts: _functions,
     ItemSet: _item_sets,
@@ -96,6 +101,7 @@ PRODUCERS: Mapping[type, Producer] = {
     NoneCriterion: _none_criteria,
     Column: _columns,
     Model: _models,
+    DatabaseUrl: _urls,
     ForeignKey: foreign_keys,
     Gap: gaps,
     IdleTimestamp: idle_timestamps,
