@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Enter, Typed, Value, same
 from sqlalchemy_guard.project.calls import session_kind
-from sqlalchemy_guard.project.effects import is_fresh
+from sqlalchemy_guard.project.effects import is_fresh, session_behind
 from sqlalchemy_guard.project.reads import function_around
 from sqlalchemy_guard.project.row_calls import root_of
 from sqlalchemy_guard.project.types import FunctionType, known
@@ -170,13 +170,7 @@ def _closed_by_hand(read: LazyRead, place: Place, resolver: Resolver) -> Place |
         return None
     if any(passed.function is function for _, passed in read.source.calls):
         return None
-    session: Value = fact.value
-    while (
-        isinstance(session, Call | Attr)
-        and session_kind(resolver, resolver.type_of(session, place.file)) is None
-    ):
-        session = session.func if isinstance(session, Call) else session.base
-    session = _plain(session)
+    session = session_behind(resolver, fact.value, place.file)
     if not isinstance(session, Call) or not is_fresh(resolver, session, place.file):
         return None
     if any(_touches(statement, read.info.name) for statement in _statements(place.chunk, place.node)):
