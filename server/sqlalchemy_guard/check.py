@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OURS = "SAG"
+"""What the codes of our rules begin with."""
+
 
 @dataclass(slots=True, eq=False)
 class FileReport:
@@ -191,7 +194,7 @@ class Checker:
     def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is UnitReport and kept.settings is context.settings:
+        if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
             if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
                 kept.revision = resolver.revision
                 return kept
@@ -259,7 +262,7 @@ class Checker:
         self, found: list[Violation], context: Context, subscriptions: _Subscriptions
     ) -> list[Violation]:
         suppressions = context.file.syntax.suppressions
-        comments = list(suppressions.all())
+        comments = [comment for comment in suppressions.all() if _may_be_ours(comment)]
         whole = suppressions.of_file()
         if not comments and not whole:
             return list(found)
@@ -290,7 +293,7 @@ class Checker:
         """A bare `# noqa` serves other linters too and is never ours to judge; codes of other linters neither."""
         if comment.codes is None:
             return None
-        ours = sorted(code for code in comment.codes if code.startswith("SAG"))
+        ours = sorted(code for code in comment.codes if code.startswith(_OURS))
         unknown = tuple(code for code in ours if code not in self.rules)
         idle = tuple(code for code in ours if code not in used and code in self.rules)
         return UnusedSuppression(comment, idle, unknown) if idle or unknown else None
@@ -356,3 +359,8 @@ class Checker:
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made
+
+
+def _may_be_ours(comment: Suppression) -> bool:
+    """Whether a suppression may silence a rule of ours; most are made for other linters."""
+    return comment.codes is None or any(code.startswith(_OURS) for code in comment.codes)

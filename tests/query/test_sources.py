@@ -29,7 +29,8 @@ from sqlalchemy_guard.facts.query import (
 )
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
 from sqlalchemy_guard.fixes.select.tree import Imported
-from tests.query.oracle import NAMES, RESOLVER, check, new_code
+from tests.query.names import NAMES
+from tests.query.oracle import RESOLVER, check, new_code
 from tests.query.support import Resolver, Text
 
 

@@ -80,8 +80,9 @@ class FileFacts:
             imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
             assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
             of `*body.f`: the body of a function f that somebody looked into.)
-        watched: Functions whose bodies somebody looked into; see `project.bodies.values_of`.
         generation: Counts the contributions that came and went; see `since`.
+        watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
+            function was read anew, whether its outline changed or not.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -98,9 +99,9 @@ class FileFacts:
         self._naming: dict[Chunk, None] = {}
         self._calling: dict[str, list[Unit]] = {}
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
-        self.watched: set[str] = set()
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
+        self.watched: set[str] = set()
         self._starring: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
@@ -511,9 +512,7 @@ class FileFacts:
         if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
-        if self.watched:
-            names = {function.qualname for contribution in both for function in contribution.functions}
-            changed.update(f"*body.{name}" for name in names & self.watched)
+        changed.update(f"*body.{name}" for name in touched & self.watched)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}

@@ -17,14 +17,14 @@ from sqlalchemy_guard.text.minimal import minimal_edits
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-    from sqlalchemy_guard.fixes.query_plan import Placement
+    from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.fixes.select.tree import Imported
 
 
 def edits_of(
     source: Source,
     statements: Sequence[Placed],
-    rewrites: Sequence[Placement],
+    rewrites: Sequence[Written],
     *,
     taken: Container[str] = (),
     extra: Iterable[tuple[str, str]] = (),
@@ -39,13 +39,16 @@ def edits_of(
         extra: Module and name of what the new text needs besides the names of SQLAlchemy.
     """
     wanted = [
-        (each.module, each.name) for rewrite, _, _ in rewrites for each in sorted(rewrite.imports, key=_order)
+        (each.module, each.name)
+        for written in rewrites
+        for each in sorted(written.rewrite.imports, key=_order)
     ]
     spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
     found: list[Edit] = list(edits)
     by_statement: dict[ast.stmt, list[Edit]] = {}
     shifts: dict[ast.stmt, int] = {}
-    for rewrite, statement, shift in rewrites:
+    for written in rewrites:
+        rewrite, statement, shift = written.rewrite, written.statement, written.chunk.shift
         shifts[statement] = shift
         text = rewrite.text(lambda name: spelled[name.module, name.name])
         start, end = source.start(rewrite.node, shift), source.end(rewrite.node, shift)

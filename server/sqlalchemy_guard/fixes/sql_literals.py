@@ -98,7 +98,7 @@ def interpolation(source: Source, node: ast.expr, shift: int, hole: str) -> Inte
     """
     found = Interpolation(hole)
     match node:
-        case ast.JoinedStr():
+        case ast.JoinedStr() | ast.Constant(value=str()):
             _read(found, source, source.start(node, shift), source.end(node, shift))
         case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()):
             found.style = "%"

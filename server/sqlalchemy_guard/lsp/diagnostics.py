@@ -120,6 +120,8 @@ class Diagnostics:
         if document.read_only:
             return EMPTY
         report = self._check(document)
+        places = {related.path for violation in report.violations for related in violation.related}
+        document.points_at = frozenset(places - {document.file_id})
         if isinstance(document, Notebook):
             document.part_results = {
                 part.uri: self._part(part, document, report.violations) for part in document.parts()

@@ -105,10 +105,8 @@ def python_type(
         if isinstance(option, ClassType) and not isinstance(option.ref, str):
             return _decorated(resolver, option)
     if not made:
-        # A name of the module that holds a type: in a class body it is one of the class's own names only if it is bound there.
-        outer = Ref("", value.name) if type(value) is ClassName else value
-        definition, source = resolver.definition_of(outer, file)
-        if definition is not outer:
+        definition, source = resolver.definition_of(value, file)
+        if definition is not value and not (type(value) is ClassName and definition == Ref("", value.name)):
             return python_type(resolver, definition, None, source, depth + 1)
     return None
 

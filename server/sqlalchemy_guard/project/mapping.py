@@ -6,13 +6,15 @@ Whatever is not understood makes a mapping incomplete. This module must never gu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
-from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
-from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
+from sqlalchemy_guard.project.mentions import BACKREF, target_name
+from sqlalchemy_guard.project.relationships import annotated
+from sqlalchemy_guard.project.subclasses import subclasses
+from sqlalchemy_guard.project.types import ClassType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,21 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
+    from sqlalchemy_guard.project.subclasses import Mentioning
     from sqlalchemy_guard.project.types import ClassRef
 
 Ref = tuple[str, str]
-
-_COLLECTIONS = frozenset(
-    ("builtins.list", "builtins.set", "builtins.dict", "typing.List", "typing.Set", "typing.Sequence",
-     "typing.Collection", "typing.Dict", "typing.MutableSequence", "typing.FrozenSet", "typing.Iterable")
-)  # fmt: skip
-
-
-class Mentioning(Protocol):
-    """Who knows which files mention something."""
-
-    def mentioning(self, key: Key) -> Iterable[SourceFile]:
-        """The known files that mention it."""
 
 
 class Mappings:
@@ -125,16 +116,7 @@ class Mappings:
         ]
 
     def _children(self, ref: Ref) -> list[Ref]:
-        name = ref[1].rpartition(".")[2]
-        self.resolver.keys.add((SUBCLASS, name))
-        found: list[Ref] = []
-        for file in self.files.mentioning((SUBCLASS, name)):
-            for qualname, classes in list(file.facts.classes.items()):
-                if any(last_name(base) == name for base in classes[-1].bases):
-                    child = (file.file_id, qualname)
-                    if ref in self.resolver.ancestors(ClassType(child))[1:]:
-                        found.append(child)
-        return found
+        return subclasses(self.resolver, self.files, ref)
 
     def _inheritance(self, ref: Ref, own: Declared, parents: list[Ref]) -> Inheritance:
         if own.concrete:
@@ -197,24 +179,10 @@ class Mappings:
 
     def _annotated(self, each: RelationshipDeclaration) -> tuple[Ref | None, bool | None]:
         """The target and whether it is a collection, by the annotation."""
-        if each.annotation is None:
+        said = annotated(self.resolver, each.annotation, each.file)
+        if said is None or (said.target is None and not said.collection):
             return None, None
-        type_ = self.resolver.instance_of(each.annotation, each.file)
-        for option in known(type_):
-            if not isinstance(option, Instance):
-                continue
-            if option.ref in ("sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"):
-                return _class_of(option.args[0] if option.args else None), True
-            inner: Type | None = option
-            if option.ref == "sqlalchemy.orm.Mapped":
-                inner = option.args[0] if option.args else None
-            for part in known(inner) if inner is not None else ():
-                if isinstance(part, Instance) and part.ref in _COLLECTIONS:
-                    return _class_of(part.args[-1] if part.args else None), True
-                found = _class_of(part)
-                if found is not None:
-                    return found, False
-        return None, None
+        return said.target, said.collection
 
     def _lazy(self, each: RelationshipDeclaration) -> str | None:
         if each.dynamic:
@@ -314,13 +282,6 @@ def _strategy(lazy: Value) -> str | None:
     if isinstance(lazy.value, str):
         return lazy.value
     return "noload" if lazy.value is None else "select" if lazy.value else "joined"
-
-
-def _class_of(type_: Type | None) -> Ref | None:
-    for option in known(type_) if type_ is not None else ():
-        if isinstance(option, Instance) and isinstance(option.ref, tuple):
-            return option.ref
-    return None
 
 
 def _constant(call: Call | None, name: str) -> object:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.resolve import Key
 
-BACKREF, SUBCLASS, QUERY_CLASS = "*backref", "*subclass", "*query class"
+BACKREF, SUBCLASS, QUERY_CLASS, TABLE = "*backref", "*subclass", "*query class", "*table"
+"""`(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
 RELATED = "*related"
 """`(RELATED, "posts")`: a class has a relationship of that name, or a property, which may read one; `(RELATED, "")` is the
 key of what rests on which of these names there are."""
@@ -72,7 +73,9 @@ class Mentions:
         """
         before = self._keys.get(file_id, frozenset())
         replaces = _replacing(typed) | (before & _REPLACES)
-        if replaces <= before and not any(name in facts.classes for name in changed):
+        if replaces <= before and not any(
+            name in facts.classes or name == "*called.Table" for name in changed
+        ):
             return set()
         return self._set(file_id, mentions(facts) | replaces)
 
@@ -93,6 +96,8 @@ class Mentions:
         for key in said - before:
             self._files.setdefault(key, {})[file_id] = None
         differing = set(before ^ said)
+        if any(kind == TABLE for kind, _ in differing):
+            differing.add((TABLE, ""))
         if any(kind == RELATED for kind, _ in differing):
             differing.add((RELATED, ""))
             self._related = None
@@ -116,9 +121,11 @@ def _replacing(lines: Iterable[str]) -> frozenset[Key]:
 
 def mentions(facts: FileFacts) -> frozenset[Key]:
     """The keys of what a file's classes say about classes elsewhere."""
-    found: set[Key] = set()
-    for classes in facts.classes.values():
+    found: set[Key] = {(TABLE, "")} if "Table" in facts.called_names() else set()
+    for qualname, classes in facts.classes.items():
         for class_ in classes:
+            if class_.bases or class_.decorators:
+                found.update(((TABLE, ""), (TABLE, qualname)))
             found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
             for attribute in class_.attributes.values():
                 value = attribute.value

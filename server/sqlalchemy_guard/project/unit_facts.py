@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
+from sqlalchemy_guard.project.relationships import Relationship, relationships_of
+from sqlalchemy_guard.project.row_keys import RowKey, row_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,9 +49,26 @@ def _query_attributes(unit: Unit, file: File, _workspace: Workspace) -> Iterator
     return query_attributes(unit, file.document.lines)
 
 
+def _python_criteria(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[PythonCriterion]:
+    return python_criteria(unit)
+
+
+def _none_criteria(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[NoneCriterion]:
+    return none_criteria(unit)
+
+
+def _row_keys(unit: Unit, file: File, workspace: Workspace) -> Iterator[RowKey]:
+    return row_keys(unit, file, workspace.resolver)
+
+
 def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
     for class_ in unit.classes:
         yield from columns_of(workspace.resolver, class_, file)
+
+
+def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
+    for class_ in unit.classes:
+        yield from relationships_of(workspace.resolver, class_, file)
 
 
 def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
@@ -63,7 +84,12 @@ PRODUCERS: Mapping[type, Producer] = {
     EngineOptions: _engine_options,
     ImportFact: _imports,
     QueryAttribute: _query_attributes,
+    RowKey: _row_keys,
+    PythonCriterion: _python_criteria,
+    NoneCriterion: _none_criteria,
     Column: _columns,
     Model: _models,
+    ForeignKey: foreign_keys,
+    Relationship: _relationships,
     LazyRead: lazy_reads,
 }

@@ -42,11 +42,26 @@ class Applicability(IntEnum):
 
 
 class Related(NamedTuple):
-    """Another place that explains a violation. `path` is the file's id in the workspace (absolute path or URI)."""
+    """Another place that explains a violation. Made by `Context.related`.
+
+    Attributes:
+        path: The file's id in the workspace (absolute path or URI).
+        span: Where, at the time of the report that holds it.
+        message: What is there.
+        chunk: The chunk of that file that `span` moves with, None when nothing moves.
+        shift: That chunk's `shift` when `span` was true.
+    """
 
     path: str
     span: Span
     message: str
+    chunk: Chunk | None = None
+    shift: int = 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the text that it was found in is still there, at the same lines or others."""
+        return self.chunk is None or self.chunk.is_alive
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,9 @@ class Document:
         if after < len(lines) and added[-1] == "":
             added.pop()
         edit = LineEdit(start_line, after - start_line, len(added))
-        return Document(self.uri, [*lines[:start_line], *added, *lines[after:]], version), edit
+        following = lines.copy()
+        following[start_line:after] = added
+        return Document(self.uri, following, version), edit
 
     def replace_all(self, text: str, version: int | None = None) -> tuple[Document, LineEdit]:
         """The document with another text; the edit covers the lines that differ."""

@@ -82,7 +82,7 @@ class Finding:
     @property
     def related(self) -> tuple[RelatedPlace, ...]:
         """Other places that explain it."""
-        return tuple(RelatedPlace(*related) for related in self.violation.related)
+        return tuple(RelatedPlace(each.path, each.span, each.message) for each in self.violation.related)
 
     @cached_property
     def fix(self) -> Fix | None:
