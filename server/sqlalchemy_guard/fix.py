@@ -12,12 +12,12 @@ import logging
 import re
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy_guard.fixes import imports
 from sqlalchemy_guard.fixes.excerpt import excerpt
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.records import dataclass, field, replace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits

@@ -6,7 +6,6 @@ Joins what the resolver knows about the nodes with the rewriting of expressions.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
@@ -14,6 +13,7 @@ from sqlalchemy_guard.fixes.select.flow import Segment, rewrite_flow
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
 from sqlalchemy_guard.project.query_flows import uses_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source

@@ -6,7 +6,6 @@ This module must never judge a key.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.columns import columns_of
@@ -21,6 +20,7 @@ from sqlalchemy_guard.project.tables import (
     table_of,
     tables_named,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

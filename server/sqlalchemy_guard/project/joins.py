@@ -6,12 +6,12 @@ choose among keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr
 from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.column_calls import KeyTarget

@@ -7,11 +7,11 @@ This module must never know a method of Query.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_refinement
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Container

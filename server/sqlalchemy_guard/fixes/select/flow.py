@@ -7,7 +7,6 @@ change the form is refused when it is conditional. This module must never find t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, Link, read_refinement
@@ -16,6 +15,7 @@ from sqlalchemy_guard.fixes.select.ending import Ending, finish
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, begin, form_of, without_eagerloads
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Text
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     import ast

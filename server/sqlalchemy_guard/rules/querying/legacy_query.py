@@ -63,9 +63,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.legacy_query import edits_of
-from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
-from sqlalchemy_guard.fixes.select.rewrite import Refusal
 from sqlalchemy_guard.project.query_consumers import statement_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -95,15 +92,18 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
 
 
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
+    # The algebra of queries is large: only who has legacy queries waits for it.
+    from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
+
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
     message = f"`{what}` is the legacy Query API; "
     applicability = None
-    if isinstance(plan, Refusal):
-        message += plan.reason
-    else:
+    if isinstance(plan, Plan):
         message += "use `select()`"
         applicability = Applicability.UNSAFE if plan.doubts else Applicability.SAFE
+    else:
+        message += plan.reason
     yield context.violation(
         rule,
         chunk,
@@ -118,6 +118,9 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
+    from sqlalchemy_guard.fixes.legacy_query import edits_of
+    from sqlalchemy_guard.fixes.query_plan import Plan
+
     plan = violation.subject
     if not isinstance(plan, Plan):
         return None
