@@ -11,7 +11,6 @@ import ast
 import logging
 import os
 import tomllib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.baseline import Baselines, fresh
@@ -20,11 +19,10 @@ from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
-from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.project.unit_facts import PRODUCERS
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.document import Document
 
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.units import Contribution, Unit
+    from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import Key
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.rules.api import Check, Fix, Rule, Violation
@@ -364,6 +363,10 @@ class Checker:
 
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
+        # Large, and only wanted where queries are.
+        from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+        from sqlalchemy_guard.project.query_scope import QueryScope
+
         kept, keys = self._query_knowledge, self.workspace.resolver.keys
         if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
             return kept[1]

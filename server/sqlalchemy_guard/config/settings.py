@@ -7,12 +7,11 @@ and skipped.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
+
+from sqlalchemy_guard.records import Field, dataclass, field, fields, replace
 
 TABLE = "sqlalchemy-guard"
 DEFAULT_LINE_LENGTH = 88
@@ -204,12 +203,12 @@ def _is_absolute(path: str) -> bool:
     return path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
-def options() -> Mapping[str, dataclasses.Field[Any]]:
+def options() -> Mapping[str, Field]:
     """The options a user may write, by kebab-case name; the metadata has `kind`, `help`, `choices`."""
     return _OPTIONS
 
 
-_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in dataclasses.fields(Settings) if f.metadata})
+_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in fields(Settings) if f.metadata})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -219,6 +218,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     plain = word.lower().replace("_", "-")
     if plain in folded:
         return folded[plain]
+    import difflib
+
     found = difflib.get_close_matches(plain, folded, 1, 0.6)
     return folded[found[0]] if found else None
 
@@ -389,6 +390,4 @@ def overlay(
     if "extend_exclude" in values:
         values["extend_exclude"] = (*settings.extend_exclude, *values["extend_exclude"])
     overlays = (*settings.overlays, layer) if layer != Selection() else settings.overlays
-    return dataclasses.replace(
-        settings, **values, overlays=overlays, origins=MappingProxyType(origins)
-    ), problems
+    return replace(settings, **values, overlays=overlays, origins=MappingProxyType(origins)), problems

@@ -7,7 +7,6 @@ decide whether a relationship should be loaded.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call
@@ -18,6 +17,7 @@ from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.loader_options import EAGER
 from sqlalchemy_guard.project.reads import function_around
 from sqlalchemy_guard.project.types import ClassType, ModuleType, known
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:

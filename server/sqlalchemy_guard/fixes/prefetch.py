@@ -7,7 +7,6 @@ decide whether that is worth while.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Element, Value
@@ -16,6 +15,7 @@ from sqlalchemy_guard.fixes.layout import expression
 from sqlalchemy_guard.fixes.naming import fresh, snake_case
 from sqlalchemy_guard.project.keyed_queries import parts
 from sqlalchemy_guard.project.types import ClassType, Instance, TupleType, known
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ This module must never judge an effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Await, Call, Const, Either, Enter, Typed, Value
 from sqlalchemy_guard.project.calls import LibraryCall, resolve_call, session_kind
 from sqlalchemy_guard.project.types import FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     import ast

@@ -6,7 +6,6 @@ A key is what a criterion compares a column with, or what `get()` asks for. This
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
@@ -33,6 +32,7 @@ from sqlalchemy_guard.project.bodies import own_nodes
 from sqlalchemy_guard.project.calls import LibraryCall, resolve_call
 from sqlalchemy_guard.project.effects import argument_of, is_fresh, session_behind
 from sqlalchemy_guard.project.types import FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

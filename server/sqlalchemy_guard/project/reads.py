@@ -7,7 +7,6 @@ nor the mapping load the relationship. This module must never judge a read.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
@@ -19,6 +18,7 @@ from sqlalchemy_guard.project.rows import Rows
 from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
