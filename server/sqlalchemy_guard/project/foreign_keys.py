@@ -213,12 +213,12 @@ def _of_table(
     pairs = list(zip(call.args, node.args, strict=False))
     for column in table.columns.values():
         made = column.call
-        holder = next((inner for value, inner in pairs if made is not None and value is made.call), None)
+        holder = next((inner for value, inner in pairs if made is not None and value == made.call), None)
         if made is None or not isinstance(holder, ast.Call):
             continue
         inside = list(zip(made.call.args, holder.args, strict=False))
         for key in made.foreign_keys:
-            inner = next((each for value, each in inside if value is key.call), None)
+            inner = next((each for value, each in inside if value == key.call), None)
             if key.text is not None and inner is not None:
                 yield ForeignKey(key.text, _string_in(inner), chunk, None, [(table, column)])
     yield from _constraints(call.args, node.args, chunk, None, [table], file, workspace)
