@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Related, Span, Violation
 
@@ -55,8 +56,9 @@ class Notes:
         self.generation = facts.generation
         self.revision = 0
         self._found: dict[Contribution, list[Violation]] = {}
-        self._keys: dict[Contribution, set[Key]] = {}
-        self._readers: dict[Key, set[Contribution]] = {}
+        self._keys: dict[Contribution, frozenset[Key]] = {}
+        # Made when it is first asked for: many files are checked only once.
+        self._readers: dict[Key, set[Contribution]] | None = None
         self._pointing: dict[Contribution, list[Related]] = {}
 
     def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
@@ -68,16 +70,22 @@ class Notes:
             else:
                 self._found.pop(contribution, None)
                 self._pointing.pop(contribution, None)
-                for key in self._keys.pop(contribution, ()):
-                    self._readers[key].discard(contribution)
-        for key in changed:
-            wanted.update(self._readers.get(key, ()))
+                self._read(contribution, NO_KEYS)
+                self._keys.pop(contribution, None)
+        if changed:
+            if self._readers is None:
+                self._readers = {}
+                for contribution, keys in self._keys.items():
+                    for key in keys:
+                        self._readers.setdefault(key, set()).add(contribution)
+            for key in changed:
+                wanted.update(self._readers.get(key, ()))
         for contribution, places in self._pointing.items():
             if not all(place.is_current for place in places):
                 wanted.add(contribution)
         return sorted(wanted, key=_place)
 
-    def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
+    def put(self, contribution: Contribution, violations: list[Violation], keys: frozenset[Key]) -> None:
         """Note what a contribution breaks and what it read."""
         if violations:
             self._found[contribution] = violations
@@ -88,13 +96,17 @@ class Notes:
             self._pointing[contribution] = pointing
         else:
             self._pointing.pop(contribution, None)
-        known = self._keys.get(contribution)
-        if known != keys:
-            for key in (known or set()) - keys:
+        self._read(contribution, keys)
+        self._keys[contribution] = keys
+
+    def _read(self, contribution: Contribution, keys: frozenset[Key]) -> None:
+        """From now on a contribution rests on these keys."""
+        known = self._keys.get(contribution, NO_KEYS)
+        if self._readers is not None and known is not keys:
+            for key in known - keys:
                 self._readers[key].discard(contribution)
-            for key in keys if known is None else keys - known:
+            for key in keys - known:
                 self._readers.setdefault(key, set()).add(contribution)
-            self._keys[contribution] = keys
 
     def violations(self) -> list[Violation]:
         """All of them where they stand now, in order."""
