@@ -159,5 +159,6 @@ def _kind(option: Field) -> str:
         "severities": f"table of severities ({choices}) by rule",
         "integer": f"whole number from {low} to {high}",
         "choice": f"one of {choices}",
+        "path": "path of a file",
     }
     return kinds[metadata["kind"]]

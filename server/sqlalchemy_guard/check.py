@@ -13,13 +13,13 @@ import os
 import tomllib
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.baseline import Baselines, fresh
 from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
 from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.project.unit_facts import PRODUCERS
@@ -86,13 +86,16 @@ class Checker:
     Args:
         workspace: The files.
         rules: The rules by code; the registry's when not given.
+        put_off: Whether what a baseline knows is left out.
 
     Attributes:
         poll: Called between small pieces of work. What it raises ends the check or the fix that was asked for and
             reaches the caller; what was found until then is kept, so that the next time begins where this one ended.
     """
 
-    def __init__(self, workspace: Workspace, rules: Mapping[str, Rule] | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, rules: Mapping[str, Rule] | None = None, *, put_off: bool = True
+    ) -> None:
         if rules is None:
             from sqlalchemy_guard.rules import registry
 
@@ -100,13 +103,13 @@ class Checker:
         self.workspace = workspace
         self.rules = rules
         self.targets = Targets(workspace.vfs, workspace.folders)
+        self._baselines = Baselines(workspace.vfs) if put_off else None
         self.poll: Callable[[], None] = lambda: None
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
         self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
-        self.mappings = Mappings(workspace.resolver, workspace)
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -122,6 +125,9 @@ class Checker:
         context = Context(self, file, settings)
         found = self._found(context, subscriptions)
         violations = self._suppressed(found, context, subscriptions)
+        known = self._baselines.known(settings, file_id) if self._baselines is not None else None
+        if known:
+            violations = fresh(violations, known, file.document.lines)
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
         return FileReport(
             file_id, file.document.version, violations, list(file.syntax.problems), None, internal
@@ -328,7 +334,13 @@ class Checker:
     def _config_problems(self, settings: Settings, problems: list[ConfigProblem]) -> list[ConfigProblem]:
         from sqlalchemy_guard.config import selector_problems
 
-        return [*problems, *selector_problems(settings, list(self.rules.values()))]
+        found = [*problems, *selector_problems(settings, list(self.rules.values()))]
+        unusable = self._baselines.problem(settings) if self._baselines is not None else None
+        if unusable is not None:
+            key = (*settings.prefix, "baseline")
+            words = f"The baseline is not used: {unusable}; write it with `sqlalchemy-guard baseline`"
+            found.append(ConfigProblem(settings.origins["baseline"], key, words, on_value=True))
+        return found
 
     def _document_context(self, file_id: str) -> DocumentContext:
         return DocumentContext(self, file_id, self.workspace.settings_for(file_id))
@@ -359,7 +371,7 @@ class Checker:
             return kept[1]
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
-        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made

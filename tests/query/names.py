@@ -55,6 +55,9 @@ def namespace() -> dict[str, Any]:
         .group_by(models.Address.user_id)
         .subquery("counts")
     )
+    names["repeated"] = aliased(
+        models.User, models.select(models.User).join(models.User.addresses).subquery()
+    )
     names["opaque_condition"] = models.User.id > 1
     names["opaque_join"] = models.Address.user_id == models.User.id
     names["number"] = 2

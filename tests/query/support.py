@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.elements import ColumnElement, Label
 from sqlalchemy.sql.functions import Function
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.selectable import FromClause, Subquery
 
 from sqlalchemy_guard.facts.query import (
     UNKNOWN_ENTITY,
@@ -146,9 +146,14 @@ def classify(value: Any) -> EntityInfo:
         return EntityInfo(EntityKind.MODEL, info, info.identity)
     if isinstance(value, AliasedClass):
         insp = inspect(value)
-        return EntityInfo(EntityKind.ALIAS, model_info(insp.mapper.class_), f"alias {id(value)}")
+        return EntityInfo(
+            EntityKind.ALIAS,
+            model_info(insp.mapper.class_),
+            f"alias {id(value)}",
+            repeats=isinstance(insp.selectable, Subquery),
+        )
     if isinstance(value, Bundle):
-        return EntityInfo(EntityKind.BUNDLE)
+        return UNKNOWN_ENTITY if value.single_entity else EntityInfo(EntityKind.BUNDLE)
     if isinstance(value, Label):
         inner = classify(value.element)
         kind = EntityKind.AGGREGATE if inner.kind is EntityKind.AGGREGATE else EntityKind.EXPRESSION

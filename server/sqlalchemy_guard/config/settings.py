@@ -128,12 +128,37 @@ class Settings:
         "default",
         choices=("default", "strict", "legacy"),
     )
+    baseline: str | None = _option(
+        "path",
+        "File of violations that are put off, as `sqlalchemy-guard baseline` writes it: only new ones are reported. "
+        "Relative to the configuration file.",
+        None,
+    )
     pool_size: int = _option(
         "integer", "The `pool_size` that the fix of SAG102 writes.", 10, minimum=0, maximum=100_000
     )
     max_overflow: int = _option(
         "integer", "The `max_overflow` that the fix of SAG102 writes.", 20, minimum=-1, maximum=100_000
     )
+    created_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG207 takes for the time of creation; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "created_at", "created_on", "created", "created_dt", "create_time", "created_time", "creation_time", "created_date",
+            "creation_date", "date_created", "date_added", "inserted_at",
+        ),
+    )  # fmt: skip
+    updated_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG208 takes for the time of the last change; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "updated_at", "updated_on", "updated", "updated_dt", "update_at", "update_time", "updated_time",
+            "updated_date", "last_updated", "modified_at", "modified_on", "modified", "modified_dt", "modified_time",
+            "last_modified", "date_modified", "changed_on", "changed_at",
+        ),
+    )  # fmt: skip
     run: Literal["onType", "onSave"] = _option(
         "choice",
         "When an editor checks: at every change, or on save.",
@@ -149,19 +174,33 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Where each option that is set came from, by its kebab-case name."""
 
+    def baseline_path(self) -> str | None:
+        """Where the baseline is; absolute when the settings have a root."""
+        if self.baseline is None or not self.root or _is_absolute(self.baseline):
+            return self.baseline
+        return f"{self.root.rstrip(_SEPARATORS)}/{self.baseline.removeprefix('./')}"
+
     def source_roots(self) -> tuple[str, ...]:
         """`src` as paths with forward slashes, absolute when the settings have a root."""
         base = self.root.replace("\\", "/").rstrip("/")
         result = []
         for entry in self.src:
             plain = entry.replace("\\", "/").rstrip("/")
-            absolute = plain.startswith("/") or plain[1:2] == ":"
+            absolute = _is_absolute(plain)
             clean = plain.removeprefix("./")
             if absolute or not self.root:
                 result.append(plain or "/")
             else:
                 result.append(base or "/" if clean in ("", ".") else f"{base}/{clean}")
         return tuple(dict.fromkeys(result))
+
+
+_SEPARATORS = "/\\"
+
+
+def _is_absolute(path: str) -> bool:
+    """Whether a path starts at the top, here or on Windows."""
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
 def options() -> Mapping[str, Field]:
@@ -297,6 +336,11 @@ class _Reader(NamedTuple):
         plain = value if isinstance(value, str) and value.isdecimal() else None
         return self.bad(f"`{self.key[-1]}` must be a whole number from {low} to {high}", plain)
 
+    def path(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value or None
+        return self.bad(f"`{self.key[-1]}` must be the path of a file, in quotes")
+
     def choice(self, value: Any, at: KeyPath = ()) -> Any:
         choices = self.metadata["choices"]
         if isinstance(value, str) and value in choices:
@@ -325,6 +369,7 @@ _READERS: Mapping[str, Callable[[_Reader, Any], Any]] = {
     "selectors": _Reader.strings,
     "integer": _Reader.integer,
     "choice": _Reader.choice,
+    "path": _Reader.path,
     "selectors-by-pattern": _Reader.selectors_by_pattern,
     "severities": _Reader.severities,
 }

@@ -63,6 +63,7 @@ class BlockResult:
     attributes: list[Attribute] = field(default_factory=list)
     methods: list[tuple[str, str]] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
+    attribute_names: set[str] = field(default_factory=set)
     globals_in: frozenset[str] = frozenset()
     globals_out: frozenset[str] = frozenset()
     terminated: bool = False

@@ -69,9 +69,33 @@ def other_side_of_backref(
     if given is None or relationship.value("back_populates") is not None:
         return None
     name, options = _read(workspace, relationship, *given)
+    return (
+        other_side(workspace, relationship, name, options, source, typed=typed) if name is not None else None
+    )
+
+
+def other_side(
+    workspace: Workspace,
+    relationship: Relationship,
+    name: str,
+    options: dict[str, ast.expr],
+    source: Source,
+    *,
+    typed: bool,
+) -> OtherSide | None:
+    """The other side of a relationship.
+
+    Args:
+        workspace: The files.
+        relationship: The side that there is.
+        name: The attribute of the other side.
+        options: What else the other side is told, as it is written here.
+        source: The text of this side's file.
+        typed: Whether it gets an annotation.
+    """
     known = configured(workspace, relationship)
-    destination = _destination(workspace, relationship, known, name) if name is not None else None
-    if name is None or destination is None or known.direction is None:
+    destination = _destination(workspace, relationship, known, name)
+    if destination is None or known.direction is None:
         return None
     carrier = Carrier(workspace, relationship, destination, source)
     arguments = _inherited(carrier, relationship, known, options)
@@ -183,6 +207,9 @@ def _shape(relationship: Relationship, known: Configured, options: dict[str, ast
     if not (uselist if isinstance(uselist, bool) else not to_one):
         if not to_one:
             return Shape(optional=True)
+        if relationship.argument("primaryjoin") is not None or "primaryjoin" in options:
+            # The condition may leave the object out.
+            return Shape(optional=True)
         said = [link.nullable for link in known.links]
         if None in said or not said:
             return None
@@ -226,11 +253,12 @@ def write(workspace: Workspace, side: OtherSide, source: Source) -> tuple[Edit, 
     pattern, wanted = "", list[tuple[str, str]]()
     if side.shape is not None:
         pattern, wanted = annotation(source, statements, side.shape, side.owner, taken=taken)
-    func = _callee(source, facts.header, present)
+    func = _callee(source, facts.header, present or _elsewhere(workspace, file))
     if func is None:
         wanted.append(("sqlalchemy.orm", "relationship"))
     try:
-        names, imported = need_all(source, statements, wanted, taken=taken)
+        own = {workspace.modules.dotted(file.file_id).partition(".")[0]}
+        names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
     except SyntaxError:
         return None
     func = func or names[-1]
@@ -264,6 +292,12 @@ def _callee(source: Source, header: ast.ClassDef, present: list[Relationship]) -
         if isinstance(base, ast.Attribute) and base.attr == "Model" and isinstance(base.value, ast.Name):
             return f"{base.value.id}.relationship"
     return None
+
+
+def _elsewhere(workspace: Workspace, file: File) -> list[Relationship]:
+    """The relationships of the file's other classes."""
+    classes = (found[-1] for found in file.facts.classes.values())
+    return [each for class_ in classes for each in relationships_of(workspace.resolver, class_, file)]
 
 
 def _last(workspace: Workspace, side: OtherSide, present: list[Relationship]) -> Attribute | None:

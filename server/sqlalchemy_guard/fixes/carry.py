@@ -70,7 +70,7 @@ class Carrier:
     def _is_at_hand(self, name: str, *, late: bool) -> bool:
         """Whether a name means the same in the other class."""
         owner, facts = self.relationship.owner, self.destination.facts
-        if name in owner.attributes or name in owner.methods or name in owner.classes:
+        if self._is_own(name):
             return owner.qualname == facts.qualname and self.relationship.file is self.destination.file
         if name in facts.attributes or name in facts.methods or name in facts.classes:
             return False
@@ -84,6 +84,14 @@ class Carrier:
             and getattr(each.node, "lineno", 0) + each.chunk.shift < self.destination.line
             for each in bindings
         )
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a name is one of the class's own where the relationship is made, which what stands below is not."""
+        owner, attribute = self.relationship.owner, self.relationship.attribute
+        own = owner.attributes.get(name)
+        if own is None:
+            return name in owner.methods or name in owner.classes
+        return own.node.lineno + own.chunk.shift < attribute.node.lineno + attribute.chunk.shift
 
     def _as_string(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Lambda):
@@ -101,7 +109,7 @@ class Carrier:
         """How a string for the registry names what a name or dotted name stands for."""
         resolver, file = self.workspace.resolver, self.relationship.file
         owner = self.relationship.owner
-        if isinstance(node, ast.Name) and node.id in owner.attributes:
+        if isinstance(node, ast.Name) and self._is_own(node.id):
             return f"{owner.name}.{node.id}"
         value = _value_of(node)
         type_ = resolver.type_of(value, file)

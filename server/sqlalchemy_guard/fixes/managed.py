@@ -10,6 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
+from sqlalchemy_guard.project.bodies import blocks
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
@@ -59,17 +60,6 @@ def region_of(
     if _is_one_of(inside[-1], closings):
         return None
     return Region(block, inside, tuple(_superfluous(block, inside, closings)))
-
-
-def blocks(body: Sequence[ast.stmt]) -> Iterator[Sequence[ast.stmt]]:
-    """The blocks of a function, the outermost first."""
-    yield body
-    for statement in body:
-        for part in ast.walk(statement):
-            for name in ("body", "orelse", "finalbody"):
-                found = getattr(part, name, None)
-                if isinstance(found, list) and found:
-                    yield found
 
 
 def _is_one_of(statement: ast.stmt, calls: Collection[ast.Call]) -> bool:

@@ -259,6 +259,9 @@ def request_attribute(resolver: Resolver, value: Attr, file: SourceFile) -> Type
     for call, source in resolver.sources.calls_of("add_request_method", None):
         named = call.args[1] if len(call.args) > 1 else call.keyword("name")
         made = call.args[0] if call.args else call.keyword("callable")
+        if type(made) is Call and type(made.func) is Attr and made.func.name == "get" and len(made.args) == 2:
+            # `settings.get("create_session", create_session)`: what it is when nobody configured another one.
+            made = made.args[1]
         if made is None or type(named) is not Const or named.value != value.name:
             continue
         is_read = any(

@@ -169,6 +169,16 @@ def _is_filled_later(mapping: Mapping, file: SourceFile) -> bool:
     return False
 
 
+def sets_isolation(resolver: Resolver, engine: Value, file: SourceFile) -> bool:
+    """Whether an engine, or the options it was made with, may set an isolation level, as `AUTOCOMMIT`."""
+    value, _ = resolver.definition_of(engine, file)
+    if type(value) is not Call:
+        return False
+    return value.has_mapping or any(
+        name in ("isolation_level", "execution_options") for name, _ in value.keywords
+    )
+
+
 def _pool_name(resolver: Resolver, value: Value, file: SourceFile) -> str:
     for option in known(resolver.type_of(value, file)):
         if isinstance(option, ClassType) and isinstance(option.ref, str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.project.column_types import python_name, python_type
 from sqlalchemy_guard.project.columns import columns_of
 from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.model import model_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.facts.values import Call, Value
+    from sqlalchemy_guard.project.column_types import PythonType
+    from sqlalchemy_guard.project.columns import Column
     from sqlalchemy_guard.project.table_columns import TableColumn
     from sqlalchemy_guard.project.tables import ClassId, Table
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -44,6 +47,7 @@ class ForeignKey:
         chunk: The chunk that the node belongs to.
         statement: The statement that a suppression may stand on.
         columns: The column that has it, in each table that it stands in: several for a mixin's.
+        attribute: The column as an attribute of a class, None in a `Table` and in constraints.
     """
 
     text: str
@@ -51,6 +55,7 @@ class ForeignKey:
     chunk: Chunk
     statement: ast.stmt | None
     columns: list[tuple[Table, TableColumn]]
+    attribute: Column | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -88,11 +93,45 @@ def target_of(workspace: Workspace, table: Table, column: TableColumn, text: str
     return Target(schema, parts[-2], parts[-1], found)
 
 
-def referred_columns(workspace: Workspace, table: Table, column: TableColumn, text: str) -> list[TableColumn]:
+def referred_columns(
+    workspace: Workspace, table: Table, column: TableColumn, text: str
+) -> list[tuple[Table, TableColumn]]:
     """The columns that a key may refer to, one for each table that it may mean."""
     target = target_of(workspace, table, column, text)
-    found = [each.column(target.column) for each in target.tables] if target is not None else []
-    return [each for each in found if each is not None]
+    tables = target.tables if target is not None else []
+    return [
+        (each, found)
+        for each in tables
+        if (found := each.column(target.column if target else "")) is not None
+    ]
+
+
+def followed_type(workspace: Workspace, owner: ClassFacts, file: File, name: str) -> PythonType | None:
+    """The Python type of a column that names no SQL type, by what its foreign key leads to; None when tables differ."""
+    ref = (file.file_id, owner.qualname)
+    found = [
+        _python(workspace, table, column, 0)
+        for table in tables_with(workspace, ref, owner, file)
+        for column in table.columns.values()
+        if column.owner == ref and column.attribute == name
+    ]
+    return found[0] if found and all(each == found[0] for each in found) else None
+
+
+def _python(workspace: Workspace, table: Table, column: TableColumn, depth: int) -> PythonType | None:
+    if column.type is not None:
+        value, file = column.type
+        return python_type(workspace.resolver, value, None, file)
+    if not column.foreign_keys:
+        return python_name(column.python) if column.python is not None else None
+    texts = [key.text for key in column.foreign_keys]
+    if len(texts) != 1 or texts[0] is None or depth > 4:
+        return None
+    found = [
+        _python(workspace, other, each, depth + 1)
+        for other, each in referred_columns(workspace, table, column, texts[0])
+    ]
+    return found[0] if found and all(each == found[0] for each in found) else None
 
 
 def may_be_elsewhere(workspace: Workspace, table: Table) -> bool:
@@ -143,7 +182,7 @@ def _of_class(class_: ClassFacts, file: File, workspace: Workspace) -> Iterator[
             if key.target is None or key.node is None or not placed:
                 continue
             node = _string_in(key.node)
-            yield ForeignKey(key.target, node, column.attribute.chunk, column.statement, placed)
+            yield ForeignKey(key.target, node, column.attribute.chunk, column.statement, placed, column)
     if arguments is not None and isinstance(arguments.node, (ast.Assign, ast.AnnAssign)):
         items = getattr(arguments.value, "items", ())
         nodes = getattr(arguments.node.value, "elts", ())

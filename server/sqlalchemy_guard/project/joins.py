@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr
+from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.project.column_calls import KeyTarget
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.table_columns import TableColumn
@@ -67,6 +70,18 @@ class Links(NamedTuple):
 
     links: tuple[Link, ...]
     is_complete: bool
+
+
+def identity(table: Table) -> tuple[object, ...]:
+    """What tells a table from others; the fact itself is made anew when something that it rests on changes."""
+    if table.model is not None:
+        return (table.model,)
+    return table.file.file_id, table.schema, table.name, table.name is None and id(table)
+
+
+def is_among(table: Table, tables: Iterable[Table]) -> bool:
+    """Whether a table is one of these."""
+    return identity(table) in {identity(each) for each in tables}
 
 
 def links_of(workspace: Workspace, table: Table) -> Links:
@@ -123,12 +138,14 @@ def _named(workspace: Workspace, table: Table, text: str) -> tuple[Table, str] |
     """The table and column that `"schema.table.column"` names for a foreign key of a table."""
     path, _, column = text.rpartition(".")
     schema, _, name = path.rpartition(".")
-    found = [
-        each
-        for each in tables_named(workspace, name or column)
-        if each.metadata in (table.metadata, None) and (each.schema or "") == schema
+    default = schema_of(workspace.resolver, table.metadata) if table.metadata is not None else None
+    likely = [
+        each for each in tables_named(workspace, name or column) if each.metadata in (table.metadata, None)
     ]
-    # A foreign key without a schema means the default schema of the MetaData, which tables are not told apart by.
+    found = [each for each in likely if (each.schema or default or "") == (schema or default or "")]
+    if not found:
+        # Where the arguments of a table cannot be read, its schema is not known either.
+        found = [each for each in likely if not each.has_all_arguments and each.schema is None]
     own = [each for each in found if each.file.file_id == table.file.file_id]
     chosen = own or found
     return (chosen[0], column if name else "id") if chosen else None

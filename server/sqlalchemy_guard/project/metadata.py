@@ -100,7 +100,8 @@ def metadata_of(resolver: Resolver, value: Value, file: SourceFile, depth: int =
     if type(value) is Typed:
         return metadata_of(resolver, value.value, file, depth + 1)
     if type(value) is Either:
-        found = {metadata_of(resolver, option, file, depth + 1) for option in value.options}
+        # `Base = Any` for type checkers beside the real one says nothing.
+        found = {metadata_of(resolver, option, file, depth + 1) for option in value.options} - {None}
         return found.pop() if len(found) == 1 else None
     if type(value) is Attr:
         base = resolver.type_of(value.base, file)
@@ -168,6 +169,9 @@ def _named(resolver: Resolver, file_id: str, name: str, depth: int) -> MetadataI
                 return found
         return None
     value = bound[0]
+    if type(value) is Either:
+        calls = [option for option in value.options if type(option) is Call]
+        value = calls[0] if len(calls) == 1 else value
     if type(value) is not Call:
         return metadata_of(resolver, value, source, depth + 1)
     made = resolver.external_name(value.func, source)

@@ -74,6 +74,7 @@ class Relationship:
         call: The call as a value.
         node: The call's node, in the chunk of the attribute.
         is_readable: Whether nothing is hidden in `*arguments` or `**mappings`.
+        spread: What the `**mappings` that can be read say, each with the mapping's node.
     """
 
     attribute: Attribute
@@ -83,6 +84,7 @@ class Relationship:
     call: Call
     node: ast.Call
     is_readable: bool
+    spread: dict[str, tuple[Value, ast.expr]]
 
     @property
     def name(self) -> str:
@@ -122,7 +124,7 @@ class Relationship:
                 for (entry, item), inner in zip(value.entries, keyword.value.values, strict=False):
                     if type(entry) is Const and entry.value == name:
                         return item, inner
-        return None
+        return self.spread.get(name)
 
     def value(self, name: str) -> Value | None:
         """The value of an argument."""
@@ -148,13 +150,36 @@ def relationship_of(
     kind = resolver.external_name(call.func, file)
     if kind not in RELATIONSHIP_CALLS:
         return None
-    readable = not call.has_mapping and not any(isinstance(arg, ast.Starred) for arg in node.args)
-    extra = call.keyword("sa_relationship_kwargs")
-    if extra is not None and (type(extra) is not Mapping or any(key is None for key, _ in extra.entries)):
-        readable = False
-    if call.keyword("sa_relationship") is not None or call.keyword("sa_relationship_args") is not None:
-        readable = False
-    return Relationship(attribute, owner, file, kind, call, node, readable)
+    readable = not any(isinstance(arg, ast.Starred) for arg in node.args)
+    spread: dict[str, tuple[Value, ast.expr]] = {}
+    for (key, value), keyword in zip(call.keywords, node.keywords, strict=False):
+        if key is None:
+            entries = _entries(resolver, value, owner, file)
+            readable = readable and entries is not None
+            spread |= {name: (item, keyword.value) for name, item in (entries or {}).items()}
+        elif key == "sa_relationship_kwargs":
+            readable = (
+                readable and type(value) is Mapping and all(entry is not None for entry, _ in value.entries)
+            )
+        elif key in ("sa_relationship", "sa_relationship_args"):
+            readable = False
+    return Relationship(attribute, owner, file, kind, call, node, readable, spread)
+
+
+def _entries(
+    resolver: Resolver, value: Value, owner: ClassFacts, file: SourceFile
+) -> dict[str, Value] | None:
+    """What a `**mapping` says, None when it cannot be read."""
+    if type(value) is ClassName:
+        own = owner.attributes.get(value.name)
+        value = own.value if own is not None and own.value is not None else Ref("", value.name)
+    found, source = resolver.definition_of(value, file)
+    if type(found) is not Mapping or source is not file:
+        return None
+    keys = [key.value if type(key) is Const else None for key, _ in found.entries]
+    if not all(isinstance(key, str) for key in keys):
+        return None
+    return {str(key): item for key, (_, item) in zip(keys, found.entries, strict=True)}
 
 
 def relationships_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> Iterator[Relationship]:

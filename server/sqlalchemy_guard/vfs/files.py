@@ -168,6 +168,22 @@ class Vfs:
             return skipped(source.path, error)
         return None
 
+    def create(self, path: str, text: str) -> Skipped | None:
+        """Write a file of ours in UTF-8, at once, whether it was there or not.
+
+        Returns:
+            None when written, else the reason why not.
+        """
+        try:
+            target = os.path.realpath(path)
+            if not os.path.lexists(target):
+                with open(target, "xb"):
+                    pass
+            _replace(target, text.encode(), os.stat(target))
+        except OSError as error:
+            return skipped(path, error)
+        return None
+
     def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
         """The file ids of Python files: those named, and those in the folders named.
 

@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Enter, Value, same
 from sqlalchemy_guard.project.courses import HANDED, Course
+from sqlalchemy_guard.project.engines import sets_isolation
 from sqlalchemy_guard.project.sessions import uses_of
 from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.project.writes import executes_change, first_lost
@@ -124,22 +125,12 @@ def _block(context: Context, fact: CallFact) -> tuple[Frame, Call, Value] | None
     engines = list(known(context.type_of(manager.func.base)))
     if not any(isinstance(option, Instance) and option.ref in _ENGINES for option in engines):
         return None
-    if _is_autocommit(context, manager.func.base):
+    if sets_isolation(context.resolver, manager.func.base, context.file):
         return None
     for frame in fact.frame.outwards() if fact.frame is not None else ():
         if frame.kind in ("with", "async with") and any(same(one, manager) for one in frame.contexts):
             return frame, manager, connection
     return None
-
-
-def _is_autocommit(context: Context, engine: Value) -> bool:
-    """Whether the engine, or the options it was made with, may set an isolation level."""
-    value, _ = context.resolver.definition_of(engine, context.file)
-    if type(value) is not Call:
-        return False
-    return value.has_mapping or any(
-        name in ("isolation_level", "execution_options") for name, _ in value.keywords
-    )
 
 
 @rule.fix
