@@ -148,6 +148,13 @@ class Checker:
             self._note_failure(report.file_id, violation.rule, error)
             return None
 
+    def forget(self, file_id: str) -> None:
+        """Forget what was found in a file: the next check runs all rules on all of it."""
+        self._notes.pop(file_id, None)
+        file = self.workspace.file(file_id)
+        for unit in file.facts.units() if file is not None else ():
+            unit.report = None
+
     def settings_changed(self) -> None:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()

@@ -79,6 +79,7 @@ class _Checker(Protocol):
     @property
     def poll(self) -> Callable[[], None]: ...
     def check(self, file_id: str) -> FileReport: ...
+    def forget(self, file_id: str) -> None: ...
     def fix(self, report: FileReport, violation: Violation) -> Fix | None: ...
 
 
@@ -221,10 +222,16 @@ class _Run:
             if was_open and made is not None:
                 back = [LineEdit(edit.start, edit.added, edit.removed) for edit in reversed(made)]
                 workspace.change(file_id, document, back)
+                self._forget(file_id)
             elif was_open:
                 workspace.open(file_id, document)
             else:
                 workspace.close(file_id)
+
+    def _forget(self, file_id: str) -> None:
+        """What is written must not rest on anything that was found in another text."""
+        if _is_python(file_id):
+            self.checker.forget(file_id)
 
     def _is_whole(self, file_id: str) -> bool:
         """Whether all of a file could be parsed."""
@@ -307,6 +314,7 @@ class _Run:
                 else:
                     made += changed
                     workspace.change(file_id, following, changed)
+            self._forget(file_id)
             text = _text(workspace, file_id)
             if text == self.originals[file_id][0].text:
                 self.outcome.texts.pop(file_id, None)
