@@ -8,7 +8,6 @@ one function; this module joins the functions and must never look at a statement
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Ref, Value
@@ -21,6 +20,7 @@ from sqlalchemy_guard.project.mentions import last_name
 from sqlalchemy_guard.project.query_bodies import Bodies, JointKnowledge
 from sqlalchemy_guard.project.query_references import has_templates, is_overridden, references_to
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.state import State

@@ -7,7 +7,6 @@ runs it does.
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import TERMINALS, Consumer, Link, begins_query, below, read_query, step_of
@@ -23,6 +22,7 @@ from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of
 from sqlalchemy_guard.project.query_paths import Path, argument_of, passed, path_of, spelled
 from sqlalchemy_guard.project.query_references import given_by_caller
 from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Value
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import SUBCLASS, last_name
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, ModuleType, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,8 +182,8 @@ def given_by_caller(function: FunctionFacts) -> tuple[Parameter, ...]:
 
 
 def _renamed(file: File, name: str) -> set[str]:
-    """The names that a file imports something of this name under."""
-    return set(re.findall(rf"\b{re.escape(name)}\s+as\s+(\w+)", file.document.text))
+    """The names that a file may import something of this name under: what is written as `name as other`."""
+    return set(re.findall(rf"\b{re.escape(name)}(?:\s|\\|#[^\n]*\n)+as\s+(\w+)", file.document.text))
 
 
 def leaves_of(file: File) -> Iterator[Chunk]:
