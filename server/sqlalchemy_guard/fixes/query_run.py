@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 _UNITED = frozenset(
     (
-        *("flow", "where", "join", "loose_join", "conditional_join", "group_by", "having"),
+        *("flow", "where", "join", "loose_join", "self_join", "conditional_join"),
+        *("group_by", "having"),
         *("distinct", "limit", "offset", "order_by"),
     )
 )
