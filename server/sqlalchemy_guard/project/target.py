@@ -67,9 +67,7 @@ class Targets:
         """
         version = self._version(file_id)
         return (
-            version is None
-            or version[:2] > (1, 4)
-            or (version[:2] == (1, 4) and (*version[2:], 99) >= (24,))
+            version is None or version[:2] > (1, 4) or (version[:2] == (1, 4) and (*version[2:], 99) >= (24,))
         )
 
     def _version(self, file_id: str) -> _Version | None:

@@ -361,6 +361,8 @@ def _yield_per(statement: Statement, _: Link) -> None:
 def _with_entities(statement: Statement, link: Link) -> str | None:
     if not link.args or link.has_unpacking or link.keywords:
         raise Refuse("with_entities() hides what is selected: write select() with the columns")
+    if not any(each.info.kind in ENTITIES or each.info.model is not None for each in statement.selected):
+        statement.doubt("select() of what belongs to no class does not load objects later either")
     statement.select(chosen(statement, link.args))
     statement.sources.extend(each.info for each in statement.selected)
     return None
