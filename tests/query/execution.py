@@ -143,7 +143,7 @@ def normal(value: Any) -> Any:
         return (
             "SQL",
             type(value).__name__,
-            normal_sql(str(value if value.is_select else models.select(value))),
+            normal_sql(str(value if getattr(value, "is_select", False) else models.select(value))),
         )
     if isinstance(value, list):
         return [normal(each) for each in value]
