@@ -15,6 +15,9 @@ from sqlalchemy_guard.config import severity_of
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
@@ -22,6 +25,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.declarations import CallFact
+    from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
@@ -30,19 +34,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.types import Type
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
-
-
-def is_test_file(file_id: str) -> bool:
-    """Whether a file belongs to tests."""
-    parts = file_id.replace("\\", "/").split("/")
-    name = parts[-1]
-    if (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "tests.py")
-    ):
-        return True
-    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
 
 
 class Services(Protocol):
@@ -230,7 +221,18 @@ class Context(DocumentContext):
         first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-        return Related(file.file_id, span, message)
+        return Related(file.file_id, span, message, chunk, chunk.shift)
+
+    def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
+        """Where an attribute of a mapped class is declared; None where no class body declares it."""
+        file_id, _, qualname = model.identity.rpartition(":")
+        member = self.resolver.member(ClassType((file_id, qualname)), name)
+        if member is None or member.attribute is None:
+            return None
+        attribute = member.attribute
+        return self.related(
+            member.file, attribute.chunk, attribute.node, f"`{model.name}.{name}` is mapped here"
+        )
 
     def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
         """The name in a definition's header, which is where a violation of the whole definition points."""
@@ -250,6 +252,11 @@ class Context(DocumentContext):
     def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
         """The node that directly contains a node of a chunk."""
         return self._services.parents(chunk).get(node)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """How statements are built."""
+        return Statements(self.resolver, self.workspace.mappings)
 
     def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query."""

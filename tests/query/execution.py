@@ -6,8 +6,10 @@ Runs in the tests' own process and, for other versions of SQLAlchemy, in a worke
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import event, inspect
@@ -231,16 +233,35 @@ def difference(old_code: str, new_code: str, consumer: Consumer = Consumer.UNKNO
     return None
 
 
-def difference_of_functions(before: str, after: str, *, flag: bool) -> str | None:
-    """How two function bodies differ; both see `session`, `flag` and the usual names."""
-    for empty in (False, True):
-        both = []
-        for body in (before, after):
-            names = {**NAMES, "flag": flag}
-            lines = "\n".join(f"    {line}" for line in body.splitlines())
-            exec(f"def build(session):\n{lines}", names)
-            both.append(run("build(session)", Consumer.UNKNOWN, empty=empty, names=names))
-        old, new = both
-        if not same(old.value, new.value) or old.error != new.error or len(old.sql) != len(new.sql):
-            return f"{before}\n{old}\n{after}\n{new}"
+def difference_of_programs(before: dict[str, str], after: dict[str, str]) -> str | None:
+    """How two programs differ, whichever way their conditions go, on data and on empty tables.
+
+    Args:
+        before: Texts of modules by file name; `run(session, flag)` of the last one is called.
+        after: The same modules, rewritten.
+    """
+    for flag in (True, False):
+        for empty in (False, True):
+            old, new = (_executed(files, flag=flag, empty=empty) for files in (before, after))
+            assert empty or old.error is None, f"the program does not work: {old}"
+            if not same(old.value, new.value) or old.error != new.error or len(old.sql) != len(new.sql):
+                return "\n".join((*before.values(), str(old), *after.values(), str(new)))
     return None
+
+
+def _executed(files: dict[str, str], *, flag: bool, empty: bool) -> Outcome:
+    names = {path: path.removesuffix(".py") for path in files}
+    modules = {"models": models, **{name: ModuleType(name) for name in names.values()}}
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    try:
+        for path, text in files.items():
+            exec(compile(text, path, "exec"), modules[names[path]].__dict__)
+        program = {"program": modules[names[list(files)[-1]]], "flag": flag}
+        return run("program.run(session, flag)", Consumer.UNKNOWN, empty=empty, names=program)
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module

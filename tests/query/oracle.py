@@ -46,7 +46,10 @@ def difference_of_codes(old: str, new: str, consumer: Consumer = Consumer.UNKNOW
     return problem or versions.ask("difference", old, new, consumer.name)
 
 
-def difference_of_functions(before: str, after: str, *, flag: bool) -> str | None:
-    """How two function bodies differ on any version of SQLAlchemy; both see `session`, `flag` and the usual names."""
-    problem = execution.difference_of_functions(before, after, flag=flag)
-    return problem or versions.ask("difference_of_functions", before, after, flag)
+def difference_of_programs(before: dict[str, str], after: dict[str, str]) -> str | None:
+    """How two programs of a few modules differ, on every SQLAlchemy that has the names they use."""
+    problem = execution.difference_of_programs(before, after)
+    for version in versions.OTHERS:
+        if problem is None and (version != "1.4" or not any("Select" in text for text in after.values())):
+            problem = versions.ask_one(version, "difference_of_programs", before, after)
+    return problem

@@ -26,14 +26,11 @@ def main(site: str, *paths: str) -> None:
     def difference(old: str, new: str, consumer: str) -> str | None:
         return execution.difference(old, new, Consumer[consumer])
 
-    def difference_of_functions(before: str, after: str, flag: bool) -> str | None:
-        return execution.difference_of_functions(before, after, flag=flag)
-
     def version() -> str:
         return sqlalchemy.__version__
 
     questions: dict[str, Any] = {
-        each.__name__: each for each in (difference, difference_of_functions, version)
+        each.__name__: each for each in (difference, execution.difference_of_programs, version)
     }
     for line in sys.stdin:
         name, arguments = json.loads(line)

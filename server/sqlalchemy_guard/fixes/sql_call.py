@@ -13,6 +13,7 @@ from sqlalchemy_guard.facts.uses import body, sole_use
 from sqlalchemy_guard.facts.values import Attr, Call, Joined, Mapping, Sequence, Value
 from sqlalchemy_guard.fixes.imports import Imported, Placed, need
 from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.fixes.local_names import bound_in
 from sqlalchemy_guard.fixes.sql_binding import Binding, Judged, bind
 from sqlalchemy_guard.project.origins import Origin, Origins
 from sqlalchemy_guard.project.types import Instance, known
@@ -158,11 +159,4 @@ def bound_edits(
 def _need(source: Source, chunks: list[Chunk], fact: CallFact, name: str) -> Imported:
     """Make a name of SQLAlchemy available where the call stands."""
     statements = [Placed(statement, chunk.shift) for chunk in chunks for statement in chunk.body]
-    taken: set[str] = set()
-    if fact.function is not None:
-        taken.update(parameter.name for parameter in fact.function.parameters)
-        for _, nodes in body(fact.function.header, fact.function.chunk):
-            for part in (part for statement in nodes for part in ast.walk(statement)):
-                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                    taken.add(part.id)
-    return need(source, statements, "sqlalchemy", name, taken=taken)
+    return need(source, statements, "sqlalchemy", name, taken=bound_in(fact.function))

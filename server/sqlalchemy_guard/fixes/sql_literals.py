@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.scan import field_end
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
@@ -98,7 +98,7 @@ def interpolation(source: Source, node: ast.expr, shift: int, hole: str) -> Inte
     """
     found = Interpolation(hole)
     match node:
-        case ast.JoinedStr():
+        case ast.JoinedStr() | ast.Constant(value=str()):
             _read(found, source, source.start(node, shift), source.end(node, shift))
         case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()):
             found.style = "%"

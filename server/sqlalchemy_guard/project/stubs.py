@@ -20,6 +20,7 @@ from sqlalchemy_guard.project.types import (
     Literal,
     TupleType,
     Type,
+    TypeForm,
     coroutine,
     known,
     list_of,
@@ -198,6 +199,17 @@ def _first_argument(site: Site) -> Type:
     return site.type_of(site.call.args[0]) if site.call.args else UNKNOWN_TYPE
 
 
+def _cast(site: Site) -> Type:
+    made = [
+        Instance(option.ref) if isinstance(option, ClassType) else option.instance
+        for option in options(_first_argument(site))
+        if isinstance(option, ClassType | TypeForm)
+    ]
+    if not made and len(site.call.args) > 1:
+        return site.type_of(site.call.args[1])
+    return union(made)
+
+
 def _row_list(site: Site) -> Type:
     return list_of(row(_owner_args(site)))
 
@@ -340,7 +352,7 @@ FUNCTIONS: dict[str, Stub] = {
     "builtins.zip": lambda site: list_of(
         TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
     ),
-    "typing.cast": _first_argument,
+    "typing.cast": _cast,
     "copy.copy": _first_argument,
     "fastapi.Depends": _depends,
     "fastapi.Security": _depends,
@@ -357,9 +369,9 @@ def iterated(type_: Type) -> Type:
     """What one step of iterating a value of this type gives."""
     if isinstance(type_, TupleType):
         return union(type_.items)
+    if isinstance(type_, Instance) and type_.ref == "sqlalchemy.Result":
+        return row(type_.args)
     if isinstance(type_, Instance) and type_.args:
-        if type_.ref == "sqlalchemy.Result":
-            return row(type_.args)
         if type_.ref == "sqlalchemy.ScalarResult":
             return object_of(type_.args[0])
         if type_.ref == QUERY:
@@ -389,6 +401,9 @@ _DML_LINKS = """
     on_duplicate_key_update from_select ordered_values return_defaults inline filter_by with_dialect_options
 """
 
+# Statements of 1.x executed themselves on the engine that their metadata was bound to.
+_CONNECTIONLESS: dict[str, Stub] = {"execute": instance("sqlalchemy.Result"), "scalar": unknown}
+
 _QUERY_METHODS: dict[str, Stub] = {
     **_all(_QUERY_LINKS, keep),
     **_all("all", _query_list),
@@ -397,7 +412,7 @@ _QUERY_METHODS: dict[str, Stub] = {
     **_all("scalar", _query_value),
     **_all("with_entities", _reselected),
     **_all("add_columns add_column", _added),
-    **_all("count delete update exists label", unknown),
+    **_all("count delete update exists label value values", unknown),
     **_all("subquery", instance("sqlalchemy.Subquery")),
     **_all("cte", instance("sqlalchemy.CTE")),
     **_all("scalar_subquery as_scalar", instance("sqlalchemy.ColumnElement")),
@@ -469,15 +484,36 @@ METHODS: dict[str, dict[str, Stub]] = {
         **_all("add_columns", _added),
         **_all("subquery alias", instance("sqlalchemy.Subquery")),
         **_all("cte", instance("sqlalchemy.CTE")),
-        **_all("scalar_subquery label", instance("sqlalchemy.ColumnElement")),
+        **_all("scalar_subquery as_scalar label", instance("sqlalchemy.ColumnElement")),
         **_all("union union_all intersect except_", instance("sqlalchemy.CompoundSelect")),
         **_all("exists", instance("sqlalchemy.ColumnElement")),
+        **_all("apply_labels with_labels", keep),
+        **_all(
+            "append_column append_whereclause append_order_by append_group_by append_having append_from",
+            unknown,
+        ),
+        **_CONNECTIONLESS,
     },
-    "sqlalchemy.CompoundSelect": _all(_SELECT_LINKS, keep),
-    "sqlalchemy.Insert": _all(_DML_LINKS, keep),
-    "sqlalchemy.Update": _all(_DML_LINKS, keep),
-    "sqlalchemy.Delete": _all(_DML_LINKS, keep),
-    "sqlalchemy.TextClause": _all("bindparams columns", keep),
+    "sqlalchemy.CompoundSelect": {
+        **_all(_SELECT_LINKS, keep),
+        **_all("subquery alias", instance("sqlalchemy.Subquery")),
+        **_all("cte", instance("sqlalchemy.CTE")),
+        **_CONNECTIONLESS,
+    },
+    "sqlalchemy.Insert": {**_all(_DML_LINKS, keep), **_CONNECTIONLESS},
+    "sqlalchemy.Update": {**_all(_DML_LINKS, keep), **_CONNECTIONLESS},
+    "sqlalchemy.Delete": {**_all(_DML_LINKS, keep), **_CONNECTIONLESS},
+    "sqlalchemy.TextClause": {**_all("bindparams columns", keep), **_CONNECTIONLESS},
+    "sqlalchemy.Table": {
+        "select": lambda site: (
+            Instance(SELECT, (site.owner,)) if isinstance(site.owner, Instance) else UNKNOWN_TYPE
+        ),
+        "insert": instance("sqlalchemy.Insert"),
+        "update": instance("sqlalchemy.Update"),
+        "delete": instance("sqlalchemy.Delete"),
+        **_all("alias", instance("sqlalchemy.Alias")),
+        **_all("create drop exists count", unknown),
+    },
     "sqlalchemy.Result": {
         "scalars": _scalars,
         "unique": keep,
@@ -505,7 +541,7 @@ METHODS: dict[str, dict[str, Stub]] = {
         "begin": lambda _site: Instance("sqlalchemy.Transaction", (Instance("sqlalchemy.Connection"),)),
         "execute": lambda _site: Instance("sqlalchemy.Result"),
         "execution_options": keep,
-        **_all("dispose raw_connection", unknown),
+        **_all("dispose raw_connection scalar table_names has_table run_callable transaction", unknown),
     },
     "sqlalchemy.ext.asyncio.AsyncEngine": {
         **_all("connect", instance("sqlalchemy.ext.asyncio.AsyncConnection")),
@@ -626,18 +662,10 @@ CLASSES = frozenset(
         "sqlalchemy.Row",
         "sqlalchemy.orm.SessionTransaction",
         "sqlalchemy.Transaction",
-        "builtins.list",
-        "builtins.dict",
-        "builtins.set",
-        "builtins.frozenset",
-        "builtins.tuple",
-        "builtins.type",
-        "builtins.str",
-        "builtins.int",
-        "builtins.bytes",
-        "builtins.float",
-        "builtins.bool",
-        "builtins.object",
+        *[
+            f"builtins.{name}"
+            for name in "list dict set frozenset tuple type str int bytes float bool object".split()
+        ],
     }
 )
 """External names that are classes."""

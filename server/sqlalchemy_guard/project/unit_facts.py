@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
+from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.query_call import QueryCall, query_calls
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
+from sqlalchemy_guard.project.relationships import Relationship, relationships_of
+from sqlalchemy_guard.project.row_keys import RowKey, row_keys
+from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,9 +52,30 @@ def _query_attributes(unit: Unit, file: File, _workspace: Workspace) -> Iterator
     return query_attributes(unit, file.document.lines)
 
 
+def _python_criteria(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[PythonCriterion]:
+    return python_criteria(unit)
+
+
+def _none_criteria(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[NoneCriterion]:
+    return none_criteria(unit)
+
+
+def _query_calls(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[QueryCall]:
+    return query_calls(unit)
+
+
+def _row_keys(unit: Unit, file: File, workspace: Workspace) -> Iterator[RowKey]:
+    return row_keys(unit, file, workspace.resolver)
+
+
 def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
     for class_ in unit.classes:
         yield from columns_of(workspace.resolver, class_, file)
+
+
+def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
+    for class_ in unit.classes:
+        yield from relationships_of(workspace.resolver, class_, file)
 
 
 def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
@@ -56,12 +85,26 @@ def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
             yield model
 
 
+def _urls(unit: Unit, file: File, _workspace: Workspace) -> Iterator[DatabaseUrl]:
+    return urls_of(unit, file.document.lines)
+
+
 PRODUCERS: Mapping[type, Producer] = {
     FunctionFacts: _functions,
     ItemSet: _item_sets,
     EngineOptions: _engine_options,
     ImportFact: _imports,
     QueryAttribute: _query_attributes,
+    RowKey: _row_keys,
+    QueryCall: _query_calls,
+    PythonCriterion: _python_criteria,
+    NoneCriterion: _none_criteria,
     Column: _columns,
     Model: _models,
+    DatabaseUrl: _urls,
+    ForeignKey: foreign_keys,
+    Gap: gaps,
+    IdleTimestamp: idle_timestamps,
+    Relationship: _relationships,
+    LazyRead: lazy_reads,
 }
