@@ -122,6 +122,7 @@ class Client:
                     "general": {"positionEncodings": ["utf-8", "utf-16"]},
                     "workspace": {
                         "configuration": True,
+                        **({"diagnostics": {"refreshSupport": True}} if self.pull else {}),
                         "workspaceFolders": True,
                         "workspaceEdit": {"documentChanges": True},
                     },

@@ -34,7 +34,11 @@ STATEMENT = (
 MODES = ("type", "toggle", "fresh", "flood", "action")
 PUSH_MODES = ("toggle", "fresh", "flood")
 BLOCK = 14
-BARS = {("toggle", 1000): 0.5, ("toggle", 5000): 0.2, ("toggle", 20000): 0.05}
+BARS = {
+    (mode, size): bar
+    for mode in ("type", "toggle")
+    for size, bar in ((1000, 0.5), (5000, 0.2), (20000, 0.05))
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Typist:
     publishes: list[int] = field(default_factory=list)
 
     def open(self) -> None:
-        """Open the document and wait for its first diagnostics."""
+        """Open the document, wait for its first diagnostics, and until the server has loaded all that it needs."""
         self.client.initialize()
         self.client.open(self.uri, self.scene.text, self.version)
         self.answer()
@@ -94,6 +98,7 @@ class Typist:
                 f"{self.contender.name}: {self.contender.code} in line {self.scene.line + 1} is "
                 f"{'missing' if self.expected() else 'wrong'}"
             )
+        self.action()
 
     def answer(self) -> None:
         """Wait for the diagnostics of the newest version."""

@@ -22,17 +22,9 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
+    "project/stubs.py": 720,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
-LONGER_RULES = {
-    # Their questions about paths wait for a fact of their own in project/.
-    "rules/engine/session_not_closed.py": 180,
-    "rules/engine/shared_session.py": 250,
-    "rules/transactions/commit_inside_begin.py": 160,
-    "rules/transactions/commit_without_rollback.py": 250,
-    "rules/transactions/connection_never_committed.py": 150,
-}
 
 PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs", "websockets"}
 """What only `lsp/` may import; cattrs and attrs are what pygls hands out, websockets is an optional transport."""
@@ -61,6 +53,9 @@ ALLOWANCES: dict[str, dict[str, str]] = {
         "os.kill": "asks whether that process lives, where there are no such descriptors",
     },
     "lsp/network.py": {"socket": "serves over TCP"},
+    "lsp/pipes.py": {
+        "os.fstat": "tells pipes and sockets, which can be asked what is ready, from other streams"
+    },
     "lsp/transport.py": dict.fromkeys(
         ("open", "os.O_BINARY", "os.O_RDONLY", "os.close", "os.devnull", "os.dup", "os.dup2", "os.open"),
         "keeps the protocol's own descriptors, so that nothing else can write to stdout",
@@ -80,7 +75,12 @@ ALLOWANCES: dict[str, dict[str, str]] = {
     "project/modules.py": {
         "os.path.relpath": "both paths are absolute, so the current folder is not asked for"
     },
-    "rules/registry.py": {"importlib": "imports our own rule modules"},
+    "records.py": {"exec": "makes the constructors of our own classes"},
+    "rules/registry.py": {
+        "importlib": "imports our own rule modules",
+        "os.listdir": "finds our own rule modules",
+        "os.path.isfile": "tells our own sections of rules from other folders",
+    },
 }
 """For each file the names it may use beyond the rules above, with the reason."""
 
@@ -155,7 +155,7 @@ def own_imports(module: str) -> list[tuple[Import, str]]:
 
 
 def test_the_table_can_be_read_and_names_every_module() -> None:
-    assert list(layers())[:3] == ["text", "syntax", "facts"]
+    assert list(layers())[:4] == ["records", "text", "syntax", "facts"]
     assert list(layers())[-2:] == ["cli", "lsp"]
     unknown = {layer(module) for module in MODULES} - set(layers()) - {"__init__", "__main__"}
     assert not unknown, f"not in the table of docs/ARCHITECTURE.md: {', '.join(sorted(unknown))}"
@@ -289,7 +289,7 @@ def test_rules_stay_small(module: str) -> None:
     text = (PACKAGE / module).read_text(encoding="utf-8")
     documentation = tree(module).body[0].end_lineno or 0
     code = len(text.splitlines()) - documentation
-    assert code <= LONGER_RULES.get(module, LONGEST_RULE), (
+    assert code <= LONGEST_RULE, (
         f"{module}: {code} lines below the documentation; understanding belongs into facts/ or fixes/"
     )
 

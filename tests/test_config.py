@@ -86,6 +86,8 @@ def test_every_option_is_read() -> None:
         profile = "strict"
         pool-size = 5
         max-overflow = -1
+        created-at-names = ["entered"]
+        updated-at-names = ["touched"]
         run = "onSave"
         [per-file-ignores]
         "tests/*" = ["ALL"]

@@ -15,6 +15,7 @@ from sqlalchemy_guard.config import severity_of
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.statements import Statements
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
-    from sqlalchemy_guard.project.mapping import Mappings
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.target import Targets
@@ -36,25 +36,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
-def is_test_file(file_id: str) -> bool:
-    """Whether a file belongs to tests."""
-    parts = file_id.replace("\\", "/").split("/")
-    name = parts[-1]
-    if (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "tests.py")
-    ):
-        return True
-    return any(part in ("tests", "test", "testing") for part in parts[-6:-1])
-
-
 class Services(Protocol):
     """What the checker keeps for all files and lends to the contexts that it makes."""
 
     workspace: Workspace
     targets: Targets
-    mappings: Mappings
 
     def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
         """For each node of a chunk the node that contains it."""
@@ -106,6 +92,13 @@ class Context(DocumentContext):
     def target_version(self) -> str | None:
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
+
+    @cached_property
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        return self.settings.target_version is not None or self._services.targets.has_scalars(
+            self.file.file_id
+        )
 
     def module_statements(self) -> list[Placed]:
         """The statements of the module's own level, for imports."""
@@ -228,7 +221,7 @@ class Context(DocumentContext):
         first, last = node.lineno - 1 + chunk.shift, (node.end_lineno or node.lineno) - 1 + chunk.shift
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
-        return Related(file.file_id, span, message)
+        return Related(file.file_id, span, message, chunk, chunk.shift)
 
     def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
         """Where an attribute of a mapped class is declared; None where no class body declares it."""
@@ -263,7 +256,7 @@ class Context(DocumentContext):
     @cached_property
     def statements(self) -> Statements:
         """How statements are built."""
-        return Statements(self.resolver, self._services.mappings)
+        return Statements(self.resolver, self.workspace.mappings)
 
     def query_knowledge(self, chunk: Chunk) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query."""

@@ -5,10 +5,10 @@ This module must never run a rule.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.rules.api import Span, Violation
+from sqlalchemy_guard.records import replace
+from sqlalchemy_guard.rules.api import Related, Span, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class UnitReport:
     """What the rules said of a unit, on what that rests, and when it was said."""
 
-    __slots__ = ("keys", "revision", "settings", "violations")
+    __slots__ = ("keys", "places", "revision", "settings", "violations")
 
     def __init__(
         self, violations: list[Violation], keys: frozenset[tuple[str, str]], revision: int, settings: object
@@ -30,6 +30,11 @@ class UnitReport:
         self.keys = keys
         self.revision = revision
         self.settings = settings
+        self.places = [related for violation in violations for related in violation.related]
+
+    def is_current(self) -> bool:
+        """Whether every place that it points at is still there."""
+        return all(place.is_current for place in self.places)
 
 
 class Notes:
@@ -42,7 +47,7 @@ class Notes:
         revision: That of the resolver.
     """
 
-    __slots__ = ("_found", "_keys", "_readers", "facts", "generation", "revision", "settings")
+    __slots__ = ("_found", "_keys", "_pointing", "_readers", "facts", "generation", "revision", "settings")
 
     def __init__(self, facts: FileFacts, settings: object) -> None:
         self.facts = facts
@@ -52,6 +57,7 @@ class Notes:
         self._found: dict[Contribution, list[Violation]] = {}
         self._keys: dict[Contribution, set[Key]] = {}
         self._readers: dict[Key, set[Contribution]] = {}
+        self._pointing: dict[Contribution, list[Related]] = {}
 
     def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
         """The contributions to be looked at again; those that are gone are forgotten."""
@@ -61,10 +67,14 @@ class Notes:
                 wanted.add(contribution)
             else:
                 self._found.pop(contribution, None)
+                self._pointing.pop(contribution, None)
                 for key in self._keys.pop(contribution, ()):
                     self._readers[key].discard(contribution)
         for key in changed:
             wanted.update(self._readers.get(key, ()))
+        for contribution, places in self._pointing.items():
+            if not all(place.is_current for place in places):
+                wanted.add(contribution)
         return sorted(wanted, key=_place)
 
     def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
@@ -73,6 +83,11 @@ class Notes:
             self._found[contribution] = violations
         else:
             self._found.pop(contribution, None)
+        pointing = [related for violation in violations for related in violation.related]
+        if pointing:
+            self._pointing[contribution] = pointing
+        else:
+            self._pointing.pop(contribution, None)
         known = self._keys.get(contribution)
         if known != keys:
             for key in (known or set()) - keys:
@@ -86,10 +101,7 @@ class Notes:
         result: list[Violation] = []
         for contribution in sorted(self._found, key=_place):
             found = self._found[contribution]
-            if any(
-                violation.chunk is not None and violation.chunk.shift != violation.shift
-                for violation in found
-            ):
+            if any(_has_moved(violation) for violation in found):
                 found = [_moved(violation) for violation in found]
                 self._found[contribution] = found
             result.extend(found)
@@ -107,16 +119,36 @@ def order(violation: Violation) -> tuple[Span, str]:
     return violation.span, violation.rule.code
 
 
+def _has_moved(one: Violation | Related) -> bool:
+    """Whether it, or what it points at, stands at other lines than it says."""
+    if one.chunk is not None and one.chunk.shift != one.shift:
+        return True
+    return isinstance(one, Violation) and any(_has_moved(related) for related in one.related)
+
+
 def _moved(violation: Violation) -> Violation:
-    """The violation at the place where its chunk stands now; the same object when it did not move."""
-    chunk = violation.chunk
-    if chunk is None or chunk.shift == violation.shift:
+    """The violation at the place where its chunk stands now; the same object when nothing of it moved."""
+    if not _has_moved(violation):
         return violation
-    by = chunk.shift - violation.shift
-    span, (first, end) = violation.span, violation.lines
+    shift = violation.shift if violation.chunk is None else violation.chunk.shift
+    by = shift - violation.shift
+    first, end = violation.lines
     return replace(
         violation,
-        span=Span(span.line + by, span.column, span.end_line + by, span.end_column),
+        span=_lower(violation.span, by),
         lines=(first + by, end + by),
-        shift=chunk.shift,
+        related=tuple(
+            related
+            if related.chunk is None
+            else related._replace(
+                span=_lower(related.span, related.chunk.shift - related.shift), shift=related.chunk.shift
+            )
+            for related in violation.related
+        ),
+        shift=shift,
     )
+
+
+def _lower(span: Span, by: int) -> Span:
+    """A span some lines further down."""
+    return Span(span.line + by, span.column, span.end_line + by, span.end_column)

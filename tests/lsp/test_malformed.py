@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pytest
 
-from sqlalchemy_guard.lsp.transport import Malformed, read_messages
+from sqlalchemy_guard.lsp.transport import Framing, Malformed
 from tests.lsp.support.driver import Client, frame, span
 
 URI = "file:///project/module.py"
@@ -143,27 +142,30 @@ def test_what_is_printed_never_reaches_the_client() -> None:
     assert "and so does a library below it" in log
 
 
-class Trickle(io.BytesIO):
-    """A stream that gives one byte at a time."""
+def messages(data: bytes, size: int) -> list[object]:
+    """What is read of a stream that gives so many bytes at a time."""
+    framing = Framing()
+    found: list[object] = []
+    for at in range(0, len(data), size):
+        found.extend(framing.feed(data[at : at + size]))
+    broken = framing.end()
+    return found if broken is None else [*found, broken]
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        del size
-        return super().read(1)
 
-
-def test_messages_are_whole_however_they_arrive() -> None:
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_messages_are_whole_however_they_arrive(size: int) -> None:
     wanted = [{"a": 1}, {"b": "é😀"}]
-    assert list(read_messages(Trickle(b"".join(map(frame, wanted))))) == wanted
+    assert messages(b"".join(map(frame, wanted)), size) == wanted
 
 
 def test_a_stream_that_ends_in_a_message_says_so() -> None:
-    (last,) = read_messages(io.BytesIO(frame({"a": 1})[:-2]))
+    (last,) = messages(frame({"a": 1})[:-2], 4)
     assert isinstance(last, Malformed)
     assert "ended 2 bytes before" in last.reason
 
 
 def test_a_header_without_an_end_does_not_fill_the_memory() -> None:
-    found = list(read_messages(io.BytesIO(b"x" * 300_000 + frame({"a": 1}))))
+    found = messages(b"x" * 300_000 + frame({"a": 1}), 1 << 12)
     assert found[-1] == {"a": 1}
     assert all(isinstance(one, Malformed) for one in found[:-1])
     assert len(found) > 1

@@ -174,7 +174,10 @@ def said(report: FileReport) -> tuple[object, ...]:
     return (
         report.skipped,
         report.internal,
-        [(v.rule.code, v.span, v.lines, v.message, v.applicability) for v in report.violations],
+        [
+            (v.rule.code, v.span, v.lines, v.message, v.applicability, [one[:3] for one in v.related])
+            for v in report.violations
+        ],
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from sqlalchemy_guard.facts.query import Consumer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Choose = Callable[[Sequence[Any]], Any]
 
 ENTITIES = {
     "User": (
@@ -398,18 +403,30 @@ CONSUMED = (
     *(Consumer.NESTED, Consumer.RETURNED),
 )
 
+ROOTS = (*ENTITIES, *("User",) * 6, *("Address",) * 2)
+
+
+def compose(choose: Choose) -> tuple[str, Consumer]:
+    """One chain and what consumes it.
+
+    Args:
+        choose: Picks one of several things.
+    """
+    root = choose(ROOTS)
+    entities = choose(ENTITIES[root])
+    links = [choose(LINKS[root] * 2 + ANY) for _ in range(choose((0, 1, 1, 2, 2, 3, 4)))]
+    code = f"session.query({entities})" + "".join(f".{link}" for link in links)
+    end = choose((*("terminal",) * 12, *("consumed",) * 2, "exists"))
+    if end == "consumed":
+        return code, choose(CONSUMED)
+    if end == "exists":
+        return f"session.query({code}.exists()).scalar()", Consumer.UNKNOWN
+    terminal = choose(TERMINALS)
+    bare = terminal.startswith((".delete", ".update")) and choose((True, False))
+    return code + terminal, Consumer.STATEMENT if bare else Consumer.UNKNOWN
+
 
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[str, Consumer]:
     """One chain and what consumes it."""
-    root = draw(st.sampled_from(list(ENTITIES) + ["User"] * 6 + ["Address"] * 2))
-    entities = draw(st.sampled_from(ENTITIES[root]))
-    links: list[Any] = draw(st.lists(st.sampled_from(LINKS[root] * 2 + ANY), max_size=4))
-    code = f"session.query({entities})" + "".join(f".{link}" for link in links)
-    if draw(st.integers(0, 5)) == 0:
-        return code, draw(st.sampled_from(CONSUMED))
-    if draw(st.integers(0, 14)) == 0:
-        return f"session.query({code}.exists()).scalar()", Consumer.UNKNOWN
-    terminal = draw(st.sampled_from(TERMINALS))
-    bare = terminal.startswith((".delete", ".update")) and draw(st.booleans())
-    return code + terminal, Consumer.STATEMENT if bare else Consumer.UNKNOWN
+    return compose(lambda options: draw(st.sampled_from(options)))

@@ -1,4 +1,4 @@
-"""A small but rich mapping, and data that shows differences: duplicates, empty collections, NULLs, many rows.
+"""A small but rich mapping, as SQLAlchemy 2 declares it. `models_classic` is the same mapping as 1.4 declares it.
 
 Imports SQLAlchemy; what is tested never does.
 """
@@ -7,10 +7,31 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import JSON, Column, ForeignKey, Integer, String, Table, create_engine, func, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    backref,
+    column_property,
+    deferred,
+    mapped_column,
+    relationship,
+    synonym,
+)
 
 
 class Base(DeclarativeBase):
@@ -39,6 +60,8 @@ class User(Base):
         back_populates="customer", lazy="selectin", order_by="Order.id"
     )
     name_length: Mapped[int] = column_property(func.length(name))
+    words: AssociationProxy[list[str]] = association_proxy("tags", "word")
+    called = synonym("name")
 
     @hybrid_property
     def shout(self) -> str:
@@ -57,6 +80,9 @@ class Tag(Base):
     __tablename__ = "tags"
     id: Mapped[int] = mapped_column(primary_key=True)
     word: Mapped[str] = mapped_column(String(30))
+    uses: Mapped[int] = column_property(
+        select(func.count()).select_from(user_tags).where(user_tags.c.tag_id == id).scalar_subquery()
+    )
     users: Mapped[list[User]] = relationship(secondary=user_tags, back_populates="tags")
 
 
@@ -163,63 +189,67 @@ class Letter(Paper):
     __mapper_args__: ClassVar = {"concrete": True}
 
 
-MODELS = (
-    *(User, Address, Tag, Profile, Order, Line, Node, Company, Contract),
-    *(Employee, Manager, Vehicle, Car, Paper, Letter),
+class Part(Base):
+    """Refers to a composite key."""
+
+    __tablename__ = "parts"
+    __table_args__ = (ForeignKeyConstraint(["order_id", "number"], ["lines.order_id", "lines.number"]),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int | None]
+    number: Mapped[int | None]
+    line: Mapped[Line | None] = relationship(backref=backref("parts", lazy="subquery"))
+
+
+class Person(Base):
+    """Knows others, and is known by them: many-to-many with itself."""
+
+    __tablename__ = "persons"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(30))
+    mood: Mapped[str | None] = mapped_column(Enum("glad", "sad", name="moods"))
+    note: Mapped[str | None] = deferred(mapped_column(Text))
+    friends: Mapped[list[Person]] = relationship(
+        secondary=lambda: friendships,
+        primaryjoin=lambda: Person.id == friendships.c.left_id,
+        secondaryjoin=lambda: Person.id == friendships.c.right_id,
+        backref="admirers",
+    )
+
+
+friendships = Table(
+    "friendships",
+    Base.metadata,
+    Column("left_id", ForeignKey("persons.id"), primary_key=True),
+    Column("right_id", ForeignKey("persons.id"), primary_key=True),
 )
 
 
-def fill(session: Session) -> None:
-    """The data of every test."""
-    session.add_all(
-        [
-            User(id=1, name="ann", nick="a", settings={"x": 1}),
-            User(id=2, name="bob", nick=None, settings=None),
-            User(id=3, name="ann", nick="a3", settings={"x": [2]}),
-            User(id=4, name="dan", nick=None),
-            Address(id=1, email="x", user_id=1),
-            Address(id=2, email="y", user_id=1),
-            Address(id=3, email="x", user_id=2),
-            Address(id=4, email="z", user_id=None),
-            Tag(id=1, word="red"),
-            Tag(id=2, word="blue"),
-            Tag(id=3, word="lone"),
-            Profile(id=1, bio="b1", user_id=1),
-            Profile(id=2, bio="b2", user_id=1),
-            *(Order(id=n, total=n % 3, customer_id=n % 4 or None) for n in range(1, 12)),
-            *(Line(order_id=n, number=m, product="p") for n in (1, 2, 3) for m in (1, 2)),
-            Node(id=1, name="root"),
-            Node(id=2, name="leaf", parent_id=1),
-            Node(id=3, name="leaf", parent_id=1),
-            Node(id=4, name="deep", parent_id=2),
-            Company(id=1, name="acme"),
-            Company(id=2, name="void"),
-            Contract(id=1, title="c", company_id=1),
-            Contract(id=2, title="d", company_id=None),
-            Employee(id=1, name="eve", company_id=1),
-            Manager(id=2, name="max", company_id=1, bonus=5),
-            Manager(id=3, name="mia", company_id=None, bonus=7),
-            Vehicle(id=1, wheels=2),
-            Car(id=2, wheels=4, doors=5),
-            Car(id=3, wheels=4, doors=None),
-            Paper(id=1, title="p"),
-            Letter(id=1, title="l", stamp="s"),
-        ]
-    )
-    session.flush()
-    pairs = [(1, 1), (1, 2), (1, 1), (2, 1)]
-    session.execute(user_tags.insert(), [{"user_id": user, "tag_id": tag} for user, tag in pairs])
-    session.commit()
+class Shape(Base):
+    """Its queries join every subclass."""
+
+    __tablename__ = "shapes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    person: Mapped[Person | None] = relationship(lazy="selectin")
+    __mapper_args__: ClassVar = {
+        "polymorphic_on": "kind",
+        "polymorphic_identity": "shape",
+        "with_polymorphic": "*",
+    }
 
 
-def engine(*, empty: bool = False):
-    """An in-memory database with the tables and, unless it is to be empty, the data."""
-    made = create_engine("sqlite://", poolclass=StaticPool)
-    Base.metadata.create_all(made)
-    if not empty:
-        with Session(made) as session:
-            fill(session)
-    return made
+class Circle(Shape):
+    __tablename__ = "circles"
+    id: Mapped[int] = mapped_column(ForeignKey("shapes.id"), primary_key=True)
+    radius: Mapped[int]
+    __mapper_args__: ClassVar = {"polymorphic_identity": "circle"}
 
 
-__all__ = ["MODELS", "Base", "engine", "select", "user_tags", *(model.__name__ for model in MODELS)]
+MODELS = (
+    *(User, Address, Tag, Profile, Order, Line, Node, Company, Contract),
+    *(Employee, Manager, Vehicle, Car, Paper, Letter, Part, Person, Shape, Circle),
+)
+
+
+__all__ = ["MODELS", "Base", "friendships", "select", "user_tags", *(model.__name__ for model in MODELS)]

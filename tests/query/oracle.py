@@ -1,62 +1,20 @@
-"""Executes an expression on both sides and compares SQL, values, types and exceptions.
+"""Rewrites an expression and asks every SQLAlchemy that is supported whether both sides behave the same.
 
-`check(code)` rewrites one expression; whatever it is, safe or not, both outcomes can be compared with
-`outcomes()`.
+`check(code)` rewrites one expression; whatever it is, safe or not, both sides can be compared with `difference()`.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-import warnings
-from dataclasses import dataclass, field
-from typing import Any
-
-from sqlalchemy import event, inspect
-from sqlalchemy.engine import Engine, Row
-from sqlalchemy.orm import Session, aliased
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.selectable import FromClause
 
 from sqlalchemy_guard.facts.query import Consumer, SessionInfo, SessionKind, read_query
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
-from tests.query import models
-from tests.query.support import IMPORTED, Resolver, Text
+from tests.query import execution, versions
+from tests.query.names import NAMES
+from tests.query.support import Resolver, Text
 
-ITERATES = frozenset((Consumer.ITERATED, Consumer.UNPACKED, Consumer.LISTED, Consumer.ITERATED_AGAIN))
-
-
-def namespace() -> dict[str, Any]:
-    """The names that expressions may use."""
-    names: dict[str, Any] = {name: value for name, (_, value) in IMPORTED.items()}
-    names.update({model.__name__: model for model in models.MODELS})
-    names["user_tags"] = models.user_tags
-    names["U2"] = aliased(models.User, name="u2")
-    names["A2"] = aliased(models.Address)
-    names["N2"] = aliased(models.Node, name="n2")
-    names["counts"] = (
-        models.select(models.Address.user_id, IMPORTED["func"][1].count(models.Address.id).label("n"))
-        .group_by(models.Address.user_id)
-        .subquery("counts")
-    )
-    names["opaque_condition"] = models.User.id > 1
-    names["opaque_join"] = models.Address.user_id == models.User.id
-    names["number"] = 2
-    names["name"] = "ann"
-    return names
-
-
-NAMES = namespace()
 SESSION = SessionInfo(SessionKind.SYNC)
 RESOLVER = Resolver(NAMES, {"session": SESSION, "s": SESSION})
-_ENGINES: dict[bool, Engine] = {}
-
-
-def database(*, empty: bool) -> Engine:
-    """The engine with data or without, made once."""
-    if empty not in _ENGINES:
-        _ENGINES[empty] = models.engine(empty=empty)
-    return _ENGINES[empty]
 
 
 def check(
@@ -77,201 +35,21 @@ def new_code(code: str, found: Rewrite) -> str:
     return found.text() + code[len(segment) :]
 
 
-@dataclass
-class Outcome:
-    """What one side did."""
-
-    value: Any = None
-    error: str | None = None
-    sql: list[tuple[str, Any]] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        lines = [f"  error {self.error}" if self.error else f"  value {self.value!r}"]
-        return "\n".join([*lines, *(f"  {sql} {parameters}" for sql, parameters in self.sql)])
-
-
-def run(code: str, consumer: Consumer, *, empty: bool, names: dict[str, Any] | None = None) -> Outcome:
-    """Execute one side on a session of its own, which is rolled back."""
-    outcome = Outcome()
-    engine = database(empty=empty)
-
-    def seen(_conn: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool) -> None:
-        outcome.sql.append((normal_sql(sql), parameters))
-
-    event.listen(engine, "before_cursor_execute", seen)
-    try:
-        with Session(engine) as session, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                loaded = (
-                    session.scalars(models.select(models.User)).all()
-                    if re.search(r"\b(delete|update)\(", code)
-                    else []
-                )
-                outcome.sql.clear()
-                written = (
-                    f"select(User.id).where(User.id.in_({code}))" if consumer is Consumer.NESTED else code
-                )
-                value = eval(written, {**(names or NAMES), "session": session, "s": session})
-                if consumer in ITERATES:
-                    value = list(value)
-                outcome.value = normal(value)
-                if consumer is Consumer.STATEMENT:
-                    outcome.value = None
-                if loaded:
-                    outcome.value = (outcome.value, _state(session, loaded))
-            except Exception as error:
-                outcome.error = type(error).__name__
-            session.rollback()
-    finally:
-        event.remove(engine, "before_cursor_execute", seen)
-    return outcome
-
-
-_QUALIFIED = re.compile(r"\b(\w+)\.(\w+) AS (\w+)")
-
-
-def _state(session: Session, loaded: list[Any]) -> Any:
-    """What the objects of a session and the tables look like after a bulk write."""
-    objects = [(each in session, sorted(each.__dict__.keys() - {"_sa_instance_state"})) for each in loaded]
-    tables = [
-        [tuple(row) for row in session.connection().execute(table.select())]
-        for table in models.Base.metadata.sorted_tables
-    ]
-    return objects, tables
-
-
-def normal_sql(sql: str) -> str:
-    """SQL without the names of labels."""
-    sql = re.sub(r"\s+", " ", sql)
-    renamed = {label: column for _, column, label in _QUALIFIED.findall(sql) if label != column}
-    froms = set(re.findall(r"(?:FROM|JOIN|,) \w+ AS (\w+)|\) AS (\w+)", sql))
-    kept = {name for pair in froms for name in pair if name}
-    sql = re.sub(r" AS (\w+)", lambda match: match[0] if match[1] in kept else "", sql)
-    sql = re.sub(r"\b\w+\b", lambda match: renamed.get(match[0], match[0]), sql)
-    sql = re.sub(r"EXISTS \(SELECT .*? FROM", "EXISTS (SELECT 1 FROM", sql)
-    aliases: dict[str, str] = {}
-    return re.sub(
-        r"\banon_\d+\b|\b[a-z]+_\d+\b", lambda match: aliases.setdefault(match[0], f"n{len(aliases)}"), sql
-    )
-
-
-def normal(value: Any) -> Any:
-    """A value that can be compared: what type it is, which rows, what is loaded."""
-    if isinstance(value, Row):
-        names = [name for name in value._fields if value._fields.count(name) == 1 and name.isidentifier()]
-        return NamedRow(
-            tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
-        )
-    if isinstance(value, FromClause):
-        return ("FROM", normal_sql(str(value.select())), tuple(value.c.keys()))
-    if isinstance(value, ClauseElement):
-        # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
-        return (
-            "SQL",
-            type(value).__name__,
-            normal_sql(str(value if value.is_select else models.select(value))),
-        )
-    if isinstance(value, list):
-        return [normal(each) for each in value]
-    if type(value) in models.MODELS:
-        return entity(value, frozenset())
-    return (type(value).__name__, repr(value))
-
-
-class NamedRow(tuple):
-    """A row. Query gives no name to what has none of its own; `select()` does; so names are compared one
-    way."""
-
-    def __new__(cls, values: tuple[Any, ...], names: dict[str, Any]) -> NamedRow:
-        made = super().__new__(cls, values)
-        made.names = names
-        return made
-
-    def __repr__(self) -> str:
-        return f"Row{tuple(self)!r}{list(self.names)}"
-
-
-def same(old: Any, new: Any) -> bool:
-    """Whether a new value can take the place of an old one."""
-    if isinstance(old, NamedRow):
-        return (
-            isinstance(new, NamedRow)
-            and tuple(old) == tuple(new)
-            and all(new.names.get(name) == value for name, value in old.names.items())
-        )
-    if isinstance(old, list):
-        return isinstance(new, list) and len(old) == len(new) and all(map(same, old, new))
-    return type(old) is type(new) and old == new
-
-
-def entity(value: Any, visited: frozenset[Any]) -> Any:
-    """An object with what is loaded of it, two levels deep."""
-    state = inspect(value)
-    key = (type(value).__name__, state.identity)
-    if key in visited or len(visited) > 2:
-        return key
-    loaded = {}
-    for relationship in state.mapper.relationships:
-        if relationship.key in state.dict:
-            other = state.dict[relationship.key]
-            if isinstance(other, list):
-                loaded[relationship.key] = [entity(each, visited | {key}) for each in other]
-            else:
-                loaded[relationship.key] = entity(other, visited | {key}) if other is not None else None
-    columns = tuple(sorted(name for name in state.dict if name in state.mapper.column_attrs))
-    return (*key, columns, tuple(sorted(loaded.items(), key=lambda item: item[0])))
-
-
-def outcomes(code: str, found: Rewrite, consumer: Consumer, *, empty: bool) -> tuple[Outcome, Outcome]:
-    """What the old and the new expression do."""
-    return (
-        run(code, consumer, empty=empty),
-        run(new_code(code, found), consumer, empty=empty),
-    )
-
-
-def _same_sql(code: str, old: Outcome, new: Outcome) -> bool:
-    """Whether both sides sent the same. A count may do without its subquery, an EXISTS has another SELECT
-    list."""
-    if ".count(" in code:
-        return len(old.sql) == len(new.sql)
-    if ".exists(" in code:
-        return [sorted(re.findall(r"\w+", sql)) for sql, _ in old.sql] == [
-            sorted(re.findall(r"\w+", sql)) for sql, _ in new.sql
-        ]
-    return old.sql == new.sql
-
-
-ALWAYS = frozenset(("InvalidRequestError", "ArgumentError", "AttributeError", "OperationalError"))
-"""Errors of code that never worked: which of them it is does not matter."""
-
-
 def difference(code: str, found: Rewrite, consumer: Consumer) -> str | None:
-    """How the two sides differ, on data and on empty tables; None when they do not."""
-    for empty in (False, True):
-        old, new = outcomes(code, found, consumer, empty=empty)
-        if (
-            old.error is not None
-            and new.error is not None
-            and (old.error == new.error or old.error in ALWAYS)
-        ):
-            continue
-        if not same(old.value, new.value) or old.error != new.error or not _same_sql(code, old, new):
-            return f"{code}\n{old}\n{new_code(code, found)}\n{new}"
-    return None
+    """How the two sides differ on any version of SQLAlchemy; None when they do not."""
+    return difference_of_codes(code, new_code(code, found), consumer)
 
 
-def difference_of_functions(before: str, after: str, *, flag: bool) -> str | None:
-    """How two function bodies differ; both see `session`, `flag` and the usual names."""
-    for empty in (False, True):
-        both = []
-        for body in (before, after):
-            names = {**NAMES, "flag": flag}
-            lines = "\n".join(f"    {line}" for line in body.splitlines())
-            exec(f"def build(session):\n{lines}", names)
-            both.append(run("build(session)", Consumer.UNKNOWN, empty=empty, names=names))
-        old, new = both
-        if not same(old.value, new.value) or old.error != new.error or len(old.sql) != len(new.sql):
-            return f"{before}\n{old}\n{after}\n{new}"
-    return None
+def difference_of_codes(old: str, new: str, consumer: Consumer = Consumer.UNKNOWN) -> str | None:
+    """How two expressions differ on any version of SQLAlchemy; None when they do not."""
+    problem = execution.difference(old, new, consumer)
+    return problem or versions.ask("difference", old, new, consumer.name)
+
+
+def difference_of_programs(before: dict[str, str], after: dict[str, str]) -> str | None:
+    """How two programs of a few modules differ, on every SQLAlchemy that has the names they use."""
+    problem = execution.difference_of_programs(before, after)
+    for version in versions.OTHERS:
+        if problem is None and (version != "1.4" or not any("Select" in text for text in after.values())):
+            problem = versions.ask_one(version, "difference_of_programs", before, after)
+    return problem

@@ -9,14 +9,13 @@ import ast
 from functools import cache
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import inspect, orm
+from sqlalchemy import Table, inspect
 from sqlalchemy.orm import MANYTOONE, Bundle, RelationshipProperty
 from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.elements import ColumnElement, Label
 from sqlalchemy.sql.functions import Function
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.selectable import FromClause, Subquery
 
 from sqlalchemy_guard.facts.query import (
     UNKNOWN_ENTITY,
@@ -28,36 +27,8 @@ from sqlalchemy_guard.facts.query import (
     RelationshipInfo,
     SessionInfo,
 )
-from tests.query.models import MODELS, user_tags
-
-IMPORTED = {
-    **{
-        name: ("sqlalchemy", getattr(sqlalchemy, name))
-        for name in (
-            *("select", "delete", "update", "func", "union", "union_all", "intersect", "intersect_all"),
-            *(
-                "except_",
-                "except_all",
-                "and_",
-                "or_",
-                "not_",
-                "text",
-                "exists",
-                "literal",
-                "bindparam",
-                "desc",
-            ),
-            *("case", "cast", "distinct", "String", "LABEL_STYLE_TABLENAME_PLUS_COL"),
-        )
-    },
-    **{
-        name: ("sqlalchemy.orm", getattr(orm, name))
-        for name in (
-            *("aliased", "joinedload", "selectinload", "subqueryload", "lazyload", "contains_eager", "defer"),
-            *("load_only", "with_parent", "Bundle", "noload", "raiseload", "with_loader_criteria", "Session"),
-        )
-    },
-}
+from tests.query.models import MODELS
+from tests.query.names import IMPORTED
 
 AGGREGATES = frozenset(("count", "sum", "max", "min", "avg"))
 
@@ -175,9 +146,14 @@ def classify(value: Any) -> EntityInfo:
         return EntityInfo(EntityKind.MODEL, info, info.identity)
     if isinstance(value, AliasedClass):
         insp = inspect(value)
-        return EntityInfo(EntityKind.ALIAS, model_info(insp.mapper.class_), f"alias {id(value)}")
+        return EntityInfo(
+            EntityKind.ALIAS,
+            model_info(insp.mapper.class_),
+            f"alias {id(value)}",
+            repeats=isinstance(insp.selectable, Subquery),
+        )
     if isinstance(value, Bundle):
-        return EntityInfo(EntityKind.BUNDLE)
+        return UNKNOWN_ENTITY if value.single_entity else EntityInfo(EntityKind.BUNDLE)
     if isinstance(value, Label):
         inner = classify(value.element)
         kind = EntityKind.AGGREGATE if inner.kind is EntityKind.AGGREGATE else EntityKind.EXPRESSION
@@ -200,7 +176,7 @@ def classify(value: Any) -> EntityInfo:
 
 
 def _table(value: FromClause) -> str:
-    return f"table {value.name}" if value is user_tags else f"table {id(value)}"
+    return f"table {value.name}" if isinstance(value, Table) else f"table {id(value)}"
 
 
 def _attribute(value: QueryableAttribute[Any]) -> EntityInfo:

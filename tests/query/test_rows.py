@@ -10,6 +10,13 @@ from tests.query.oracle import check, difference, new_code
 
 SAFE = {
     # de-duplication
+    "session.query(aliased(User, select(User).subquery())).all()": (
+        "session.scalars(select(aliased(User, select(User).subquery()))).unique().all()"
+    ),
+    "session.query(Address).join(repeated, Address.user).all()": (
+        "session.scalars(select(Address).join(repeated, Address.user)).unique().all()"
+    ),
+    "session.query(repeated).all()": "session.scalars(select(repeated)).unique().all()",
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -67,6 +74,11 @@ SAFE = {
     ),
     "session.query(User.id, User.name).first()": "session.execute(select(User.id, User.name).limit(1)).first()",
     # rows
+    "session.query(User).tuples().all()": "session.execute(select(User)).all()",
+    "session.query(User, User.name).only_return_tuples(False).all()": "session.execute(select(User, User.name)).all()",
+    "session.query(Bundle('b', User.id, User.name)).all()": (
+        "session.execute(select(Bundle('b', User.id, User.name))).all()"
+    ),
     "session.query(User.id).all()": "session.execute(select(User.id)).all()",
     "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
     # one value
@@ -146,6 +158,21 @@ SAFE = {
     "session.query(User).distinct().order_by(User.name).all()": (
         "session.scalars(select(User).distinct().order_by(User.name)).all()"
     ),
+    "session.query(func.count(User.id)).filter_by(name='ann').scalar()": (
+        "session.scalar(select(func.count(User.id)).filter_by(name='ann'))"
+    ),
+    "session.query(User.id + 1).filter_by(shout='ann!').all()": (
+        "session.execute(select(User.id + 1).where(User.shout == 'ann!')).all()"
+    ),
+    "session.query(User, Address.email).join(Address.user).all()": (
+        "session.execute(select(User, Address.email).join(Address.user)).unique().all()"
+    ),
+    # what a terminal does not heed
+    "session.query(User).options(joinedload(User.addresses)).with_for_update().filter_by(id=1).delete()": (
+        "session.execute(delete(User).filter_by(id=1)).rowcount"
+    ),
+    "session.query(User).order_by(User.name).get(1)": "session.get(User, 1)",
+    "session.query(User).yield_per(2).count()": "session.scalar(select(func.count()).select_from(User))",
     # bulk writes
     "session.query(User).filter(User.id > 2).delete()": "session.execute(delete(User).where(User.id > 2)).rowcount",
     "session.query(User).filter(User.id > 2).delete(synchronize_session='fetch')": (
@@ -171,7 +198,18 @@ SAFE = {
     "session.query(User).filter(User.id == bindparam('x')).params(x=1).all()": (
         "session.scalars(select(User).where(User.id == bindparam('x')), {\"x\": 1}).all()"
     ),
+    "session.query(User).filter(User.id == bindparam('x')).params(x=1).subquery()": (
+        "select(User).where(User.id == bindparam('x')).params(x=1).subquery()"
+    ),
+    "session.query(User).filter(User.id == bindparam('x')).params({'x': 1}).delete()": (
+        "session.execute(delete(User).where(User.id == bindparam('x')), {'x': 1}).rowcount"
+    ),
+    "session.query(User).filter(User.id == bindparam('x')).params(x=1).count()": (
+        "session.scalar(select(func.count()).select_from(User).where(User.id == bindparam('x')), {\"x\": 1})"
+    ),
     # statements
+    "session.query(User).populate_existing().statement": "select(User)",
+    "session.query(User).execution_options(x=1).statement": "select(User).execution_options(x=1)",
     "session.query(User.id).statement": "select(User.id)",
     "session.query(User.id).subquery('s')": "select(User.id).subquery('s')",
     "session.query(User).subquery(with_labels=True)": (
@@ -212,6 +250,10 @@ UNSAFE = {
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
     "session.query(opaque_thing).all()": "taken to be a mapped class",
     "session.query(User)[number]": "negative index",
+    "session.query(User).order_by('users_name').all()": "only the SQL of Query has",
+    "session.query(User).order_by(text('users_name desc')).all()": "only the SQL of Query has",
+    "session.query(User).distinct().join(User.addresses).order_by(Address.id).all()": "SELECT DISTINCT",
+    "session.query(User).join(User.addresses).join(User.addresses).all()": "joined twice",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
 }
@@ -228,7 +270,6 @@ REFUSED = {
     "session.query(User).join((Address, Address.user_id == User.id)).all()": "tuple",
     "session.query(User).union(session.query(User)).filter(User.id == 1).all()": "after a union",
     "session.query(User).options(joinedload('addresses')).with_polymorphic('*').all()": "with_polymorphic",
-    "session.query(User).params(x=1).subquery()": "bindparams()",
     "session.query(User).from_statement(text('select * from users'))[1:]": "Query raises here",
     "session.query(func.count(User.id)).exists()": "drops what is selected",
     "session.query([User.id]).all()": "unpack it",

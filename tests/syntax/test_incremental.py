@@ -20,6 +20,9 @@ from tests.syntax.trees import check, names
 if TYPE_CHECKING:
     import random
 
+    from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.syntax.parse import Block, Failure
+
 # Real Python of a size that is cut at several depths: this very package, once as it is and once indented in
 # classes.
 SOURCES = [
@@ -172,6 +175,89 @@ def test_a_broken_line_that_is_typed_on_keeps_its_chunk() -> None:
     document, edit = document.replace(1, 5, 1, 5, ")")
     syntax.update(document, [edit])
     assert check(syntax)
+
+
+CONTEXTS = """\
+def f(a):
+    if a:
+        x = (1,
+             2)
+    else:
+        y = [3]
+    text = '''one
+    two
+    '''
+    with a as b, \\
+            c:
+        pass
+    try:
+        return g(
+            x,
+        )
+    except E:
+        raise
+    match a:
+        case 1:
+            z = {1: 2}
+        case _:
+            pass
+    @d
+    def inner():
+        "doc"
+    return f"{a}"
+"""
+FRAGMENTS = [
+    *("else:", "elif x:", "except:", "finally:", "case 3:", "if x:", "for a in", "@d", "def g(", "return"),
+    *("(", ")", "[", "]", "{", "}", ":", ",", "=", "x", "1", " ", ".", "*", "# c", "\\", "f'", 'f"{'),
+    *("'", '"', "'''", '"""', "lambda", "not", "async", "await", "type X =", "print 1", "\t", "é", "\0"),
+]
+
+
+@given(
+    st.sampled_from(range(CONTEXTS.count("\n"))),
+    st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=5).map("".join), min_size=2, max_size=6),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_line_that_is_typed_again_and_again(row: int, texts: list[str]) -> None:
+    document = Document.from_text("file:///a.py", CONTEXTS)
+    syntax = Syntax(document)
+    original = CONTEXTS.split("\n")[row]
+    indent = len(original) - len(original.lstrip())
+    for text in [*texts, original[indent:]]:
+        # What stands there is deleted from behind, the new text typed: every state on the way must be right.
+        now = document.lines[row].rstrip("\r\n")
+        states = [now[:end] for end in range(len(now) - 1, indent - 1, -1)]
+        states += [original[:indent] + text[:end] for end in range(1, len(text) + 1)]
+        for state in states:
+            document, edit = document.replace(row, 0, row, len(document.lines[row]), state)
+            syntax.update(document, [edit])
+            check(syntax)
+    assert check(syntax)
+
+
+def test_a_line_that_is_typed_on_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = inspect.getsource(recover)
+    document = Document.from_text("file:///a.py", source)
+    syntax = Syntax(document)
+    row = next(number for number, line in enumerate(document.lines) if line.strip() == "return chunks")
+    indent = len(document.lines[row]) - len(document.lines[row].lstrip())
+    document, edit = document.replace(row, 0, row, 0, " " * indent + "\n")
+    syntax.update(document, [edit])
+    read: list[int] = []
+    whole = Syntax._parse
+
+    def counted(self: Syntax, parent: Chunk | None, start: int, end: int) -> Block | Failure:
+        read.append(start)
+        return whole(self, parent, start, end)
+
+    monkeypatch.setattr(Syntax, "_parse", counted)
+    text = "rows = list(session.execute(select(User.id).where(User.name =="
+    for column, character in enumerate(text, indent):
+        document, edit = document.replace(row, column, row, column, character)
+        syntax.update(document, [edit])
+    # `rows` and `rows = list` are valid, and so is the space behind them.
+    assert len(read) < 12
+    check(syntax)
 
 
 def test_edits_that_do_not_lead_to_the_document_are_not_believed() -> None:

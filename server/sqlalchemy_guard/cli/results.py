@@ -60,7 +60,7 @@ def _violation(checker: Checker, report: FileReport, violation: Violation, with_
         list(violation.span),
         violation.severity.value,
         violation.applicability,
-        [[path, list(span), message] for path, span, message in violation.related],
+        [[related.path, list(related.span), related.message] for related in violation.related],
         fix and [fix.title, int(fix.applicability), _edits(checker.workspace, fix)],
     ]
 

@@ -6,10 +6,10 @@ Plain data. This module must never evaluate anything.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Value
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import (
@@ -63,6 +63,7 @@ class BlockResult:
     attributes: list[Attribute] = field(default_factory=list)
     methods: list[tuple[str, str]] = field(default_factory=list)
     reads: set[str] = field(default_factory=set)
+    attribute_names: set[str] = field(default_factory=set)
     globals_in: frozenset[str] = frozenset()
     globals_out: frozenset[str] = frozenset()
     terminated: bool = False

@@ -588,6 +588,7 @@ class Evaluator:
 
     def _attribute(self, node: ast.Attribute) -> Value:
         base = node.value
+        self.result.attribute_names.add(node.attr)
         if self.dotted and isinstance(base, ast.Name):
             known = self.env.get(f"{base.id}.{node.attr}")
             if known is not None:
@@ -810,6 +811,7 @@ def merge_notes(into: BlockResult, block: BlockResult) -> None:
     into.attribute_sets.extend(block.attribute_sets)
     into.bindings.extend(block.bindings)
     into.item_sets.extend(block.item_sets)
+    into.attribute_names |= block.attribute_names
 
 
 def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:

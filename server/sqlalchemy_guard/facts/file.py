@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, Frame, FunctionFacts
@@ -26,8 +25,16 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
-from sqlalchemy_guard.facts.units import NOTHING, Contribution, Unit, is_foreign, is_same_class
+from sqlalchemy_guard.facts.units import (
+    NOTHING,
+    Contribution,
+    Unit,
+    called_otherwise,
+    is_foreign,
+    is_same_class,
+)
 from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     import ast
@@ -71,8 +78,11 @@ class FileFacts:
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
             imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
-            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x.)
+            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
+            of `*body.f`: the body of a function f that somebody looked into.)
         generation: Counts the contributions that came and went; see `since`.
+        watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
+            function was read anew, whether its outline changed or not.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -91,6 +101,7 @@ class FileFacts:
         self._modules: tuple[frozenset[tuple[str, str]], frozenset[str]] = (frozenset(), frozenset())
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
+        self.watched: set[str] = set()
         self._starring: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
@@ -297,6 +308,7 @@ class FileFacts:
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
             unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.attribute_names = head.result.attribute_names | total.attribute_names
             unit.summarize()
             into.renewed.update(function.qualname for function in unit.functions)
             _clear_stale(chunk)
@@ -331,6 +343,7 @@ class FileFacts:
             unit.classes = result.classes
             unit.item_sets = result.item_sets
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.attribute_names = result.attribute_names
             unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
         into.units.append(leaf.unit)
@@ -498,7 +511,8 @@ class FileFacts:
             self._compare("*imports", frozenset(found) or None, changed)
         if any(unit.named for contribution in both for unit in contribution.units):
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
-        changed.update(f"*called.{name}" for name in _called_otherwise(old, fresh))
+        changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
+        changed.update(f"*body.{name}" for name in touched & self.watched)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}
@@ -528,20 +542,6 @@ class FileFacts:
         if name in self.classes:
             parts.append(self.classes[name][-1].outline())
         return tuple(parts) or None
-
-
-def _called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
-    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
-    gone = [unit for contribution in old for unit in contribution.units]
-    come = [unit for contribution in fresh for unit in contribution.units]
-    before: dict[str, list[Call]] = {}
-    after: dict[str, list[Call]] = {}
-    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
-        for unit in units:
-            if unit not in kept:
-                for name, found in unit.called.items():
-                    calls.setdefault(name, []).extend(found)
-    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
 
 
 def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:

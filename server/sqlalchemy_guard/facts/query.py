@@ -11,9 +11,10 @@ decide how to rewrite anything: that is `fixes.select`.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -162,7 +163,7 @@ class EntityKind(Enum):
     RELATIONSHIP = "relationship attribute"
     AGGREGATE = "aggregate function"  # func.count(...) and the like, labelled or not, without OVER
     EXPRESSION = "SQL expression"
-    BUNDLE = "bundle"
+    BUNDLE = "bundle"  # one that gives rows: with `single_entity=True` it is unknown
     TABLE = "table or subquery"  # Table, Subquery, CTE, select(...).alias()
     # No SQL construct, so that it can only become a bound parameter. Parameters of functions, attributes of
     # instances and results of the application's own calls are values unless something says that they are SQL.
@@ -184,6 +185,7 @@ class EntityInfo:
         attribute: The name of the column or relationship attribute.
         label: The name given by `.label("…")`, if that is how the expression ends.
         hashable: Whether the values of the column or expression can be hashed; None when unknown.
+        repeats: Of an alias: whether it stands for a subquery, which may hold the same row several times.
     """
 
     kind: EntityKind
@@ -192,6 +194,7 @@ class EntityInfo:
     attribute: str | None = None
     label: str | None = None
     hashable: bool | None = None
+    repeats: bool = False
 
 
 UNKNOWN_ENTITY = EntityInfo(EntityKind.UNKNOWN)
@@ -366,11 +369,11 @@ def read_query(
         source = _source(here, knowledge)
         if source is not None:
             break
-        step = _step(here)
+        step = step_of(here)
         if step is None:
             return None
         steps.append(step)
-        here = _below(here)
+        here = below(here)
     steps.reverse()
     at = next((place for place, step in enumerate(steps) if step.name in TERMINALS), len(steps))
     terminal = steps[at] if at < len(steps) else None
@@ -397,11 +400,11 @@ def read_refinement(
     """
     steps: list[Link] = []
     while not (isinstance(node, ast.Name) and node.id == name):
-        step = _step(node)
+        step = step_of(node)
         if step is None:
             return None
         steps.append(step)
-        node = _below(node)
+        node = below(node)
     steps.reverse()
     at = next((place for place, step in enumerate(steps) if step.name in TERMINALS), len(steps))
     return tuple(steps[:at]), steps[at] if at < len(steps) else None, tuple(steps[at + 1 :])
@@ -418,7 +421,13 @@ def _source(node: ast.expr, knowledge: Knowledge) -> Source | None:
     return None
 
 
-def _step(node: ast.expr) -> Link | None:
+def begins_query(node: ast.expr, knowledge: Knowledge) -> bool:
+    """Whether an expression is `session.query(…)` or `Model.query`."""
+    return _source(node, knowledge) is not None
+
+
+def step_of(node: ast.expr) -> Link | None:
+    """The last step of a chain: a call of a method, an attribute, a subscript; None for other expressions."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return Link(node.func.attr, node, call=node)
     if isinstance(node, ast.Attribute):
@@ -428,7 +437,8 @@ def _step(node: ast.expr) -> Link | None:
     return None
 
 
-def _below(node: ast.expr) -> ast.expr:
+def below(node: ast.expr) -> ast.expr:
+    """A chain without its last step."""
     if isinstance(node, ast.Call):
         node = node.func
     assert isinstance(node, ast.Attribute | ast.Subscript)
@@ -497,9 +507,9 @@ def is_subquery(node: ast.expr, knowledge: Knowledge) -> bool:
             return True
         if isinstance(here, ast.Call) and knowledge.qualified_name(here.func) in SELECTS:
             return True
-        if _step(here) is None:
+        if step_of(here) is None:
             return False
-        here = _below(here)
+        here = below(here)
 
 
 SELECTS = frozenset(

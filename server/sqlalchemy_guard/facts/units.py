@@ -5,14 +5,14 @@ Plain data. This module must never evaluate anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value, same
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.blocks import Env
     from sqlalchemy_guard.facts.declarations import Binding, CallFact, ClassFacts, FunctionFacts, ItemSet
@@ -32,10 +32,22 @@ class Unit:
         item_sets: Assignments to items in it.
         called: The calls that pass something, by the last name of what they call.
         named: The names that decorators give to functions (`@fixture(name="db")`), with the functions' own.
+        attribute_names: The names of all attributes that are read in it.
         report: The checker's own notes about this very unit.
     """
 
-    __slots__ = ("called", "calls", "chunk", "classes", "functions", "item_sets", "kind", "named", "report")
+    __slots__ = (
+        "attribute_names",
+        "called",
+        "calls",
+        "chunk",
+        "classes",
+        "functions",
+        "item_sets",
+        "kind",
+        "named",
+        "report",
+    )
 
     def __init__(self, kind: str, chunk: Chunk) -> None:
         self.kind = kind
@@ -46,6 +58,7 @@ class Unit:
         self.item_sets: list[ItemSet] = []
         self.called: dict[str, list[Call]] = {}
         self.named: list[tuple[Value, str]] = []
+        self.attribute_names: set[str] = set()
         self.report: Any = None
 
     def summarize(self) -> None:
@@ -123,3 +136,17 @@ def is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
 
 NOTHING = Contribution(Chunk(0, 0, 0, []), {})
 """What a chunk says that is not there."""
+
+
+def called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:
+    """The last names of callees whose calls are not the same in new contributions as in those that they replace."""
+    gone = [unit for contribution in old for unit in contribution.units]
+    come = [unit for contribution in fresh for unit in contribution.units]
+    before: dict[str, list[Call]] = {}
+    after: dict[str, list[Call]] = {}
+    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+        for unit in units:
+            if unit not in kept:
+                for name, found in unit.called.items():
+                    calls.setdefault(name, []).extend(found)
+    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}

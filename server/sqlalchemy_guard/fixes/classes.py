@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.layout import expression
+from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Sequence
-
-    from sqlalchemy_guard.fixes.source import Source
 
 
 def undecorate(source: Source, decorator: ast.expr, shift: int = 0) -> tuple[Edit, ...]:
@@ -59,3 +59,39 @@ def prepend(source: Source, first: ast.stmt, lines: Sequence[str], shift: int = 
         return (Edit(start, source.end(first, shift), text),)
     at = source.offset(source.first_line(first, shift))
     return (Edit(at, at, "".join(f"{margin}{line}{source.newline}" for line in lines)),)
+
+
+def insert_behind(
+    source: Source, last: ast.stmt, line: str, shift: int = 0, *, apart: bool = False
+) -> Edit | None:
+    """Write a line behind a statement of a class's body.
+
+    Args:
+        source: The text.
+        last: The statement of the body.
+        line: What to write, without indentation: an assignment.
+        shift: Of the chunk that the statement comes from.
+        apart: Whether a blank line stands between the two.
+
+    Returns None where the statement shares a line with another one.
+    """
+    start, end = source.start(last, shift), source.end(last, shift)
+    rest = source.text[end : source.line_end(end)].lstrip()
+    if source.text[source.line_start(start) : start].strip() or (rest and not rest.startswith("#")):
+        return None
+    at, newline = source.next_line(end), source.newline
+    text = f"{newline if apart else ''}{laid_out(source, line, source.margin(start))}{newline}"
+    if not source.text[:at].endswith(("\n", "\r")):
+        text = newline + text
+    elif apart and at < len(source.text) and source.lines[source.position(at)[0]].strip():
+        text += newline
+    return Edit(at, at, text)
+
+
+def laid_out(source: Source, line: str, margin: str) -> str:
+    """A line of a class's body with its indentation, broken as a formatter breaks it."""
+    head = f"if 1:{source.newline}{margin or source.indentation}"
+    text = Source(head + line + source.newline, source.line_length)
+    start = len(head) + line.index(" = ") + 3
+    value = expression(line[line.index(" = ") + 3 :], text, start, margin=margin)
+    return margin + line[: line.index(" = ") + 3] + value

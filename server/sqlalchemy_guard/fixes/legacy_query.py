@@ -5,26 +5,28 @@ This module must never decide what a query becomes: `select` does.
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.layout import expression, reflow
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.syntax.syntax import Syntax
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Container, Iterable, Sequence
 
-    from sqlalchemy_guard.fixes.query_plan import Placement
+    from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.fixes.select.tree import Imported
 
 
 def edits_of(
     source: Source,
     statements: Sequence[Placed],
-    rewrites: Sequence[Placement],
+    rewrites: Sequence[Written],
     *,
     taken: Container[str] = (),
     extra: Iterable[tuple[str, str]] = (),
@@ -39,13 +41,16 @@ def edits_of(
         extra: Module and name of what the new text needs besides the names of SQLAlchemy.
     """
     wanted = [
-        (each.module, each.name) for rewrite, _, _ in rewrites for each in sorted(rewrite.imports, key=_order)
+        (each.module, each.name)
+        for written in rewrites
+        for each in sorted(written.rewrite.imports, key=_order)
     ]
     spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
     found: list[Edit] = list(edits)
     by_statement: dict[ast.stmt, list[Edit]] = {}
     shifts: dict[ast.stmt, int] = {}
-    for rewrite, statement, shift in rewrites:
+    for written in rewrites:
+        rewrite, statement, shift = written.rewrite, written.statement, written.chunk.shift
         shifts[statement] = shift
         text = rewrite.text(lambda name: spelled[name.module, name.name])
         start, end = source.start(rewrite.node, shift), source.end(rewrite.node, shift)
@@ -97,5 +102,7 @@ def _imports(
         imported = need(here, current, *each, taken=taken)
         spelled[each] = imported.expression
         here = Source(apply_edits(here.text, imported.edits), source.line_length)
-        current = [Placed(node) for node in ast.parse(here.text).body]
+        # Parsed as the file was: what is broken elsewhere does not matter.
+        syntax = Syntax(Document.from_text("", here.text))
+        current = [Placed(node, chunk.shift) for chunk in syntax.chunks for node in chunk.body]
     return spelled, minimal_edits(source.text, here.text)

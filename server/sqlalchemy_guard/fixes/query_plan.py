@@ -6,28 +6,22 @@ Joins what the resolver knows about the nodes with the rewriting of expressions.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
-from sqlalchemy_guard.fixes.select.flow import Segment, rewrite_flow
-from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
+from sqlalchemy_guard.fixes.query_component import Solver, Written
+from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
-from sqlalchemy_guard.project.query_flows import uses_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.fixes.query_component import Component
     from sqlalchemy_guard.fixes.source import Source
-    from sqlalchemy_guard.project.query_flows import Flow
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.query_scope import QueryScope
 
-
-class Placement(NamedTuple):
-    """A rewrite, the statement it stands in, and the shift of its chunk."""
-
-    rewrite: Rewrite
-    statement: ast.stmt
-    shift: int
+_FLOWS = frozenset((Consumer.ASSIGNED, Consumer.RETURNED, Consumer.PASSED))
+"""What becomes of a query that is executed elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +31,16 @@ class Plan:
     Attributes:
         rewrites: Each with its place.
         doubts: Why they are not proven to be the same; empty when they are.
-        taken: Names that mean something else in the function.
-        imports: Module and name of what else must be imported.
+        taken: For each file the names that mean something else in the functions that are changed.
+        imports: For each file module and name of what else must be imported.
+        functions: How many functions are changed.
     """
 
-    rewrites: tuple[Placement, ...]
+    rewrites: tuple[Written, ...]
     doubts: tuple[str, ...]
-    taken: frozenset[str]
-    imports: tuple[tuple[str, str], ...] = ()
+    taken: dict[str, frozenset[str]]
+    imports: dict[str, tuple[tuple[str, str], ...]]
+    functions: int = 1
 
 
 class ScopeText:
@@ -73,61 +69,49 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
         source: The file's text.
     """
     scope = knowledge.scope
-    bound = knowledge.file.facts.names
     whole = outermost(node, scope.parent)
-    consumer = consumer_of(whole, scope.parent, bound)
+    consumer = consumer_of(whole, scope.parent, knowledge.file.facts.names)
     expression = read_query(whole, knowledge, consumer)
     statement = statement_of(whole, scope.parent)
     if expression is None or statement is None:
         return Refusal(node, "the session behind it was not understood: write `session.scalars(select(…))`")
-    text = ScopeText(source, scope)
-    flow = (
-        uses_of(whole, scope, bound)
-        if consumer is Consumer.ASSIGNED and expression.terminal is None
-        else None
-    )
-    single = rewrite(expression, knowledge, text) if flow is None else None
+    if expression.terminal is None and (consumer in _FLOWS or _is_chosen(whole, scope)):
+        component = Solver(expression.source.node, knowledge, source).solve()
+        return component if isinstance(component, Refusal) else _of_component(component)
+    single = rewrite(expression, knowledge, ScopeText(source, scope))
     if isinstance(single, Refusal):
         return single
-    made = [single] if single is not None else []
-    if flow is not None:
-        several = _flow(flow, knowledge, text)
-        if isinstance(several, Refusal):
-            return several
-        made = several
     needed = tuple(
         place
         for name, place in knowledge.sessions.imports.items()
         if expression.source.is_registry and (expression.source.session.text or "").startswith(name)
     )
-    placed = [
-        Placement(each, statement_of(each.node, scope.parent) or statement, scope.shift(each.node))
-        for each in made
-    ]
-    doubts = tuple(dict.fromkeys(doubt for each in made for doubt in each.doubts))
-    return Plan(tuple(placed), doubts, taken_in(statement, scope), needed)
+    file = knowledge.file
+    written = Written(
+        single, statement_of(single.node, scope.parent) or statement, file, scope.chunk_of(single.node)
+    )
+    taken = {file.file_id: taken_in(statement, scope)}
+    return Plan((written,), tuple(dict.fromkeys(single.doubts)), taken, {file.file_id: needed})
 
 
-def _flow(flow: Flow, knowledge: QueryKnowledge, text: ScopeText) -> list[Rewrite] | Refusal:
-    """The rewrites of a query that is built over several statements: of what makes it, and of every use."""
-    segments = [Segment(use.node, use.consumer, use.conditional, use.repeated) for use in flow.uses]
-    made: list[Rewrite] = []
-    later: tuple[Rewrite, ...] | None = None
-    for root in flow.roots:
-        expression = read_query(root, knowledge, Consumer.ASSIGNED)
-        if expression is None:
-            return Refusal(root, f"`{flow.name}` is not always a query of a known session")
-        several = rewrite_flow(expression, flow.name, segments, knowledge, text)
-        if isinstance(several, Refusal):
-            return several
-        made.append(several[0])
-        if later is not None and [each.text() for each in later] != [each.text() for each in several[1:]]:
-            return Refusal(
-                root,
-                f"`{flow.name}` selects different things in each branch: execute it there, or build one select()",
-            )
-        later = several[1:]
-    return [*made, *(later or ())]
+def _is_chosen(node: ast.expr, scope: QueryScope) -> bool:
+    """Whether a query is one of the two values of a conditional expression."""
+    holder = scope.parent(node)
+    return isinstance(holder, ast.IfExp) and holder.test is not node
+
+
+def _of_component(component: Component) -> Plan:
+    taken: dict[str, frozenset[str]] = {}
+    for body in component.functions:
+        names = body.stores.keys() | body.captured | {each.name for each in body.function.parameters}
+        taken[body.file.file_id] = taken.get(body.file.file_id, frozenset()) | names
+    return Plan(
+        tuple(component.written),
+        component.doubts,
+        taken,
+        {file_id: tuple(names) for file_id, names in component.imports.items()},
+        len(component.functions),
+    )
 
 
 def taken_in(statement: ast.stmt, scope: QueryScope) -> frozenset[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.notebooks import Notebook
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Span
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Diagnostics:
         if document.read_only:
             return EMPTY
         report = self._check(document)
+        places = {related.path for violation in report.violations for related in violation.related}
+        document.points_at = frozenset(places - {document.file_id})
         if isinstance(document, Notebook):
             document.part_results = {
                 part.uri: self._part(part, document, report.violations) for part in document.parts()

@@ -49,6 +49,7 @@ class OpenDocument:
         texts: Keeps the JSON of single diagnostics.
         is_config: Whether it is a configuration file, not Python.
         fixes: The fixes that were computed for this version, with and without the contract, by the violation's identity.
+        points_at: The ids of other files that its newest diagnostics point at.
         saved: Whether nothing was typed since the document was opened or saved.
     """
 
@@ -64,6 +65,7 @@ class OpenDocument:
         self.part_results: dict[str, str] | None = None
         self.texts = texts
         self.fixes: dict[tuple[int, bool], tuple[Violation, Fix | None]] = {}
+        self.points_at: frozenset[str] = frozenset()
         self.saved = True
 
     @property

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.lsp.lifecycle import watch_process
+from sqlalchemy_guard.lsp.pipes import connect
 from sqlalchemy_guard.lsp.session import Session
 from sqlalchemy_guard.lsp.transport import Inbox, Writer, start_reader
 
@@ -95,9 +96,11 @@ def serve(source: ByteSource, sink: ByteSink, build: Callable[[list[str]], Analy
         0 when it said goodbye properly, else 1.
     """
     inbox = Inbox()
-    writer = Writer(sink, lambda: inbox.put(None))
+    pipe = connect(source, sink, inbox)
+    writer = Writer(sink if pipe is None else pipe, lambda: inbox.put(None))
     session = Session(inbox, writer.send, build)
-    start_reader(source, inbox)
+    if pipe is None:
+        start_reader(source, inbox)
     loading = Loading(session)
     _begin(session, loading)
     if session.exit_code is None:
@@ -123,7 +126,7 @@ def _begin(session: Session, loading: Loading) -> None:
                 loading.start()
             continue
         session.receive(message)
-        if len(session.inbox):
+        if session.inbox.waiting():
             continue
         checked = session.flush()
         if (checked or session.waits_for_server) and not loading.started:
@@ -154,16 +157,32 @@ def _go_on(session: Session) -> None:
 def attach(session: Session, loop: asyncio.AbstractEventLoop) -> None:
     """From now on take messages and run deferred work on a loop."""
 
+    pumping = False
+
     def pump() -> None:
+        nonlocal pumping
+        pumping = True
         session.pump()
+        pumping = False
         if len(session.inbox) and session.exit_code is None:
             loop.call_soon(pump)
 
     def wake() -> None:
+        # What comes while messages are being taken is seen at the end of that.
+        if pumping:
+            return
         try:
             loop.call_soon_threadsafe(pump)
         except RuntimeError:
             log.debug("a message came after the end of the session")
 
+    def look() -> None:
+        pump()
+        if arrivals is not None and arrivals.ended:
+            loop.remove_reader(arrivals.descriptor)
+
     session.schedule.attach(loop)
     session.inbox.attach(wake)
+    arrivals = session.inbox.arrivals
+    if arrivals is not None:
+        loop.add_reader(arrivals.descriptor, look)

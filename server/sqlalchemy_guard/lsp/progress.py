@@ -70,7 +70,7 @@ class Progress:
         if steps is None:
             return
         deadline = time.monotonic() + SLICE
-        while not len(self._session.inbox) and time.monotonic() < deadline:
+        while not self._session.inbox.waiting() and time.monotonic() < deadline:
             try:
                 done, total = next(steps)
             except StopIteration:

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 SUPERSEDED = ("superseded by a newer version", {"retriggerRequest": True})
 PUMP_SLICE = 0.05
 """Seconds after which what has been received is analysed although more has arrived."""
+LOOK_EVERY = 0.002
+"""Seconds of analysis after which to look whether somebody still waits for it."""
 
 
 class Session:
@@ -77,6 +79,7 @@ class Session:
         self._deferred: list[Message] = []
         self._request_id: int | str | None = None
         self._awaited: OpenDocument | None = None
+        self._looked = 0.0
         self._dirty: dict[OpenDocument, None] = {}
         self._changed_ids: set[str] = set()
         self._asked: dict[str, Callable[[Any], None]] = {}
@@ -109,7 +112,7 @@ class Session:
     def pump(self) -> None:
         """Take what has arrived, then analyse what changed."""
         deadline = time.monotonic() + PUMP_SLICE
-        while self.exit_code is None and len(self.inbox) and time.monotonic() < deadline:
+        while self.exit_code is None and self.inbox.waiting() and time.monotonic() < deadline:
             self.receive(self.inbox.pop())
         self.flush()
 
@@ -307,6 +310,10 @@ class Session:
         Raises:
             RequestError: the answer to the request in hand.
         """
+        now = time.monotonic()
+        if now - self._looked > LOOK_EVERY:
+            self._looked = now
+            self.inbox.look()
         if self._request_id is not None and self._request_id in self.inbox.cancelled:
             raise RequestError(ErrorCode.REQUEST_CANCELLED, "cancelled")
         if self._awaited is not None and self.inbox.has_change_of(self._awaited.uri):
@@ -331,7 +338,7 @@ class Session:
                 edits = None
         if edits is None:
             workspace.open(document.file_id, document.document)
-        if changed:
+        if changed or any(document.file_id in other.points_at for other in self.all_documents()):
             self.affected(document.file_id)
 
     def affected(self, file_id: str) -> None:
@@ -341,14 +348,20 @@ class Session:
         self.schedule.later("dependents", QUIET, self._check_dependents)
 
     def _check_dependents(self) -> None:
-        if len(self.inbox):
+        if self.inbox.waiting():
             self.schedule.later("dependents", QUIET, self._check_dependents)
             return
         changed, self._changed_ids = self._changed_ids, set()
         dependents: set[str] = set()
         for file_id in changed:
             dependents |= self.analysis.workspace.dependents(file_id)
-        self.check_again([document for document in self.all_documents() if document.file_id in dependents])
+        self.check_again(
+            [
+                document
+                for document in self.all_documents()
+                if document.file_id in dependents or not changed.isdisjoint(document.points_at)
+            ]
+        )
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""
@@ -375,7 +388,7 @@ class Session:
                 self.sync(document)
             elif document.saved or not self._on_save(document):
                 self._update(document, always=True)
-            if len(self.inbox):
+            if self.inbox.waiting():
                 break
         return any_dirty
 

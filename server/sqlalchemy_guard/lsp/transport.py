@@ -1,8 +1,9 @@
 """Whole messages in, whole messages out, over any pair of byte streams.
 
-A thread of its own reads, so that the loop sees at once everything that has arrived: changes that queued up are joined
-before anything is analysed, and a cancellation overtakes the request that it cancels. This module must never know what
-a message means beyond its framing, its id and `$/cancelRequest`.
+Everything that has arrived is seen at once: changes that queued up are joined before anything is analysed, and a
+cancellation overtakes the request that it cancels. Pipes are read by the loop itself (`pipes.py`), whatever else there
+is by a thread of its own. This module must never know what a message means beyond its framing, its id and
+`$/cancelRequest`.
 """
 
 from __future__ import annotations
@@ -107,51 +108,54 @@ class Writer:
             self._lost()
 
 
-def read_messages(stream: ByteSource) -> Iterator[Message | Malformed]:
-    """The messages of a stream until its end.
+class Framing:
+    """Cuts bytes, as they come, into messages. Bytes that are no message are told once; then the next header counts."""
 
-    Bytes that are no message are told once; then reading goes on at the next header that can be found.
-    """
-    buffer = bytearray()
-    length: int | None = None
-    while True:
-        if length is None:
-            end = buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(buffer) > _HEADER_LIMIT:
-                    del buffer[: -_HEADER_LIMIT // 2]
-                    yield Malformed("a header without an end")
-                data = _read(stream)
-                if not data:
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._length: int | None = None
+
+    def feed(self, data: bytes) -> Iterator[Message | Malformed]:
+        """The messages that end in the bytes that have come; all of them must be taken before the next call."""
+        buffer = self._buffer
+        buffer += data
+        while True:
+            if self._length is None:
+                end = buffer.find(b"\r\n\r\n")
+                if end < 0:
+                    if len(buffer) > _HEADER_LIMIT:
+                        del buffer[: -_HEADER_LIMIT // 2]
+                        yield Malformed("a header without an end")
                     return
-                buffer += data
+                header = bytes(buffer[:end])
+                del buffer[: end + 4]
+                self._length = _length(header)
+                if self._length is None:
+                    yield Malformed(f"a header without a usable Content-Length: {header[:200]!r}")
                 continue
-            header = bytes(buffer[:end])
-            del buffer[: end + 4]
-            length = _length(header)
-            if length is None:
-                yield Malformed(f"a header without a usable Content-Length: {header[:200]!r}")
-            continue
-        if len(buffer) < length:
-            data = _read(stream)
-            if not data:
-                yield Malformed(f"the stream ended {length - len(buffer)} bytes before its last message did")
+            if len(buffer) < self._length:
                 return
-            buffer += data
-            continue
-        body = bytes(buffer[:length])
-        message = _decode(body)
-        if isinstance(message, Malformed):
-            # A wrong length: whatever looks like the next header inside of the body starts the next message.
-            follows = body.find(b"Content-Length:", 1)
-            del buffer[: follows if follows > 0 else length]
-        else:
-            del buffer[:length]
-        length = None
-        yield message
+            body = bytes(buffer[: self._length])
+            message = _decode(body)
+            follows = -1
+            if isinstance(message, Malformed):
+                # A wrong length: whatever looks like the next header inside of the body starts the next message.
+                follows = body.find(b"Content-Length:", 1)
+            del buffer[: follows if follows > 0 else self._length]
+            self._length = None
+            yield message
+
+    def end(self) -> Malformed | None:
+        """What is wrong with the end of the stream, if it is the end."""
+        if self._length is None:
+            return None
+        return Malformed(
+            f"the stream ended {self._length - len(self._buffer)} bytes before its last message did"
+        )
 
 
-def _read(stream: ByteSource) -> bytes:
+def read_some(stream: ByteSource) -> bytes:
+    """What has arrived, none at the end and when the client cannot be read any more; waits for it."""
     try:
         return stream.read(1 << 16) or b""
     except (OSError, ValueError) as error:
@@ -178,17 +182,38 @@ def _decode(body: bytes) -> Message | Malformed:
     return message
 
 
-class Inbox:
-    """Where the reader leaves messages and the loop finds them.
-
-    Before a loop is attached, `get` blocks; afterwards `drain` takes what is there.
+class Arrivals(Protocol):
+    """Where messages come from when no thread of its own reads them.
 
     Attributes:
+        descriptor: What a loop waits for.
+        ended: Whether nothing will come any more.
+    """
+
+    descriptor: int
+    ended: bool
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until something has arrived; False when nothing did within `timeout` seconds."""
+        ...
+
+    def take(self) -> None:
+        """Put what has arrived into the inbox, without waiting."""
+        ...
+
+
+class Inbox:
+    """Where messages are left for the loop to find them.
+
+    Before a loop is attached, `get` blocks; afterwards `pop` takes what is there.
+
+    Attributes:
+        arrivals: Whom to ask for more; None when a thread of its own puts the messages here.
         cancelled: Ids of requests that the client has cancelled and that were not answered yet.
-        newest: By document URI, how many changes of it wait in the queue.
     """
 
     def __init__(self) -> None:
+        self.arrivals: Arrivals | None = None
         self._queue: deque[Message | Malformed | None] = deque()
         self._ready = threading.Condition()
         self._wake: Callable[[], None] | None = None
@@ -200,14 +225,15 @@ class Inbox:
         with self._ready:
             if isinstance(message, dict):
                 self._look_ahead(message)
+            # Whoever was called for the first of them takes the others, too.
+            wake = None if self._queue else self._wake
             self._queue.append(message)
-            wake = self._wake
             self._ready.notify()
         if wake is not None:
             wake()
 
     def attach(self, wake: Callable[[], None] | None) -> None:
-        """From now on call `wake`, from any thread, when something has arrived."""
+        """From now on call `wake`, from any thread, when something has arrived and nothing else is waiting."""
         with self._ready:
             self._wake = wake
             waiting = bool(self._queue)
@@ -220,6 +246,11 @@ class Inbox:
         Raises:
             TimeoutError: nothing came within `timeout` seconds.
         """
+        if self.arrivals is not None:
+            while not self._queue:
+                if not self.arrivals.wait(timeout):
+                    raise TimeoutError
+                self.arrivals.take()
         with self._ready:
             if not self._ready.wait_for(lambda: self._queue, timeout):
                 raise TimeoutError
@@ -236,6 +267,17 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    def waiting(self) -> bool:
+        """Whether a message waits, also one that nobody has read yet."""
+        if not self._queue:
+            self.look()
+        return bool(self._queue)
+
+    def look(self) -> None:
+        """Take in what has arrived, if nobody else does."""
+        if self.arrivals is not None:
+            self.arrivals.take()
 
     def has_change_of(self, uri: str) -> bool:
         """Whether a newer version of a document is already waiting, so that answers about this one are stale."""
@@ -276,9 +318,14 @@ def start_reader(stream: ByteSource, inbox: Inbox) -> None:
     """Read a stream into an inbox from a thread of its own, until it ends."""
 
     def read() -> None:
+        framing = Framing()
         try:
-            for message in read_messages(stream):
-                inbox.put(message)
+            while data := read_some(stream):
+                for message in framing.feed(data):
+                    inbox.put(message)
+            broken = framing.end()
+            if broken is not None:
+                inbox.put(broken)
         finally:
             inbox.put(None)
 

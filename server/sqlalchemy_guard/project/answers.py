@@ -19,6 +19,8 @@ T = TypeVar("T")
 Key = tuple[str, str]
 MODULES = "*modules"
 """`(MODULES, part)`: which files and folders called `part` there are."""
+GATHERED = "*gathered"
+"""`(GATHERED, question)`: the answer that `Answers.gathered` gave."""
 
 
 _FEW = 4
@@ -69,6 +71,7 @@ class Answers:
         self._changed: dict[Key, int] = {}
         self._recent: deque[set[Key]] = deque(maxlen=64)
         self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
+        self._gathered: dict[Key, frozenset[Key]] = {}
         self._stack: list[Running] = []
         self._cut = FINAL
 
@@ -76,10 +79,26 @@ class Answers:
         """These keys mean something else from now on."""
         if not keys:
             return
+        gathered = self._gathered_on(keys)
+        if gathered:
+            keys = keys | gathered
         self.revision += 1
         self._recent.append(keys)
         for key in keys:
             self._changed[key] = self.revision
+
+    def _gathered_on(self, keys: set[Key]) -> set[Key]:
+        """The gathered answers that rest on these keys, or on one another."""
+        found: set[Key] = set()
+        fresh = keys
+        while fresh:
+            fresh = {
+                key
+                for key, rests_on in self._gathered.items()
+                if key not in found and not rests_on.isdisjoint(fresh)
+            }
+            found |= fresh
+        return found
 
     def changed_since(self, revision: int) -> set[Key] | None:
         """The keys that changed after a revision; None when that is too long ago to tell."""
@@ -119,6 +138,21 @@ class Answers:
         finally:
             outer |= self.keys
             self.keys, self._cut = outer, min(self._cut, outer_cut)
+        return result
+
+    def gathered(self, question: str, answer: Callable[[], T]) -> T:
+        """The answer to a question that rests on much of the workspace.
+
+        Who asks keeps one key instead of all that the answer rests on; it changes when any of these does.
+        """
+        key = (GATHERED, question)
+        outer, self.keys = self.keys, set()
+        try:
+            result = self.remembered(key, answer)
+            self._gathered[key] = frozenset(self.keys)
+        finally:
+            self.keys = outer
+        outer.add(key)
         return result
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Function, Param, Value
-from sqlalchemy_guard.project import stubs
+from sqlalchemy_guard.project import registries, stubs
 from sqlalchemy_guard.project.externals import BASES, is_public
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
@@ -234,11 +234,7 @@ def relationship_target(resolver: Resolver, value: Value, file: SourceFile) -> C
     if type(target) is Function:
         target = target.result
     if type(target) is Const and isinstance(target.value, str):
-        name = target.value.rpartition(".")[2]
-        here = resolver.name(name, file)
-        if isinstance(here, ClassType):
-            return here.ref
-        found = resolver.sources.classes_named(name, file.file_id)
+        found = registries.named(resolver, target.value, file)
         return found[0] if found else None
     for option in known(resolver.type_of(target, file)) if target is not None else ():
         if isinstance(option, ClassType):
@@ -263,6 +259,9 @@ def request_attribute(resolver: Resolver, value: Attr, file: SourceFile) -> Type
     for call, source in resolver.sources.calls_of("add_request_method", None):
         named = call.args[1] if len(call.args) > 1 else call.keyword("name")
         made = call.args[0] if call.args else call.keyword("callable")
+        if type(made) is Call and type(made.func) is Attr and made.func.name == "get" and len(made.args) == 2:
+            # `settings.get("create_session", create_session)`: what it is when nobody configured another one.
+            made = made.args[1]
         if made is None or type(named) is not Const or named.value != value.name:
             continue
         is_read = any(

@@ -6,13 +6,16 @@ This module must never know what the statements mean.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import dataclass
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
+    from sqlalchemy_guard.facts.file import FileFacts
+    from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -33,6 +36,39 @@ def own_nodes(facts: FunctionFacts) -> Iterator[tuple[Chunk, ast.AST]]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             continue
         todo.extend((chunk, child) for child in reversed(list(ast.iter_child_nodes(node))))
+
+
+def blocks(body: Sequence[ast.stmt]) -> Iterator[Sequence[ast.stmt]]:
+    """The blocks of a function, the outermost first."""
+    yield body
+    for statement in body:
+        for part in ast.walk(statement):
+            for name in ("body", "orelse", "finalbody"):
+                found = getattr(part, name, None)
+                if isinstance(found, list) and found:
+                    yield found
+
+
+def root_name(node: ast.AST) -> str:
+    """The name that a dotted expression, with calls in it or not, starts with; empty for other expressions."""
+    while isinstance(node, (ast.Attribute, ast.Call, ast.Await)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def values_of(function: FunctionFacts, facts: FileFacts) -> dict[ast.expr, Value]:
+    """The symbolic value of every expression of a function's body, evaluated anew on each call.
+
+    Whoever keeps what it concludes from them rests on the key `*body.` with the function's qualified name.
+    """
+    facts.watched.add(function.qualname)
+    if function.chunk.children is None:
+        return facts.values_in(function.chunk)
+    found: dict[ast.expr, Value] = {}
+    for child in function.chunk.children:
+        if child.children is None:
+            found |= facts.values_in(child)
+    return found
 
 
 def is_docstring(statement: ast.stmt) -> bool:

@@ -5,11 +5,10 @@ This module must never judge a call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project import stubs
-from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES, SESSIONS
+from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES, REGISTRIES, SESSIONS
 from sqlalchemy_guard.project.types import (
     ClassType,
     External,
@@ -19,6 +18,7 @@ from sqlalchemy_guard.project.types import (
     Type,
     known,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
@@ -104,3 +104,13 @@ def session_kind(resolver: Resolver, type_: Type) -> str | None:
         if any(ref in stubs.PROXIED for ref in refs) and option.args:
             return session_kind(resolver, option.args[0])
     return None
+
+
+def is_proven_session(resolver: Resolver, type_: Type) -> bool:
+    """Whether a type is certainly one session, not a registry of them."""
+    instances = [option for option in known(type_) if isinstance(option, Instance)]
+    return (
+        bool(instances)
+        and session_kind(resolver, type_) is not None
+        and not any(option.likely or option.ref in REGISTRIES for option in instances)
+    )

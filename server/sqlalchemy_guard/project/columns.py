@@ -6,13 +6,13 @@ What cannot be read is None, never a guess. This module must never judge a colum
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
+from sqlalchemy_guard.project.column_calls import flag, read_column
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known
-from sqlalchemy_guard.project.types import Literal as LiteralType
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,25 +20,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
-COLUMN_CALLS = {
-    "sqlalchemy.Column": "Column",
-    "sqlalchemy.orm.mapped_column": "mapped_column",
-    "sqlmodel.Field": "Field",
-}
-"""What makes a column, by canonical name."""
-
 MAPPED = frozenset(
     {"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"}
 )
-
-_ITEMS = frozenset(
-    f"sqlalchemy.{name}"
-    for name in (
-        "ForeignKey", "Sequence", "Identity", "Computed", "CheckConstraint", "FetchedValue", "DefaultClause",
-        "ColumnDefault",
-    )
-)  # fmt: skip
-"""What may stand among a column's positional arguments and is no type."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,8 +102,7 @@ class Column:
 
     def flag(self, name: str) -> bool | None:
         """A keyword that says True or False; None when it is absent or says something else."""
-        value = self.keyword(name)
-        return value.value if type(value) is Const and isinstance(value.value, bool) else None
+        return flag(self.call, name)
 
 
 def column_of(resolver: Resolver, attribute: Attribute, owner: ClassFacts, file: SourceFile) -> Column | None:
@@ -130,39 +113,28 @@ def column_of(resolver: Resolver, attribute: Attribute, owner: ClassFacts, file:
     node = statement.value
     if not isinstance(node, ast.Call) or (isinstance(statement, ast.Assign) and len(statement.targets) != 1):
         return None
-    kind = COLUMN_CALLS.get(resolver.external_name(call.func, file) or "")
-    if kind is None:
+    read = read_column(resolver, call, file)
+    if read is None:
         return None
-    readable = not call.has_mapping and not any(isinstance(arg, ast.Starred) for arg in node.args)
-    database_name: str | None = attribute.name
-    arguments = list(zip(call.args, node.args, strict=False)) if kind != "Field" else []
-    if arguments:
-        first = resolver.type_of(arguments[0][0], file)
-        if isinstance(first, LiteralType) and (first.value is None or isinstance(first.value, str)):
-            database_name = first.value if isinstance(first.value, str) else attribute.name
-            arguments = arguments[1:]
-    named = call.keyword("name")
-    if named is not None:
-        said = resolver.type_of(named, file)
-        database_name = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
-    type_ = call.keyword("type_" if kind != "Field" else "sa_type")
-    keys: list[ForeignKeyFact] = []
-    items: list[str] = []
-    for value, argument in arguments:
-        item = _item_name(resolver, value, file)
-        if item == "sqlalchemy.ForeignKey" and type(value) is Call:
-            keys.append(_foreign_key(resolver, value, argument, file))
-        elif item in _ITEMS:
-            items.append(item)
-        elif type_ is None:
-            type_ = value
-    if kind == "Field":
-        key = call.keyword("foreign_key")
-        if type(key) is Const and isinstance(key.value, str):
-            holder = next((keyword.value for keyword in node.keywords if keyword.arg == "foreign_key"), None)
-            keys.append(ForeignKeyFact(key.value, call, holder))
+    nodes = {id(value): argument for value, argument in zip(call.args, node.args, strict=False)}
+    holder = next((keyword.value for keyword in node.keywords if keyword.arg == "foreign_key"), None)
+    keys = [
+        ForeignKeyFact(key.text, key.call, holder if key.call is call else nodes.get(id(key.call)))
+        for key in read.foreign_keys
+    ]
+    name = attribute.name if read.database_name == "" else read.database_name
     return Column(
-        attribute, owner, file, kind, call, node, database_name, type_, tuple(keys), tuple(items), readable
+        attribute,
+        owner,
+        file,
+        read.kind,
+        call,
+        node,
+        name,
+        read.type,
+        tuple(keys),
+        read.items,
+        read.is_readable,
     )
 
 
@@ -172,17 +144,6 @@ def columns_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> Itera
         column = column_of(resolver, attribute, owner, file)
         if column is not None:
             yield column
-
-
-def _item_name(resolver: Resolver, value: Value, file: SourceFile) -> str:
-    return resolver.external_name(value.func if type(value) is Call else value, file) or ""
-
-
-def _foreign_key(resolver: Resolver, call: Call, node: ast.expr, file: SourceFile) -> ForeignKeyFact:
-    target = call.args[0] if call.args else call.keyword("column")
-    said = resolver.type_of(target, file) if target is not None else None
-    text = said.value if isinstance(said, LiteralType) and isinstance(said.value, str) else None
-    return ForeignKeyFact(text, call, node)
 
 
 def mapped_type(resolver: Resolver, column: Column) -> Type | Literal[False] | None:
@@ -254,11 +215,16 @@ _COLUMNLESS = (
 """Libraries whose classes bring no columns."""
 
 
+def is_columnless(ref: str) -> bool:
+    """Whether a class of a library brings no columns and names no table."""
+    return ref in DECLARATIVE_BASES or ref in BASES or ref.startswith(_COLUMNLESS)
+
+
 def has_unknown_base(resolver: Resolver, class_: ClassType) -> bool:
     """Whether a class has an ancestor that was not found or is of a library: what it brings is not known."""
     for ref in resolver.ancestors(class_):
         if isinstance(ref, str):
-            if ref not in DECLARATIVE_BASES and ref not in BASES and not ref.startswith(_COLUMNLESS):
+            if not is_columnless(ref):
                 return True
             continue
         found = resolver.class_facts(ref)

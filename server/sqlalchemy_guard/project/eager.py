@@ -6,10 +6,10 @@ nothing: this module must never report a collection that is loaded otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Sequence, Star, Typed, Value
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

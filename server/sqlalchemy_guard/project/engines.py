@@ -5,11 +5,11 @@ This module must never judge an engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Joined, Mapping, Ref, Typed, Value
 from sqlalchemy_guard.project.types import ClassType, External, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
@@ -167,6 +167,16 @@ def _is_filled_later(mapping: Mapping, file: SourceFile) -> bool:
             if type(func) is Attr and func.name in ("update", "setdefault", "pop") and is_it(func.base):
                 return True
     return False
+
+
+def sets_isolation(resolver: Resolver, engine: Value, file: SourceFile) -> bool:
+    """Whether an engine, or the options it was made with, may set an isolation level, as `AUTOCOMMIT`."""
+    value, _ = resolver.definition_of(engine, file)
+    if type(value) is not Call:
+        return False
+    return value.has_mapping or any(
+        name in ("isolation_level", "execution_options") for name, _ in value.keywords
+    )
 
 
 def _pool_name(resolver: Resolver, value: Value, file: SourceFile) -> str:

@@ -93,6 +93,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "flask_sqlalchemy.Model": (),
     "sqlmodel.SQLModel": (),
     "sqlalchemy.orm.MappedAsDataclass": (),
+    "sqlalchemy.TypeDecorator": (),
 }
 """The bases of a library class that matter; others have none."""
 
@@ -100,7 +101,8 @@ DECLARATIVE_BASES = frozenset({
     "sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta", "sqlalchemy.orm.declarative_base()",
     "flask_sqlalchemy.Model", "sqlmodel.SQLModel", "advanced_alchemy.base.BigIntBase", "advanced_alchemy.base.UUIDBase",
     "advanced_alchemy.base.UUIDAuditBase", "advanced_alchemy.base.BigIntAuditBase",
-    "advanced_alchemy.base.DeclarativeBase", "sqlalchemy.ext.automap.automap_base()",
+    "advanced_alchemy.base.DeclarativeBase", "sqlalchemy.ext.automap.automap_base()", "flask_appbuilder.Model",
+    "flask_appbuilder.models.sqla.Model",
 })  # fmt: skip
 """What a class must have among its ancestors to be mapped."""
 

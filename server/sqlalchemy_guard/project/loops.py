@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.project.bodies import root_name
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.effects import arguments_of, is_fresh, is_own
 
@@ -213,7 +214,7 @@ def _has_own_session(resolver: Resolver, fact: CallFact, loop: Frame, file: Sour
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
     }
     for value, node in arguments_of(fact):
-        root = _root(node)
+        root = root_name(node)
         if (
             root in stored
             and is_fresh(resolver, value, file)
@@ -229,7 +230,7 @@ def _has_own_session(resolver: Resolver, fact: CallFact, loop: Frame, file: Sour
         if targets is not None
         else set()
     )
-    root = _root(receiver)
+    root = root_name(receiver)
     if _called_name(fact.node) == "commit" and root in walked:
         return True
     if is_own(resolver, fact, file) and (not isinstance(receiver, ast.Name) or root in stored):
@@ -243,13 +244,6 @@ def _has_own_session(resolver: Resolver, fact: CallFact, loop: Frame, file: Sour
         and ast.dump(part.func.value) == text
         for part in _own_nodes(loop.node)
     )
-
-
-def _root(node: ast.expr) -> str:
-    """The name that a dotted expression starts with."""
-    while isinstance(node, (ast.Attribute, ast.Call, ast.Await)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _begins(resolver: Resolver, frame: Frame, file: SourceFile) -> bool:
@@ -345,6 +339,12 @@ def tail_of(node: ast.AST, statement: ast.stmt) -> list[ast.stmt] | None:
     ):
         return None
     return path[0][0]
+
+
+def leaves_early(loop: ast.AST) -> bool:
+    """Whether a loop, or one round of it, may be left before its end."""
+    leaving = (ast.Break, ast.Continue, ast.Return, ast.Try, ast.Raise)
+    return any(isinstance(part, leaving) for part in ast.walk(loop))
 
 
 def head_of(node: ast.AST) -> ast.expr:

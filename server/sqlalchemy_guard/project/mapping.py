@@ -6,13 +6,16 @@ Whatever is not understood makes a mapping incomplete. This module must never gu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
-from sqlalchemy_guard.project.mentions import BACKREF, SUBCLASS, last_name, target_name
-from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
+from sqlalchemy_guard.project.imperative import mapped_by_call
+from sqlalchemy_guard.project.mentions import BACKREF, target_name
+from sqlalchemy_guard.project.relationships import annotated
+from sqlalchemy_guard.project.subclasses import subclasses
+from sqlalchemy_guard.project.types import ClassType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,21 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.declared import Declared, RelationshipDeclaration
     from sqlalchemy_guard.project.resolve import Key, Resolver, SourceFile
+    from sqlalchemy_guard.project.subclasses import Mentioning
     from sqlalchemy_guard.project.types import ClassRef
 
 Ref = tuple[str, str]
-
-_COLLECTIONS = frozenset(
-    ("builtins.list", "builtins.set", "builtins.dict", "typing.List", "typing.Set", "typing.Sequence",
-     "typing.Collection", "typing.Dict", "typing.MutableSequence", "typing.FrozenSet", "typing.Iterable")
-)  # fmt: skip
-
-
-class Mentioning(Protocol):
-    """Who knows which files mention something."""
-
-    def mentioning(self, key: Key) -> Iterable[SourceFile]:
-        """The known files that mention it."""
 
 
 class Mappings:
@@ -84,8 +76,9 @@ class Mappings:
         return found
 
     def _model(self, ref: Ref) -> ModelInfo | None:
-        if not self.resolver.is_model(ClassType(ref)):
-            return None
+        is_declared = self.resolver.is_model(ClassType(ref))
+        if not is_declared and not self._names_table(ref):
+            return mapped_by_call(self.resolver, ref)
         own = self.declared(ref)
         parents = self._mapped_parents(ref)
         inheritance = self._inheritance(ref, own, parents)
@@ -93,7 +86,7 @@ class Mappings:
         if parents and inheritance is Inheritance.JOINED:
             primary = self.declared(parents[0]).primary_key or primary
         relationships = {name: self._relationship(ref, own, each) for name, each in own.relationships.items()}
-        complete = own.complete
+        complete = own.complete and is_declared
         for name, info in self._backrefs(ref, parents):
             if name is None or info is None:
                 complete = False
@@ -112,6 +105,11 @@ class Mappings:
             own.computed,
         )
 
+    def _names_table(self, ref: Ref) -> bool:
+        """Whether a class whose bases are not known says itself which table it is mapped to."""
+        found = self.resolver.class_facts(ref)
+        return found is not None and not found[0].attributes.keys().isdisjoint(("__tablename__", "__table__"))
+
     # -- inheritance -----------------------------------------------------------------------------------------------
 
     def _mapped_parents(self, ref: Ref) -> list[Ref]:
@@ -125,16 +123,7 @@ class Mappings:
         ]
 
     def _children(self, ref: Ref) -> list[Ref]:
-        name = ref[1].rpartition(".")[2]
-        self.resolver.keys.add((SUBCLASS, name))
-        found: list[Ref] = []
-        for file in self.files.mentioning((SUBCLASS, name)):
-            for qualname, classes in list(file.facts.classes.items()):
-                if any(last_name(base) == name for base in classes[-1].bases):
-                    child = (file.file_id, qualname)
-                    if ref in self.resolver.ancestors(ClassType(child))[1:]:
-                        found.append(child)
-        return found
+        return subclasses(self.resolver, self.files, ref)
 
     def _inheritance(self, ref: Ref, own: Declared, parents: list[Ref]) -> Inheritance:
         if own.concrete:
@@ -197,24 +186,10 @@ class Mappings:
 
     def _annotated(self, each: RelationshipDeclaration) -> tuple[Ref | None, bool | None]:
         """The target and whether it is a collection, by the annotation."""
-        if each.annotation is None:
+        said = annotated(self.resolver, each.annotation, each.file)
+        if said is None or (said.target is None and not said.collection):
             return None, None
-        type_ = self.resolver.instance_of(each.annotation, each.file)
-        for option in known(type_):
-            if not isinstance(option, Instance):
-                continue
-            if option.ref in ("sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"):
-                return _class_of(option.args[0] if option.args else None), True
-            inner: Type | None = option
-            if option.ref == "sqlalchemy.orm.Mapped":
-                inner = option.args[0] if option.args else None
-            for part in known(inner) if inner is not None else ():
-                if isinstance(part, Instance) and part.ref in _COLLECTIONS:
-                    return _class_of(part.args[-1] if part.args else None), True
-                found = _class_of(part)
-                if found is not None:
-                    return found, False
-        return None, None
+        return said.target, said.collection
 
     def _lazy(self, each: RelationshipDeclaration) -> str | None:
         if each.dynamic:
@@ -314,13 +289,6 @@ def _strategy(lazy: Value) -> str | None:
     if isinstance(lazy.value, str):
         return lazy.value
     return "noload" if lazy.value is None else "select" if lazy.value else "joined"
-
-
-def _class_of(type_: Type | None) -> Ref | None:
-    for option in known(type_) if type_ is not None else ():
-        if isinstance(option, Instance) and isinstance(option.ref, tuple):
-            return option.ref
-    return None
 
 
 def _constant(call: Call | None, name: str) -> object:

@@ -13,10 +13,18 @@ from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Def, Fun
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.resolve import Key
 
-BACKREF, SUBCLASS, QUERY_CLASS = "*backref", "*subclass", "*query class"
+BACKREF, SUBCLASS, QUERY_CLASS, TABLE = "*backref", "*subclass", "*query class", "*table"
+"""`(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
+RELATED = "*related"
+"""`(RELATED, "posts")`: a class has a relationship of that name, or a property, which may read one; `(RELATED, "")` is the
+key of what rests on which of these names there are."""
+
+_RELATIONSHIPS = frozenset(("relationship", "relation", "Relationship"))
+_PROPERTIES = frozenset(("property", "hybrid_property", "cached_property", "reify"))
 
 QUERY_EVENTS = frozenset(
     (
@@ -46,6 +54,7 @@ class Mentions:
     def __init__(self) -> None:
         self._files: dict[Key, dict[str, None]] = {}
         self._keys: dict[str, frozenset[Key]] = {}
+        self._related: frozenset[str] | None = None
 
     def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
         """A file was analysed; returns the keys of what may mean something else."""
@@ -64,7 +73,9 @@ class Mentions:
         """
         before = self._keys.get(file_id, frozenset())
         replaces = _replacing(typed) | (before & _REPLACES)
-        if replaces <= before and not any(name in facts.classes for name in changed):
+        if replaces <= before and not any(
+            name in facts.classes or name == "*called.Table" for name in changed
+        ):
             return set()
         return self._set(file_id, mentions(facts) | replaces)
 
@@ -84,7 +95,21 @@ class Mentions:
             self._files[key].pop(file_id, None)
         for key in said - before:
             self._files.setdefault(key, {})[file_id] = None
-        return set(before ^ said)
+        differing = set(before ^ said)
+        if any(kind == TABLE for kind, _ in differing):
+            differing.add((TABLE, ""))
+        if any(kind == RELATED for kind, _ in differing):
+            differing.add((RELATED, ""))
+            self._related = None
+        return differing
+
+    def related_names(self) -> frozenset[str]:
+        """The names under `RELATED`."""
+        if self._related is None:
+            self._related = frozenset(
+                name for kind, name in self._files if kind == RELATED and self._files[kind, name]
+            )
+        return self._related
 
 
 _REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})
@@ -96,17 +121,52 @@ def _replacing(lines: Iterable[str]) -> frozenset[Key]:
 
 def mentions(facts: FileFacts) -> frozenset[Key]:
     """The keys of what a file's classes say about classes elsewhere."""
-    found: set[Key] = set()
-    for classes in facts.classes.values():
+    found: set[Key] = {(TABLE, "")} if "Table" in facts.called_names() else set()
+    for qualname, classes in facts.classes.items():
         for class_ in classes:
+            if class_.bases or class_.decorators or _may_declare_columns(class_):
+                found.update(((TABLE, ""), (TABLE, qualname)))
             found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
             for attribute in class_.attributes.values():
                 value = attribute.value
-                if type(value) is Call and value.keyword("backref") is not None:
+                backref = value.keyword("backref") if type(value) is Call else None
+                if type(value) is Call and backref is not None:
                     target = target_name(value)
                     if target is not None:
                         found.add((BACKREF, target))
+                    given = backref.args[0] if type(backref) is Call and backref.args else backref
+                    if type(given) is Const and isinstance(given.value, str):
+                        found.add((RELATED, given.value))
+            found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
+
+
+def _may_declare_columns(class_: ClassFacts) -> bool:
+    return any(
+        type(attribute.value) is Call
+        and last_name(attribute.value.func) in ("Column", "mapped_column", "Field")
+        for attribute in class_.attributes.values()
+    )
+
+
+def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:
+    """The relationships of a class, and the properties of one that has relationships."""
+    relationships = [
+        attribute.name
+        for attribute in class_.attributes.values()
+        if type(attribute.value) is Call and last_name(attribute.value.func) in _RELATIONSHIPS
+    ]
+    properties: list[str] = []
+    for name, qualname in class_.methods.items():
+        function = facts.function(qualname)
+        if function is None:
+            continue
+        returned = function.returned
+        if type(returned) is Call and last_name(returned.func) in _RELATIONSHIPS:
+            relationships.append(name)
+        elif any(last_name(decorator) in _PROPERTIES for decorator in function.decorators):
+            properties.append(name)
+    return relationships + properties if relationships else []
 
 
 def last_name(value: Value) -> str | None:

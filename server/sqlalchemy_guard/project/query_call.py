@@ -5,10 +5,10 @@ This module must never resolve anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.mapped_names import TAKING
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

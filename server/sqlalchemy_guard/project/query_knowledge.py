@@ -41,6 +41,7 @@ from sqlalchemy_guard.facts.values import (
     Value,
 )
 from sqlalchemy_guard.project.externals import SQLALCHEMY_FAMILY
+from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.query_sessions import QuerySessions
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
@@ -59,9 +60,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
     from sqlalchemy_guard.project.mapping import Mappings
-    from sqlalchemy_guard.project.query_scope import QueryScope
     from sqlalchemy_guard.project.resolve import SourceFile
-    from sqlalchemy_guard.project.workspace import Workspace
+    from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 _ALIASES = frozenset(
     ("sqlalchemy.orm.aliased", "sqlalchemy.orm.with_polymorphic", "sqlalchemy.orm.AliasedClass")
@@ -86,6 +87,7 @@ _EXPRESSION_FUNCTIONS = frozenset(
     ).split()
 )
 _EXPRESSION_TYPES = frozenset(("sqlalchemy.ColumnElement", "sqlalchemy.TextClause"))
+_STATEMENTS = frozenset(("sqlalchemy.Select", "sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
 _DEPTH = 24
 
 
@@ -104,10 +106,11 @@ class QueryKnowledge:
         self,
         workspace: Workspace,
         mappings: Mappings,
-        file: SourceFile,
+        file: File,
         scope: QueryScope,
         values: Map[ast.expr, Value],
     ) -> None:
+        self.workspace = workspace
         self.resolver = workspace.resolver
         self.mappings = mappings
         self.file = file
@@ -116,6 +119,14 @@ class QueryKnowledge:
         self.sessions = QuerySessions(workspace, file, values)
         self._entities: dict[ast.expr, EntityInfo] = {}
         self._spellings: dict[str, str] = {}
+
+    def beside(self, file: File, chunk: Chunk) -> QueryKnowledge:
+        """The same about another scope, perhaps of another file."""
+        scope = QueryScope(chunk)
+        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
+        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made.sessions.has_helpers = self.sessions.has_helpers
+        return made
 
     def value(self, node: ast.expr) -> Value:
         """The symbolic value of a node."""
@@ -155,12 +166,7 @@ class QueryKnowledge:
         value = self.value(node)
         if type(value) not in (Ref, Attr):
             return None
-        for option in known(self.resolver.type_of(value, self.file)):
-            if isinstance(option, External):
-                return option.name
-            if isinstance(option, ClassType) and isinstance(option.ref, str):
-                return option.ref
-        return None
+        return self._name_of_function(value, self.file)
 
     def spelling(self, model: ModelInfo) -> str | None:
         """How the file names a mapped class."""
@@ -315,7 +321,8 @@ class QueryKnowledge:
             if name in _EXPRESSION_FUNCTIONS:
                 return EntityInfo(EntityKind.EXPRESSION, hashable=_hashable_call(name))
             if name == "sqlalchemy.orm.Bundle":
-                return EntityInfo(EntityKind.BUNDLE)
+                plain = all(keyword not in ("single_entity", None) for keyword, _ in value.keywords)
+                return EntityInfo(EntityKind.BUNDLE) if plain else UNKNOWN_ENTITY
         if type(value.func) is Attr:
             owner = self.entity_of(value.func.base, file, depth + 1)
             if owner.kind in (
@@ -335,6 +342,8 @@ class QueryKnowledge:
                 return option.name
             if isinstance(option, ClassType) and isinstance(option.ref, str):
                 return option.ref
+            if isinstance(option, MethodType) and option.name == "exists" and option.owner.ref in _STATEMENTS:
+                return "sqlalchemy.exists"
         return None
 
     def _method(self, owner: EntityInfo, call: Call) -> EntityInfo:
@@ -365,7 +374,12 @@ class QueryKnowledge:
             return EntityInfo(EntityKind.TABLE, owner=f"table {id(value)}")
         if target.model is None:
             return UNKNOWN_ENTITY
-        return EntityInfo(EntityKind.ALIAS, target.model, f"alias {id(value)}")
+        name = self._name_of_function(value.func, file) or ""
+        selectable = value.args[(2 if name.endswith("with_polymorphic") else 1) :]
+        repeats = bool(selectable) or any(
+            keyword in ("alias", "selectable", None) for keyword, _ in value.keywords
+        )
+        return EntityInfo(EntityKind.ALIAS, target.model, f"alias {id(value)}", repeats=repeats)
 
 
 _COMPARISONS = frozenset(

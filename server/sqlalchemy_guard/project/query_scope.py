@@ -46,13 +46,20 @@ class QueryScope:
         """The node that holds a node; None for the statements of the body."""
         return self._parents.get(node)
 
-    def shift(self, node: ast.AST) -> int:
-        """The shift of the chunk that a node comes from."""
+    def holds(self, node: ast.AST) -> bool:
+        """Whether a node stands in the scope."""
+        return node in self._parents or node in self._chunk_of
+
+    def chunk_of(self, node: ast.AST) -> Chunk:
+        """The chunk that a node comes from."""
         here: ast.AST | None = node
         while here is not None:
             top, here = here, self._parents.get(here)
-        chunk = self._chunk_of.get(top) if isinstance(top, ast.stmt) else None
-        return chunk.shift if chunk is not None else self.chunks[0].shift
+        return self._chunk_of.get(top, self.chunks[0]) if isinstance(top, ast.stmt) else self.chunks[0]
+
+    def shift(self, node: ast.AST) -> int:
+        """The shift of the chunk that a node comes from."""
+        return self.chunk_of(node).shift
 
 
 def _leaves(chunk: Chunk) -> Iterator[Chunk]:

@@ -122,6 +122,12 @@ class QuerySessions:
         text = self._name_for(query, self._is_registry)
         return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
 
+    def origin_of(self, name: str) -> Value | None:
+        """What the first name of a session's text stands for, whether the file imports it yet or not."""
+        if name in self.imports:
+            return Ref(*self.imports[name])
+        return Ref("", name) if name in self.file.facts.names else None
+
     def _is_registry(self, type_: Instance) -> bool:
         return bool(stubs.PROXIED & set(self.resolver.ancestors(ClassType(type_.ref))))
 

@@ -376,6 +376,9 @@ class Resolver(Answers):
             if type(value) is Typed:
                 value = value.value
                 continue
+            if type(value) is ClassName:
+                value = self._meant_in_class(value, file)
+                continue
             if type(value) is Attr:
                 base = self.type_of(value.base, file)
                 if not isinstance(base, ModuleType) or base.file_id is None:
@@ -393,6 +396,15 @@ class Resolver(Answers):
                 return value, file
             value, file = found
         return value, file
+
+    def _meant_in_class(self, value: ClassName, file: SourceFile) -> Value:
+        """What a name in a class body stands for: the class's own attribute, else the module's name."""
+        self.keys.add((file.file_id, value.qualname))
+        facts = file.facts.class_(value.qualname)
+        own = facts.attributes.get(value.name) if facts is not None else None
+        if own is None or own.value is None or _refers_to_itself(own.value, value):
+            return Ref("", value.name)
+        return own.value
 
     def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
         self.keys.add((file_id, name))
@@ -543,7 +555,8 @@ def name_of(type_: Type) -> str | None:
 
 
 def _is_alias_marker(type_: Type) -> bool:
-    return isinstance(type_, Instance) and type_.ref == "typing.TypeAlias"
+    """Whether an annotation says nothing of the value: an alias, or `Base: Any = declarative_base()` for type checkers."""
+    return isinstance(type_, Instance) and type_.ref in ("typing.TypeAlias", "typing.Any")
 
 
 def _refers_to_itself(value: Value, name: ClassName) -> bool:

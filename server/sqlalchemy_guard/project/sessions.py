@@ -6,19 +6,22 @@ This module must never judge a session.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Await, Call, Either, Typed, Value
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.calls import session_kind
+from sqlalchemy_guard.project.courses import paths_of
 from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
+from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
+    from sqlalchemy_guard.project.paths import Paths, Point
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 CLOSING = frozenset({"close", "aclose"})
@@ -130,7 +133,7 @@ def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile)
     """The sessions that a function makes and binds to a name of its own, once each."""
     seen: set[ast.Call] = set()
     for fact in function.calls:
-        name = _bound_name(fact)
+        name = bound_name(fact)
         if name is None or fact.node in seen or function.parameter(name) is not None:
             continue
         kind = maker_kind(resolver, fact.value, file)
@@ -142,7 +145,8 @@ def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile)
             yield MadeSession(fact, name, kind, _is_likely(resolver, fact, file), uses)
 
 
-def _bound_name(fact: CallFact) -> str | None:
+def bound_name(fact: CallFact) -> str | None:
+    """The name that the statement of a call binds to its result, awaited or not."""
     statement = fact.statement
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target: ast.expr = statement.targets[0]
@@ -276,23 +280,31 @@ def _may_keep(
     )
 
 
-def is_closed_always(session: MadeSession) -> bool:
-    """Whether a `finally` closes the session, or a handler of every error and the ordinary path do."""
-    handled = ordinary = False
-    for call, around in session.uses.closings:
-        inner: ast.AST = call
-        place = ""
-        for node in around:
-            if isinstance(node, ast.Try) and inner in node.finalbody:
-                return True
-            if isinstance(node, ast.ExceptHandler):
-                place = "every" if _catches_all(node) else "some"
-            inner = node
-        handled = handled or place == "every"
-        ordinary = ordinary or not place
-    return handled and ordinary
+def ways_left_open(
+    resolver: Resolver, session: MadeSession, function: FunctionFacts, file: SourceFile
+) -> list[Point]:
+    """The steps from which a function is left with the session open, errors included; empty when every way closes it."""
+    paths = paths_of(resolver, function, file)
+    closing = {point for call, around in session.uses.closings for point in _closes_at(paths, call, around)}
+    starts = [following for point in paths.at(session.fact.node) for following in point.next]
+    exits = (paths.returned, paths.raised)
+    return [
+        point
+        for point in walk(starts, closing.__contains__, alive=session.name)
+        if point not in closing
+        and (point in exits or any(end in exits for end in (*point.next, *point.errors)))
+    ]
 
 
-def _catches_all(handler: ast.ExceptHandler) -> bool:
-    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(name is None or getattr(name, "id", "") in ("Exception", "BaseException") for name in names)
+def _closes_at(paths: Paths, call: ast.Call, around: tuple[ast.AST, ...]) -> Iterator[Point]:
+    """The steps that close; in `finally` the test around a call counts, which asks whose session it is."""
+    yield from paths.at(call)
+    inner: ast.AST = call
+    tests: list[ast.AST] = []
+    for node in around:
+        if isinstance(node, ast.If):
+            tests.append(node)
+        if isinstance(node, ast.Try) and inner in node.finalbody:
+            for test in tests:
+                yield from paths.at(test)
+        inner = node

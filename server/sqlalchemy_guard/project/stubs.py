@@ -20,6 +20,7 @@ from sqlalchemy_guard.project.types import (
     Literal,
     TupleType,
     Type,
+    TypeForm,
     coroutine,
     known,
     list_of,
@@ -198,6 +199,17 @@ def _first_argument(site: Site) -> Type:
     return site.type_of(site.call.args[0]) if site.call.args else UNKNOWN_TYPE
 
 
+def _cast(site: Site) -> Type:
+    made = [
+        Instance(option.ref) if isinstance(option, ClassType) else option.instance
+        for option in options(_first_argument(site))
+        if isinstance(option, ClassType | TypeForm)
+    ]
+    if not made and len(site.call.args) > 1:
+        return site.type_of(site.call.args[1])
+    return union(made)
+
+
 def _row_list(site: Site) -> Type:
     return list_of(row(_owner_args(site)))
 
@@ -340,7 +352,7 @@ FUNCTIONS: dict[str, Stub] = {
     "builtins.zip": lambda site: list_of(
         TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
     ),
-    "typing.cast": _first_argument,
+    "typing.cast": _cast,
     "copy.copy": _first_argument,
     "fastapi.Depends": _depends,
     "fastapi.Security": _depends,

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _DECLARATIONS = ("pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "environment.yml", "environment.yaml")
-_LOCKED = re.compile(r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)""", re.IGNORECASE)
-_LOCKED_JSON = re.compile(r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)', re.IGNORECASE)
+_LOCKED = re.compile(r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)(?:\.(\d+))?""", re.IGNORECASE)
+_LOCKED_JSON = re.compile(r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)(?:\.(\d+))?', re.IGNORECASE)
 _MENTION = re.compile(
     r"""(?<![\w./-])sqlalchemy(?![\w.-])(?:\[[^\]\n]*\])?["']?[ \t]*
         (?:(?P<assigned>=[ \t]*(?:\{[^}\n]*?version[ \t]*=[ \t]*)?["'])|\(|)[ \t]*
         (?P<spec>(?:[=<>!~^]{0,3}[ \t]*\d[\w.*+]*[ \t]*,?[ \t]*)+)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CLAUSE = re.compile(r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+))?[\w.*+]*")
-_Version = tuple[int, int]
+_CLAUSE = re.compile(
+    r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?[\w.*+]*"
+)
+_Version = tuple[int, ...]
+"""Major and minor; the patch as well where exactly one version is admitted."""
 
 
 class Said(NamedTuple):
@@ -52,11 +55,24 @@ class Targets:
 
     def of(self, file_id: str) -> str | None:
         """`"1.4"`, `"2.0"` or `"2.1"` for the project of a file; None when nothing says it. Older than 1.4 counts as 1.4."""
-        for folder in self._upwards(file_id):
-            version = self._of_folder(folder)
-            if version is not None:
-                return "1.4" if version < (2, 0) else "2.0" if version < (2, 1) else "2.1"
-        return None
+        version = self._version(file_id)
+        if version is None:
+            return None
+        return "1.4" if version < (2, 0) else "2.0" if version < (2, 1) else "2.1"
+
+    def has_scalars(self, file_id: str) -> bool:
+        """Whether `session.scalars(select(Class))` exists in the project of a file: since 1.4.24, as far as is known.
+
+        A range counts as having it that admits any 1.4: what is installed by a range is its newest.
+        """
+        version = self._version(file_id)
+        return (
+            version is None or version[:2] > (1, 4) or (version[:2] == (1, 4) and (*version[2:], 99) >= (24,))
+        )
+
+    def _version(self, file_id: str) -> _Version | None:
+        found = (self._of_folder(folder) for folder in self._upwards(file_id))
+        return next((version for version in found if version is not None), None)
 
     def _upwards(self, file_id: str) -> Iterator[str]:
         if not os.path.isabs(file_id):
@@ -102,7 +118,7 @@ def said_in(text: str, name: str) -> Said | None:
     """
     if name in _LOCKS:
         match = (_LOCKED_JSON if name == "Pipfile.lock" else _LOCKED).search(text)
-        return Said((int(match[1]), int(match[2])), exact=True) if match else None
+        return Said(tuple(int(part) for part in match.groups() if part), exact=True) if match else None
     found = []
     for match in _MENTION.finditer(text):
         line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
@@ -118,7 +134,9 @@ def _lowest(spec: str) -> _Version | None:
     lower: list[_Version] = []
     upper: list[_Version] = []
     for clause in _CLAUSE.finditer(spec):
-        version = (int(clause["major"]), int(clause["minor"] or 0))
+        version: _Version = (int(clause["major"]), int(clause["minor"] or 0))
+        if clause["how"].startswith("==") and clause["patch"]:
+            version = (*version, int(clause["patch"]))
         if clause["how"] in ("<", "<="):
             upper.append(version)
         elif clause["how"] != "!=":

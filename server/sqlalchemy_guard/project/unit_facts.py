@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
 from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
+from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
 from sqlalchemy_guard.project.query_call import QueryCall, query_calls
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
+from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
+from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
+from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,11 +73,20 @@ def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
         yield from columns_of(workspace.resolver, class_, file)
 
 
+def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
+    for class_ in unit.classes:
+        yield from relationships_of(workspace.resolver, class_, file)
+
+
 def _models(unit: Unit, file: File, workspace: Workspace) -> Iterator[Model]:
     for class_ in unit.classes:
         model = model_of(workspace.resolver, class_, file)
         if model is not None:
             yield model
+
+
+def _urls(unit: Unit, file: File, _workspace: Workspace) -> Iterator[DatabaseUrl]:
+    return urls_of(unit, file.document.lines)
 
 
 PRODUCERS: Mapping[type, Producer] = {
@@ -87,4 +101,10 @@ PRODUCERS: Mapping[type, Producer] = {
     NoneCriterion: _none_criteria,
     Column: _columns,
     Model: _models,
+    DatabaseUrl: _urls,
+    ForeignKey: foreign_keys,
+    Gap: gaps,
+    IdleTimestamp: idle_timestamps,
+    Relationship: _relationships,
+    LazyRead: lazy_reads,
 }

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
-from sqlalchemy_guard.project.mentions import Mentions
+from sqlalchemy_guard.project.mapping import Mappings
+from sqlalchemy_guard.project.mentions import RELATED, Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
+from sqlalchemy_guard.project.words import WORD, Words
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import Skipped, Vfs
@@ -60,7 +62,14 @@ class Workspace:
         folders: Absolute paths.
         vfs: The disk.
         settings: The settings of every file.
+
+    Attributes:
+        READ: The key of what rests on `is_read` or `is_reading`.
+        is_read: Whether all files were read once: until then what is found nowhere may still come.
+        is_reading: Whether an index was begun that did not come to its end.
     """
+
+    READ: Key = ("*read", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -73,8 +82,11 @@ class Workspace:
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
         self._disk_changes = 0
+        self.is_read = self.is_reading = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
+        self._words = Words(vfs.read_text)
+        self.mappings = Mappings(self.resolver, self)
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -97,6 +109,7 @@ class Workspace:
         self.documents[file_id] = file.document
         self.resolver.changed(self._index.learn(file_id, file.facts))
         self.resolver.changed(self._mentions.learn(file_id, file.facts, file.document.lines))
+        self.resolver.changed(self._words.learn(file_id, file.document.text))
         return file
 
     def open(self, file_id: str, document: Document) -> None:
@@ -122,7 +135,11 @@ class Workspace:
             self.open(file_id, document)
             return set()
         self.documents[file_id] = document
+        before = file.document.lines
         changed = file.update(document, line_edits)
+        self.resolver.changed(
+            self._words.update(file_id, lambda: document.text, _turned(before, document, line_edits))
+        )
         if changed:
             keys = self._index.update(file_id, file.facts, changed)
             keys.update([(file_id, name) for name in changed])
@@ -156,6 +173,9 @@ class Workspace:
             if not file_id.endswith((".py", ".pyi")):
                 below = file_id.rstrip(os.sep) + os.sep
                 wanted.update(dict.fromkeys(known for known in self._files if known.startswith(below)))
+        for file_id in file_ids:
+            if file_id.endswith(".py") and file_id not in self._files:
+                self.resolver.changed(self._words.renew_aside(file_id))
         for file_id in wanted:
             if file_id not in self._open and (file_id in self._files or file_id in self.documents):
                 self.documents.pop(file_id, None)
@@ -172,17 +192,22 @@ class Workspace:
         """Take another analysis of a file, None when it cannot be read any more."""
         before = old.facts.outlines if old is not None else {}
         after = fresh.facts.outlines if fresh is not None else {}
+        if old is not None:
+            old.syntax.retire()
         if fresh is not None:
             self._keep(fresh)
         else:
             self._files[file_id] = None
-            self.resolver.changed(self._index.forget(file_id) | self._mentions.forget(file_id))
+            self.resolver.changed(
+                self._index.forget(file_id) | self._mentions.forget(file_id) | self._words.forget(file_id)
+            )
         self.resolver.changed(
             {
                 (file_id, name)
                 for name in before.keys() | after.keys()
                 if not same(before.get(name), after.get(name))
             }
+            | {(file_id, f"*body.{name}") for name in (old.facts.watched if old is not None else ())}
         )
 
     def _modules_changed(self, file_ids: Sequence[str]) -> None:
@@ -248,6 +273,19 @@ class Workspace:
         found = (self._files.get(file_id) for file_id in self._mentions.files(key))
         return [file for file in found if file is not None]
 
+    def naming(self, word: str) -> list[File]:
+        """The files of the workspace that have a word in their text."""
+        self.resolver.keys.add((WORD, word))
+        known = ((file.file_id, file.document.text) for file in self.known_files())
+        return [
+            file for file_id in self._words.files(word, known) if (file := self.file(file_id)) is not None
+        ]
+
+    def related_names(self) -> frozenset[str]:
+        """The names that relationships and properties have in known files."""
+        self.resolver.keys.add((RELATED, ""))
+        return self._mentions.related_names()
+
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, in functions as well, directly or through others."""
         return self._index.dependents(file_id)
@@ -262,6 +300,11 @@ class Workspace:
 
     def index_steps(self) -> Iterator[tuple[int, int]]:
         """Analyse the workspace step by step; yields (done, total) after each. Stop asking to cancel."""
+        self.is_reading = True
+        self.resolver.changed({self.READ})
+        return self._index_steps()
+
+    def _index_steps(self) -> Iterator[tuple[int, int]]:
         files: list[str] = []
         for found in self.vfs.discover(self.folders, self.settings):
             if isinstance(found, str):
@@ -284,4 +327,18 @@ class Workspace:
                     elif file_id not in self._files:
                         self._keep(file)
                         self._index.settle(file_id)
+                else:
+                    self._words.put_aside(file_id)
             yield done, len(files)
+        self.is_read, self.is_reading = True, False
+        self.resolver.changed({self.READ})
+
+
+def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:
+    """The lines that some edits took away and those that they brought."""
+    if len(line_edits) > 1:
+        # Each edit counts in the lines that the one before it left.
+        yield from before
+    for edit in line_edits:
+        yield from before[edit.start : edit.start + edit.removed]
+        yield from document.lines[edit.start : edit.start + edit.added]

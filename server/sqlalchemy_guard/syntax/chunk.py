@@ -37,6 +37,7 @@ class Chunk:
         problem: Why lines are broken: relative line, column in code points, the parser's words.
         memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
             None.
+        is_alive: Whether it is still part of the tree; cleared when another chunk takes its place.
         stale: Set on a chunk and all its parents when something inside was re-parsed; the facts layer clears
             it.
     """
@@ -47,6 +48,7 @@ class Chunk:
         "children",
         "end",
         "indent",
+        "is_alive",
         "memo",
         "parent",
         "patches",
@@ -68,6 +70,7 @@ class Chunk:
         self.indent = ""
         self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None
+        self.is_alive = True
         self.stale = True
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ more line.
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ _ATTEMPTS = 8
 _DEAR_TEXT = 200_000
 # A file that does not parse is parsed in windows of about so many lines, so that one error costs one window.
 _WINDOW = 400
+# A half-typed line is read with so many lines of code behind it less one to see whether they can go on.
+_CONTINUATION = 4
 # Definitions in definitions beyond this depth are not taken apart.
 _DEPTH = 20
 
@@ -150,6 +153,47 @@ def still_patched(lines: Sequence[str], chunk: Chunk, dirty: Collection[int]) ->
         patch == _harmless(lines, line, chunk.end, 1) and not is_filler(lines[line])
         for line, patch in zip(broken, chunk.patches, strict=True)
     )
+
+
+def still_refused(lines: Sequence[str], chunk: Chunk) -> Failure | None:
+    """Why a leaf that is `still_patched` does not parse, found without parsing all of it; None where that is not known.
+
+    Where a `pass` was read in place of the one broken line, a statement begins there whatever the line says, unless it
+    continues a compound statement. When a parser gives up on that statement before it has seen the end of a few lines,
+    it does so as well with the rest of the chunk around them.
+    """
+    if len(chunk.broken) != 1:
+        return None
+    line = chunk.broken[0] + chunk.shift
+    indent = indentation(lines[line])
+    if _CLAUSE.match(lines[line], len(indent)) or not _passes(chunk.body, chunk.broken[0] + 1, len(indent)):
+        return None
+    own: list[str] = []
+    code = 0
+    for below in lines[line : chunk.end]:
+        if not is_filler(below):
+            code += 1
+            if code > _CONTINUATION or not below.startswith(indent):
+                break
+        own.append(below[len(indent) :] if below.startswith(indent) else below)
+    outcome = parse_block(own, 0, len(own), ())
+    if isinstance(outcome, Block) or outcome.incomplete:
+        return None
+    return Failure(False, outcome.line + line, outcome.column + len(indent), outcome.message)
+
+
+def _passes(body: Sequence[ast.stmt], line: int, column: int) -> bool:
+    """Whether a `pass` stands at a place."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Pass) and (node.lineno, node.col_offset) == (line, column):
+            return True
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                todo.extend(inner)
+    return False
 
 
 def _keep_patches(chunks: list[Chunk], replacements: dict[int, str]) -> None:

@@ -47,6 +47,8 @@ class Suppressions:
         # Only chunks with such comments; lines are relative to the chunk's start.
         self._lines: dict[Chunk, tuple[Suppression, ...]] = {}
         self._files: dict[Chunk, tuple[Suppression, ...]] = {}
+        # Where a chunk started when its suppressions were asked for, and where they stood.
+        self._placed: dict[Chunk, tuple[int, tuple[Suppression, ...]]] = {}
 
     def on_lines(self, start: int, end: int) -> tuple[Suppression, ...]:
         """The suppressions on any of the lines `[start, end)`."""
@@ -78,8 +80,11 @@ class Suppressions:
     def all(self) -> Iterator[Suppression]:
         """Every suppression on a line, in no particular order."""
         for chunk, suppressions in self._lines.items():
-            for suppression in suppressions:
-                yield suppression._replace(span=_moved(suppression.span, chunk.start))
+            placed = self._placed.get(chunk)
+            if placed is None or placed[0] != chunk.start:
+                moved = [each._replace(span=_moved(each.span, chunk.start)) for each in suppressions]
+                placed = self._placed[chunk] = (chunk.start, tuple(moved))
+            yield from placed[1]
 
     def learn(self, chunk: Chunk) -> None:
         """A chunk came into the tree."""
@@ -105,6 +110,7 @@ class Suppressions:
         """A chunk left the tree."""
         self._lines.pop(chunk, None)
         self._files.pop(chunk, None)
+        self._placed.pop(chunk, None)
 
 
 def _add(suppressions: list[Suppression], match: re.Match[str], line: int, column: int) -> None:

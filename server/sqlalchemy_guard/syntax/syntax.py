@@ -18,7 +18,7 @@ from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, body_lines, cut, first_line, is_filler
 from sqlalchemy_guard.syntax.garbage import gc_guard
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
-from sqlalchemy_guard.syntax.recover import recover, still_patched
+from sqlalchemy_guard.syntax.recover import recover, still_patched, still_refused
 from sqlalchemy_guard.syntax.suppressions import Suppressions
 from sqlalchemy_guard.syntax.tree import indents_of, is_broken, move, start_of, walk, walk_new
 from sqlalchemy_guard.text.columns import from_utf8
@@ -140,6 +140,11 @@ class Syntax:
         )
         self._removed, self._added = [], []
         return change
+
+    def retire(self) -> None:
+        """Another syntax takes the place of this one: none of its chunks is part of a tree any more."""
+        for chunk in walk(self.chunks):
+            chunk.is_alive = False
 
     def iter_chunks(self) -> Iterator[Chunk]:
         """All chunks, a cut one before its children."""
@@ -332,12 +337,15 @@ class Syntax:
             else:
                 self._collapse(parent, dirty)
             return
-        outcome = self._parse(parent, chunk.start, chunk.end)
+        is_patched = still_patched(self.document.lines, chunk, dirty)
+        outcome: Block | Failure | None = still_refused(self.document.lines, chunk) if is_patched else None
+        if outcome is None:
+            outcome = self._parse(parent, chunk.start, chunk.end)
         if isinstance(outcome, Block) and not outcome.escaped:
             fresh = cut(outcome.body, chunk.start, chunk.end, outcome.shift, self.document.lines)
             self._splice(parent, index, index + 1, fresh)
             return
-        if isinstance(outcome, Failure) and still_patched(self.document.lines, chunk, dirty):
+        if isinstance(outcome, Failure) and is_patched:
             chunk.problem = (outcome.line - chunk.shift, outcome.column, outcome.message)
             self._prove(chunk, *self._context(chunk), chunk.end, outcome)
             return
@@ -516,6 +524,7 @@ class Syntax:
         kept = set(keep)
         for old in siblings[low:high]:
             for chunk in (old,) if kept else walk((old,)):
+                chunk.is_alive = False
                 self._removed.append(chunk)
                 self._broken.discard(chunk)
                 self.suppressions.forget(chunk)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,7 +83,7 @@ class Finding:
     @property
     def related(self) -> tuple[RelatedPlace, ...]:
         """Other places that explain it."""
-        return tuple(RelatedPlace(*related) for related in self.violation.related)
+        return tuple(RelatedPlace(each.path, each.span, each.message) for each in self.violation.related)
 
     @cached_property
     def fix(self) -> Fix | None:
@@ -100,7 +101,7 @@ class Finding:
         return places
 
 
-@dataclass
+@dataclass()
 class Report:
     """All that a run found.
 

@@ -26,7 +26,7 @@ CONSUMERS: Mapping[Consumer, TerminalForm] = {
         note="a result can be iterated once, a Query executes again; the list is read once",
     ),
     Consumer.NESTED: TerminalForm(
-        "stmt", shape=False, note="as an argument of another statement it is a subquery"
+        "stmt", shape=False, selects=True, note="as an argument of another statement it is a subquery"
     ),
 }
 """How a query without a terminal is written, by what consumes it."""

@@ -6,13 +6,13 @@ This module must never know a terminal by name: `terminals` lists them.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.tree import Argument, Chain, instantiate
+from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ class TerminalForm:
         parameters: The method's parameters, when the template names them.
         names_rows: Whether rows leave with their column names.
         shape: Whether it matters if objects or rows come.
+        selects: Whether its value is SQL: nothing is executed.
         note: What a reader should know.
     """
 
@@ -60,6 +61,7 @@ class TerminalForm:
     parameters: tuple[str, ...] = ()
     names_rows: bool = False
     shape: bool = True
+    selects: bool = False
     note: str = ""
 
 
@@ -76,10 +78,21 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
+    if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
+        statement.doubt("before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names")
+    if form.selects:
+        if (
+            statement.clauses & {"populate_existing", "autoflush", "yield_per"}
+            and "flow" in statement.clauses
+        ):
+            statement.doubt("a Query's own loading options are no part of its statement")
+        if statement.parameters is not None:
+            statement.steps.append(Step("params", statement.bound, origin=ending.link.node))
+            statement.parameters = None
     found = (form.finish(ending) if form.finish else None) or (
         form.entity if statement.single or not form.rows else form.rows
     )
-    tree = write(ending, found, form.parameters) if isinstance(found, str) else found
+    tree = write(ending, found, form.parameters, loads=not form.selects) if isinstance(found, str) else found
     return _with_parameters(tree, statement) if statement.parameters is not None else tree
 
 
@@ -93,7 +106,7 @@ def _with_parameters(tree: Tree, statement: Statement) -> Tree:
     return Chain(tree.head, (replace(first, arguments=arguments), *tree.steps[1:]))
 
 
-def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tree:
+def write(ending: Ending, template: str, parameters: tuple[str, ...] = (), *, loads: bool = True) -> Tree:
     """A template with everything in it replaced."""
     statement = ending.statement
     if ".unique()" in template and statement.de_duplicates and not statement.single:
@@ -106,7 +119,7 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = ()) -> Tr
         {
             **statement.names,
             "session": ending.session,
-            "stmt": statement.tree(),
+            "stmt": statement.tree(loads=loads),
             "inner": statement.tree(executed=False),
             "entity": ending.entity,
             **{name: statement.argument(node) for name, node in values.items()},
@@ -126,13 +139,6 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
         raise Refuse(
             "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
         )
-    only = statement.selected[0]
-    if (
-        len(statement.selected) == 1
-        and only.info.kind is EntityKind.BUNDLE
-        and not _is_plain_bundle(statement, only.node)
-    ):
-        statement.doubt("a Bundle with `single_entity=True` gives no rows")
     if statement.unsure_entities:
         named = next(each for each in statement.selected if each.info.kind in UNSURE)
         what = statement.text.segment(named.node)
@@ -151,14 +157,6 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
         name = statement.same_names()
         if name is not None and not statement.by_position:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
-
-
-def _is_plain_bundle(statement: Statement, node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and statement.knowledge.qualified_name(node.func) == "sqlalchemy.orm.Bundle"
-        and not any(each.arg in ("single_entity", None) for each in node.keywords)
-    )
 
 
 UNSURE = frozenset((EntityKind.UNKNOWN, EntityKind.VALUE))

@@ -13,6 +13,7 @@ from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read
 from sqlalchemy_guard.fixes.select.ending import write
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
 
 if TYPE_CHECKING:
@@ -56,26 +57,9 @@ SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
 """Steps behind which rows may be counted without a subquery."""
 
 
-def _drop_loaders(statement: Statement) -> None:
-    """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse
-    them."""
-    kept = []
-    for step in statement.steps:
-        if step.name == "options" and all(
-            isinstance(argument.value, Text)
-            and argument.value.node is not None
-            and not argument.prefix
-            and statement.is_loader(argument.value.node)
-            for argument in step.arguments or ()
-        ):
-            continue
-        kept.append(step)
-    statement.steps = kept
-
-
 def count(ending: Ending) -> Tree | str | None:
     statement = ending.statement
-    _drop_loaders(statement)
+    statement.drop_loaders()
     if any(step.name == "options" for step in statement.steps):
         statement.doubt("options that are no loader options may not reach into count()'s subquery")
     infos = [each.info for each in statement.selected]
@@ -85,10 +69,14 @@ def count(ending: Ending) -> Tree | str | None:
         and infos[0].model is not None
         and infos[0].model.inheritance in (Inheritance.NONE, Inheritance.JOINED)
         and all(step.name in SHORT_COUNT for step in statement.steps)
-        and not statement.clauses & {"union", "select_from", "flow"}
+        and not statement.clauses & {"union", "select_from", "flow", "self_join"}
     )
-    if "yield_per" in statement.clauses:
-        raise Refuse("yield_per() has no effect on count(): remove it")
+    # Rows are loaded in no pieces where there is but one.
+    statement.execution = [
+        step
+        for step in statement.execution
+        if not any(argument.keyword == "yield_per" for argument in step.arguments or ())
+    ]
     template = (
         "select(func.count()).select_from(entity)"
         if short
@@ -97,13 +85,13 @@ def count(ending: Ending) -> Tree | str | None:
     counting = write(ending, template)
     if short:
         counting = extend(counting, *statement.steps)
-    counting = extend(counting, *statement.execution)
+    counting = extend(counting, *statement.executed_with())
     return extend(ending.session, Step("scalar", (Argument(counting),), origin=ending.link.node))
 
 
 def exists(ending: Ending) -> None:
     statement = ending.statement
-    _drop_loaders(statement)
+    statement.drop_loaders()
     if "loose_join" in statement.clauses:
         statement.doubt("exists() joins from what is selected, not from the relationship's own class")
     kinds = {each.info.kind for each in statement.selected}
@@ -182,11 +170,14 @@ def _append_slice(ending: Ending, bounds: tuple[Text, ...]) -> None:
     statement.clauses.add("limit")
 
 
+def whereclause(ending: Ending) -> None:
+    # Query's own criteria know nothing of the values of parameters.
+    ending.statement.steps = [step for step in ending.statement.steps if step.name != "params"]
+
+
 def statement(ending: Ending) -> None:
     if "union" in ending.statement.clauses:
         ending.statement.doubt("the columns of a union have other names")
-    if ending.statement.clauses & {"populate_existing", "autoflush", "yield_per", "from_statement"}:
-        ending.statement.doubt("options of the execution are not part of Query.statement")
 
 
 def _is_true(node: ast.expr) -> bool:
@@ -209,11 +200,13 @@ def subquery(ending: Ending) -> str | None:
 
 def scalar_subquery(ending: Ending) -> None:
     selectable(ending)
-    if ending.statement.has_entities:
+    if any(
+        each.info.kind in ENTITIES and joins_eagerly(each.info.model) for each in ending.statement.selected
+    ):
         ending.statement.doubt("a scalar subquery of a class joins what its mapping loads eagerly")
 
 
 def selectable(ending: Ending) -> None:
-    _drop_loaders(ending.statement)
+    ending.statement.drop_loaders()
     if "union" in ending.statement.clauses:
         ending.statement.doubt("the columns of a union's subquery have other names")

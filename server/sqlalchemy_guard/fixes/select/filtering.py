@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.facts.query import EntityInfo, EntityKind, walk_references
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.statement import COLUMNS
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Chain, Step, Text
 
 if TYPE_CHECKING:
-    from sqlalchemy_guard.facts.query import EntityInfo, Link
+    from sqlalchemy_guard.facts.query import Link
     from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -28,7 +28,7 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     """
     if link.args:
         raise Refuse("filter_by() takes keyword arguments only")
-    addressed = statement.target or statement.selected[0].info
+    addressed = statement.target or _first(statement)
     for keyword in link.keywords:
         _refer_to_value(statement, keyword.value)
     model = addressed.model
@@ -36,14 +36,31 @@ def filter_by(statement: Statement, link: Link) -> str | None:
         if model is not None and model.complete and keyword.arg is not None and not model.has(keyword.arg):
             raise Refuse(f"Query raises here: `{model.name}` has no attribute `{keyword.arg}`")
     if len(statement.sources) == 1 and statement.target is None and addressed.owner is None:
+        if addressed.kind in (EntityKind.AGGREGATE, EntityKind.EXPRESSION):
+            statement.doubt("which class filter_by() addresses is not proven")
         return "stmt.filter_by(*args)"
-    others = [each for each in statement.sources if each.owner is None or each.owner != addressed.owner]
+    own = statement.selected[0].info if statement.target is None else None
+    others = [
+        each
+        for each in statement.sources
+        if each is not own and (each.owner is None or each.owner != addressed.owner)
+    ]
     if "with_entities" in statement.clauses and "join" in statement.clauses:
         statement.doubt("what filter_by() addresses behind join() and with_entities() is not proven")
-    named = addressed.kind in (EntityKind.MODEL, EntityKind.ALIAS, EntityKind.TABLE) or (
-        addressed.kind is EntityKind.COLUMN
-        and addressed.label is None
-        and (model is None or addressed.attribute in model.columns)
+    named = (
+        addressed.kind in (EntityKind.MODEL, EntityKind.ALIAS, EntityKind.TABLE)
+        or (
+            # An expression stands for its table alone: attributes of the class are not found through it.
+            addressed.kind in (EntityKind.AGGREGATE, EntityKind.EXPRESSION)
+            and model is not None
+            and all(keyword.arg in model.columns for keyword in link.keywords)
+            and "with_entities" not in statement.clauses
+        )
+        or (
+            addressed.kind is EntityKind.COLUMN
+            and addressed.label is None
+            and (model is None or addressed.attribute in model.columns)
+        )
     )
     # 2.1 counts a class that is selected and joined as two.
     named = named and (
@@ -57,9 +74,9 @@ def filter_by(statement: Statement, link: Link) -> str | None:
             "filter_by(**values) after a join does not show its names: write where(Class.name == value)"
         )
     names = [keyword.arg or "" for keyword in link.keywords]
-    if named and _only_in(addressed, others, names):
+    if named and "reset_joinpoint" not in statement.clauses and _only_in(addressed, others, names):
         return "stmt.filter_by(*args)"
-    where = _spelling(statement, addressed, statement.target_node or statement.selected[0].node)
+    where = spelling(statement, addressed, statement.target_node or statement.selected[0].node)
     if where is None:
         raise Refuse(
             "what filter_by() addresses has no name here: write where(Class.name == value) with the "
@@ -68,6 +85,19 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     criteria = tuple(Argument(_criterion(statement, where, keyword, addressed)) for keyword in link.keywords)
     statement.steps.append(Step("where", criteria, origin=link.node))
     return None
+
+
+def _first(statement: Statement) -> EntityInfo:
+    """What `filter_by` addresses without a join: the class of an expression's only column counts."""
+    first = statement.selected[0]
+    if first.info.kind not in (EntityKind.AGGREGATE, EntityKind.EXPRESSION):
+        return first.info
+    found = set(walk_references(first.node, statement.knowledge))
+    owners = {each.owner for each in found}
+    model = next(iter(found)).model if len(owners) == 1 else None
+    if model is None or owners != {model.identity}:
+        return first.info
+    return EntityInfo(EntityKind.EXPRESSION, model, model.identity)
 
 
 def _refer_to_value(statement: Statement, node: ast.expr) -> None:
@@ -84,7 +114,7 @@ def _only_in(addressed: EntityInfo, others: list[EntityInfo], names: list[str]) 
     )
 
 
-def _spelling(statement: Statement, addressed: EntityInfo, node: ast.expr) -> str | None:
+def spelling(statement: Statement, addressed: EntityInfo, node: ast.expr) -> str | None:
     """How the addressed entity is written at this place."""
     if addressed.kind is EntityKind.COLUMN and isinstance(node, ast.Attribute):
         node = node.value

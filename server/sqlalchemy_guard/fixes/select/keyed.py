@@ -20,8 +20,23 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 
-def no_more_than(ending: Ending, allowed: frozenset[str], what: str) -> None:
+def no_more_than(
+    ending: Ending, allowed: frozenset[str], what: str, ignored: frozenset[str] = frozenset()
+) -> None:
+    """Leave out what the terminal ignores.
+
+    Args:
+        ending: The end of the chain.
+        allowed: Steps and clauses that the terminal heeds.
+        what: Its name.
+        ignored: Steps and clauses that do nothing before it.
+
+    Raises:
+        Refuse: there is more, or not one mapped class is selected.
+    """
     statement = ending.statement
+    statement.steps = [step for step in statement.steps if step.name not in ignored or step.name in allowed]
+    statement.clauses -= ignored - allowed
     if len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
         if len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.UNKNOWN:
             statement.doubt(
@@ -36,18 +51,26 @@ def no_more_than(ending: Ending, allowed: frozenset[str], what: str) -> None:
         raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
 
 
-DML_CLAUSES = frozenset(("where", "execution_options"))
+DML_CLAUSES = frozenset(("where", "execution_options", "params"))
+_IGNORED_BY_ALL = frozenset(
+    (
+        *("set_label_style", "prefix_with", "suffix_with", "with_hint", "with_statement_hint", "correlate"),
+        *("having", "autoflush", "yield_per", "no_eagerloads"),
+    )
+)
+DML_IGNORED = _IGNORED_BY_ALL | {"options", "with_for_update", "populate_existing"}
+"""What Query.update() and Query.delete() neither refuse nor heed."""
 
 
 def delete(ending: Ending) -> Tree:
     values = bind(ending.link, ("synchronize_session", "delete_args"))
-    no_more_than(ending, DML_CLAUSES, "delete")
+    no_more_than(ending, DML_CLAUSES, "delete", DML_IGNORED)
     return _dml(ending, "delete", (), values, "delete_args")
 
 
 def update(ending: Ending) -> Tree:
     values = bind(ending.link, ("values", "synchronize_session", "update_args"))
-    no_more_than(ending, DML_CLAUSES, "update")
+    no_more_than(ending, DML_CLAUSES, "update", DML_IGNORED)
     if "values" not in values:
         raise Refuse("update() needs its values")
     assigned = values["values"]
@@ -82,7 +105,7 @@ def _dml(
         if any(argument.keyword == "preserve_parameter_order" for argument in named):
             raise Refuse("preserve_parameter_order: write `update(Class).where(…).ordered_values(*pairs)`")
         steps.append(Step("with_dialect_options", named, origin=ending.link.node))
-    execution = list(statement.execution)
+    execution = statement.executed_with(loads=False)
     if "synchronize_session" in values:
         argument = Argument(statement.atom(values["synchronize_session"]), "synchronize_session")
         before = execution.pop().arguments or () if execution else ()
@@ -93,11 +116,13 @@ def _dml(
 
 
 GET_CLAUSES = frozenset(("options", "populate_existing", "with_for_update", "execution_options"))
+GET_IGNORED = _IGNORED_BY_ALL | {"order_by", "distinct"}
+"""What Query.get() neither refuses nor heeds."""
 
 
 def get(ending: Ending) -> Tree:
     statement = ending.statement
-    no_more_than(ending, GET_CLAUSES, "get")
+    no_more_than(ending, GET_CLAUSES, "get", GET_IGNORED)
     ident = bind(ending.link, ("ident",)).get("ident")
     if ident is None:
         raise Refuse("get() needs the primary key")
@@ -129,7 +154,9 @@ def get_arguments(statement: Statement) -> list[Argument]:
             value: Tree = Call(Text("dict"), step.arguments) if step.arguments else Text("True")
             found.append(Argument(value, "with_for_update"))
     if "execution_options" in statement.clauses:
-        given = [argument for step in statement.execution for argument in step.arguments or ()]
+        given = [
+            argument for step in statement.executed_with(loads=False) for argument in step.arguments or ()
+        ]
         given = [argument for argument in given if argument.keyword != "populate_existing"]
         found.append(Argument(Call(Text("dict"), tuple(given)), "execution_options"))
     return found

@@ -10,14 +10,15 @@ statement is executed.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, Consumer, EntityInfo, EntityKind, read_query
 from sqlalchemy_guard.fixes.select import filtering
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, Selected
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, ORDERS, Selected
 from sqlalchemy_guard.fixes.select.tree import Chain, Step, Text, instantiate
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,22 +103,9 @@ def write(statement: Statement, link: Link, template: str, form: LinkForm) -> No
     assert isinstance(tree, Chain)
     if form.execution:
         for step in tree.steps:
-            _merge(statement.execution, step)
+            statement.execution.append(step)
     else:
         statement.steps.extend(tree.steps)
-
-
-def _merge(steps: list[Step], step: Step) -> None:
-    """Append an execution step; two `execution_options()` become one where no keyword is hidden or
-    repeated."""
-    last = steps[-1] if steps else None
-    if last is not None and last.name == step.name == "execution_options":
-        both = (*(last.arguments or ()), *(step.arguments or ()))
-        names = [argument.keyword for argument in both]
-        if None not in names and len(set(names)) == len(names):
-            steps[-1] = Step(step.name, both, origin=step.origin)
-            return
-    steps.append(step)
 
 
 def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
@@ -137,6 +125,55 @@ def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
 
 
 # effects
+
+
+def _ordered(statement: Statement, link: Link) -> None:
+    for node in link.args:
+        unpacked = node.value if isinstance(node, ast.Starred) else node
+        unknown = _label_of_query(statement, unpacked)
+        if unknown is not None:
+            statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
+        if link.name == "order_by":
+            statement.ordering.append(unpacked)
+
+
+_LABELLED = re.compile(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
+
+
+def _label_of_query(statement: Statement, node: ast.expr) -> str | None:
+    """A word in the text of ORDER BY or GROUP BY that may be a label as Query writes them: `users_name`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        known = {name for each in statement.selected if (name := each.info.label)}
+        if len(statement.sources) == 1:
+            known.update(name for model in statement.models.values() for name in model.columns)
+        return None if node.value in known else node.value
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    name = (statement.knowledge.qualified_name(node.func) or "").rpartition(".")[2]
+    if name in ORDERS:
+        return _label_of_query(statement, node.args[0])
+    given = node.args[0]
+    if name == "text" and isinstance(given, ast.Constant) and isinstance(given.value, str):
+        known = {column for model in statement.models.values() for column in model.columns}
+        known.update(each.info.label for each in statement.selected if each.info.label)
+        return next((word for word in _LABELLED.findall(given.value) if word not in known), None)
+    return None
+
+
+def _execution_options(_: Statement, link: Link) -> None:
+    for each in link.keywords:
+        if each.arg in ("compiled_cache", "isolation_level"):
+            raise Refuse(f"a statement cannot carry {each.arg}: give `execution_options` to the execution")
+
+
+def _as_rows(statement: Statement, link: Link) -> None:
+    setting = bind(link, ("value",)).get("value") if link.name == "only_return_tuples" else None
+    if setting is not None and not (isinstance(setting, ast.Constant) and isinstance(setting.value, bool)):
+        raise Refuse(
+            f"{link.name}() with a variable: choose `session.execute()` or `session.scalars()` by it"
+        )
+    statement.as_rows = setting is None or (isinstance(setting, ast.Constant) and setting.value is True)
+    statement.select(statement.selected)
 
 
 def _criteria(statement: Statement, link: Link) -> None:
@@ -250,8 +287,11 @@ def _join(statement: Statement, link: Link) -> None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
     before = {each.owner for each in statement.sources[len(statement.selected) :]}
-    if info.owner is not None and info.owner in starts | before:
-        statement.doubt("a class is joined to itself without aliased()")
+    if info.owner is not None and info.owner in before:
+        statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
+    elif info.owner is not None and info.owner in starts:
+        statement.clauses.add("self_join")
+        statement.opaque = statement.opaque or "a class is joined to itself without aliased()"
     elif info.owner is not None and left is not None and left.owner == info.owner:
         statement.opaque = statement.opaque or "a table is joined to itself"
     if relation is not None and (relation.secondary or not relation.known):
@@ -298,11 +338,14 @@ def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
 
 def _reset_joinpoint(statement: Statement, _: Link) -> None:
     statement.target = statement.target_node = None
+    if "join" in statement.clauses:
+        statement.clauses.add("reset_joinpoint")
 
 
 def _params(statement: Statement, link: Link) -> None:
     if statement.parameters is not None or len(link.args) + bool(link.keywords) != 1 or link.has_unpacking:
         raise Refuse("params() more than once or of both kinds: hand one mapping to the execution")
+    statement.bound = statement.arguments(link)
     if link.args:
         statement.parameters = statement.atom(link.args[0])
     else:
@@ -361,15 +404,10 @@ def _with_parent(statement: Statement, link: Link) -> str:
         )
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
-    zero = statement.selected[0].info
-    if (
-        statement.target is not None
-        or zero.model is None
-        or zero.owner != zero.model.identity
-        or (zero.attribute is not None and zero.attribute not in zero.model.columns)
-    ):
+    zero = statement.target or statement.selected[0].info
+    if zero.model is None or (zero.attribute is not None and zero.attribute not in zero.model.columns):
         raise Refuse(
-            "with_parent() on an alias or after a join: write where(with_parent(object, Class.relationship))"
+            "whose parent with_parent() asks for is not known: write where(with_parent(object, Class.relationship))"
         )
     relation = statement.knowledge.entity(values["property"])
     if relation.model is None or relation.attribute is None:
@@ -378,7 +416,14 @@ def _with_parent(statement: Statement, link: Link) -> str:
         known = relation.model.relationships.get(relation.attribute)
         if known is None or known.secondary:
             statement.opaque = statement.opaque or "with_parent() may go through an association table"
-    return "stmt.where(with_parent(instance, property))"
+    if statement.target is None and zero.owner == zero.model.identity:
+        return "stmt.where(with_parent(instance, property))"
+    where = filtering.spelling(statement, zero, statement.target_node or statement.selected[0].node)
+    if where is None:
+        raise Refuse(
+            "the class behind with_parent() has no name here: write where(with_parent(object, Class.relationship))"
+        )
+    return f"stmt.where(with_parent(instance, property, {where}))"
 
 
 def _enable_eagerloads(statement: Statement, link: Link) -> None:
@@ -404,8 +449,8 @@ LINKS: Mapping[str, LinkForm] = {
         criterion=True,
         note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
-    "order_by": LinkForm("stmt.order_by(*args)", clause="order_by", criterion=True),
-    "group_by": LinkForm("stmt.group_by(*args)", clause="group_by", criterion=True),
+    "order_by": LinkForm("stmt.order_by(*args)", _ordered, clause="order_by", criterion=True),
+    "group_by": LinkForm("stmt.group_by(*args)", _ordered, clause="group_by", criterion=True),
     "having": LinkForm("stmt.having(*args)", _criteria, clause="having", criterion=True),
     "limit": LinkForm("stmt.limit(*args)", clause="limit", after_union=True),
     "offset": LinkForm("stmt.offset(*args)", clause="offset", after_union=True),
@@ -443,11 +488,21 @@ LINKS: Mapping[str, LinkForm] = {
         criterion=True,
     ),
     "execution_options": LinkForm(
-        "stmt.execution_options(*args)", clause="execution_options", execution=True, after_union=True
+        "stmt.execution_options(*args)",
+        _execution_options,
+        clause="execution_options",
+        execution=True,
+        after_union=True,
     ),
     "params": LinkForm(
-        "", _params, clause="params", execution=True, note="the second argument: `session.scalars(stmt, {…})`"
+        "",
+        _params,
+        clause="params",
+        execution=True,
+        note="the second argument: `session.scalars(stmt, {…})`; `stmt.params(*args)` of what is not executed",
     ),
+    "tuples": LinkForm("", _as_rows, note="one class gives rows as well: `session.execute(stmt)`"),
+    "only_return_tuples": LinkForm("", _as_rows, note="as `tuples()` with True, left out with False"),
     "populate_existing": LinkForm(
         "stmt.execution_options(populate_existing=True)", clause="populate_existing", execution=True
     ),
@@ -484,8 +539,6 @@ REFUSED: Mapping[str, str] = {
     "with_session": "with_session() moves a query between sessions: execute the statement on that session",
     "with_transformation": "with_transformation() hands the Query to a function: give that a select()",
     "enable_assertions": "enable_assertions() has no counterpart: write the statement in the order SQL has",
-    "only_return_tuples": "only_return_tuples() has no counterpart: use `session.execute()` for rows",
-    "tuples": "tuples() has no counterpart: use `session.execute()` for rows",
     "with_lockmode": "with_lockmode() was removed: use with_for_update()",
     "from_joinpoint": "from_joinpoint was removed: use aliased()",
     "ext": "ext() on Query is new code already: write select()",

@@ -8,7 +8,6 @@ must never decide anything about a single link, terminal or consumer: their tabl
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, Link, read_query
@@ -17,8 +16,9 @@ from sqlalchemy_guard.fixes.select.comments import Notes
 from sqlalchemy_guard.fixes.select.ending import Ending, TerminalForm, finish
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, Statement, loads_eagerly
+from sqlalchemy_guard.fixes.select.statement import COLUMNS, Statement, loads_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,19 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     return Rewrite(link.node, tree, (*doubts, *statement.doubts), notes)
 
 
+def nested_in(knowledge: Knowledge, text: SourceText) -> Callable[[ast.expr], Tree | None]:
+    """Rewrites queries that stand inside another one."""
+
+    def nested(node: ast.expr) -> Tree | None:
+        inner = read_query(node, knowledge, Consumer.NESTED)
+        if inner is None or inner.trailing or (inner.terminal and inner.terminal.name in EXECUTING):
+            return None
+        found = rewrite(inner, knowledge, text)
+        return found.tree if isinstance(found, Rewrite) and found.is_safe else None
+
+    return nested
+
+
 def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Statement:
     """The statement before any link.
 
@@ -120,14 +133,7 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
         raise Refuse("query() with a list of columns was removed: unpack it")
     statement = Statement(knowledge, text, source.names(expression.source.session), [], Text(""))
 
-    def nested(node: ast.expr) -> Tree | None:
-        inner = read_query(node, knowledge, Consumer.NESTED)
-        if inner is None or inner.trailing or (inner.terminal and inner.terminal.name in EXECUTING):
-            return None
-        found = rewrite(inner, knowledge, text)
-        return found.tree if isinstance(found, Rewrite) and found.is_safe else None
-
-    statement.nested = nested
+    statement.nested = nested_in(knowledge, text)
     selected = links.chosen(statement, expression.entities)
     function = statement.names["select"]
     assert isinstance(function, Text | Imported)
@@ -193,10 +199,11 @@ def without_eagerloads(statement: Statement, link: Link) -> None:
         "update",
     ):
         return
+    entities = [each.info for each in statement.selected if each.info.kind not in COLUMNS]
     plain = not statement.options and not statement.clauses & {"union", "with_entities"}
-    if plain and not any(
-        each.info.kind in ENTITIES and loads_eagerly(each.info.model) for each in statement.selected
-    ):
+    if not entities:
+        statement.drop_loaders()
+    if not entities or (plain and not any(loads_eagerly(each.model) for each in entities)):
         return
     function = statement.names["lazyload"]
     assert isinstance(function, Text | Imported)

@@ -8,11 +8,11 @@ This module must never know a method of Query: the tables in `links` and `termin
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind, Inheritance, walk_references
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,7 +55,10 @@ class Statement:
         target: What `filter_by` addresses; None stands for the first selected expression.
         target_node: The expression that named it.
         single: Whether the result is one object per row (False: rows).
+        as_rows: Whether rows were asked for even of one class.
         parameters: Values of bound parameters, which go to the execution.
+        bound: The same as arguments of `params()`, for a statement that is not executed here.
+        ordering: What the rows are ordered by.
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
@@ -77,7 +80,10 @@ class Statement:
     sources: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
+    as_rows: bool = False
     parameters: Tree | None = None
+    bound: tuple[Argument, ...] = ()
+    ordering: list[ast.expr] = field(default_factory=list)
     assumed: bool = False
     by_position: bool = False
     opaque: str | None = None
@@ -86,9 +92,30 @@ class Statement:
 
     # what is written
 
-    def tree(self, *, executed: bool = True) -> Tree:
-        """The statement; with its execution steps unless something else will carry them."""
-        return extend(self.base, *self.steps, *(self.execution if executed else ()))
+    def tree(self, *, executed: bool = True, loads: bool = True) -> Tree:
+        """The statement; with its execution steps unless something else will carry them.
+
+        Args:
+            executed: Whether execution steps are written.
+            loads: Whether those are written as well that only say how objects are loaded.
+        """
+        return extend(self.base, *self.steps, *(self.executed_with(loads=loads) if executed else ()))
+
+    def executed_with(self, *, loads: bool = True) -> list[Step]:
+        """The execution steps; two `execution_options()` become one where no keyword is hidden or repeated."""
+        merged: list[Step] = []
+        for step in self.execution:
+            if not loads and _says_how_to_load(step):
+                continue
+            last = merged[-1] if merged else None
+            if last is not None and last.name == step.name == "execution_options":
+                both = (*(last.arguments or ()), *(step.arguments or ()))
+                names = [argument.keyword for argument in both]
+                if None not in names and len(set(names)) == len(names):
+                    merged[-1] = Step(step.name, both, origin=step.origin)
+                    continue
+            merged.append(step)
+        return merged
 
     def atom(self, node: ast.expr) -> Text:
         """The user's expression."""
@@ -125,7 +152,7 @@ class Statement:
     def select(self, entities: list[Selected]) -> None:
         """A new SELECT list."""
         self.selected = entities
-        self.single = len(entities) == 1 and entities[0].info.kind in ENTITIES
+        self.single = not self.as_rows and len(entities) == 1 and entities[0].info.kind in ENTITIES
         for each in entities:
             self.refer(each.node, each.info)
 
@@ -150,7 +177,7 @@ class Statement:
         if info.owner is None:
             self.opaque = self.opaque or "a joined table is not known"
             return
-        self.owners[info.owner] = to_one and info.owner not in self.owners
+        self.owners[info.owner] = to_one and not info.repeats and info.owner not in self.owners
         if info.model is not None:
             self.models[info.owner] = info.model
 
@@ -178,7 +205,10 @@ class Statement:
         keyed = {
             each.info.owner
             for each in self.selected
-            if each.info.kind in ENTITIES and each.info.model is not None and _has_key(each.info.model)
+            if each.info.kind in ENTITIES
+            and each.info.model is not None
+            and _has_key(each.info.model)
+            and not each.info.repeats
         }
         if any(owner not in keyed and not to_one for owner, to_one in self.owners.items()):
             return True
@@ -215,7 +245,7 @@ class Statement:
                 return True
             if name in COLUMN_OPTIONS:
                 continue
-            if name != "joinedload" or len(call.args) != 1:
+            if name != "joinedload" or len(call.args) != 1 or isinstance(call.args[0], ast.Call):
                 return False
             info = self.knowledge.entity(call.args[0])
             relationship = (
@@ -241,6 +271,22 @@ class Statement:
         qualified = self.knowledge.qualified_name(node.func) or ""
         return qualified.rpartition(".")[2] in LOADERS
 
+    def drop_loaders(self) -> None:
+        """Loader options mean nothing where nothing is loaded; inside a subquery select() may even refuse
+        them."""
+        self.steps = [
+            step
+            for step in self.steps
+            if step.name != "options"
+            or not all(
+                isinstance(argument.value, Text)
+                and argument.value.node is not None
+                and not argument.prefix
+                and self.is_loader(argument.value.node)
+                for argument in step.arguments or ()
+            )
+        ]
+
     def unhashable(self) -> str | None:
         """Why `.unique()` on rows may fail where Query did not: the reason, None when it cannot."""
         for each in self.selected:
@@ -250,10 +296,40 @@ class Statement:
                 return f"the values of `{what}` {certain} be hashed, which unique() needs"
         return None
 
+    def orders_by_others(self) -> bool:
+        """Whether the rows are ordered by what is not selected."""
+        selected = {(each.info.owner, each.info.attribute) for each in self.selected}
+        for node in self.ordering:
+            here = node
+            while isinstance(here, ast.Call):
+                if isinstance(here.func, ast.Attribute) and here.func.attr in ORDERS and not here.args:
+                    here = here.func.value
+                elif (
+                    len(here.args) == 1
+                    and (self.knowledge.qualified_name(here.func) or "").rpartition(".")[2] in ORDERS
+                ):
+                    here = here.args[0]
+                else:
+                    break
+            if isinstance(here, ast.Constant):
+                continue
+            info = self.knowledge.entity(here)
+            whole = info.model is not None and info.attribute in info.model.columns
+            if info.kind is EntityKind.COLUMN and (
+                (info.owner, info.attribute) in selected or (whole and (info.owner, None) in selected)
+            ):
+                continue
+            return True
+        return False
+
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None
         without."""
         seen: set[str] = set()
+        if len(self.selected) > 1:
+            table = next((each.node for each in self.selected if each.info.kind is EntityKind.TABLE), None)
+            if table is not None:
+                return f"{self.text.segment(table)}.…"
         for each in self.selected:
             name = each.info.label or each.info.attribute
             if name is None and each.info.kind in ENTITIES and isinstance(each.node, ast.Name):
@@ -269,6 +345,16 @@ class Statement:
         return None
 
 
+def _says_how_to_load(step: Step) -> bool:
+    """Whether an execution step came from a method of Query that does not touch its statement."""
+    origin = step.origin
+    return (
+        isinstance(origin, ast.Call)
+        and isinstance(origin.func, ast.Attribute)
+        and origin.func.attr != "execution_options"
+    )
+
+
 def loads_eagerly(model: ModelInfo | None) -> bool:
     """Whether a model's mapping loads something along with it; True when not proven."""
     if model is None or not model.complete:
@@ -276,9 +362,21 @@ def loads_eagerly(model: ModelInfo | None) -> bool:
     return any(not each.known or each.lazy not in NOT_EAGER for each in model.relationships.values())
 
 
+def joins_eagerly(model: ModelInfo | None) -> bool:
+    """Whether a model's mapping joins something when it is loaded; True when not proven."""
+    if model is None or not model.complete:
+        return True
+    return any(not each.known or each.lazy in ("joined", None) for each in model.relationships.values())
+
+
 NOT_EAGER = frozenset(("select", "noload", "raise", "raise_on_sql", "dynamic", "write_only"))
 """Loading strategies of a mapping that do nothing when the object is loaded."""
 
+
+ORDERS = frozenset(
+    ("desc", "asc", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "collate", "distinct")
+)
+"""Functions and methods that say how a column orders."""
 
 SEPARATE_LOADERS = frozenset(
     (

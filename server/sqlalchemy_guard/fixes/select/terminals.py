@@ -66,15 +66,23 @@ TERMINALS: Mapping[str, TerminalForm] = {
         note="as delete; `update_args` in `with_dialect_options()`",
     ),
     "exists": TerminalForm(
-        "stmt.exists()", finish=endings.exists, shape=False, note="another SELECT list, the same truth"
+        "stmt.exists()",
+        finish=endings.exists,
+        shape=False,
+        selects=True,
+        note="another SELECT list, the same truth",
     ),
-    "subquery": TerminalForm("stmt.subquery(*args)", finish=endings.subquery, shape=False),
-    "cte": TerminalForm("stmt.cte(*args)", finish=endings.selectable, shape=False),
-    "scalar_subquery": TerminalForm("stmt.scalar_subquery()", finish=endings.scalar_subquery, shape=False),
-    "as_scalar": TerminalForm("stmt.scalar_subquery()", finish=endings.scalar_subquery, shape=False),
-    "label": TerminalForm("stmt.label(*args)", finish=endings.scalar_subquery, shape=False),
-    "statement": TerminalForm("stmt", finish=endings.statement, shape=False),
-    "whereclause": TerminalForm("stmt.whereclause", shape=False),
+    "subquery": TerminalForm("stmt.subquery(*args)", finish=endings.subquery, shape=False, selects=True),
+    "cte": TerminalForm("stmt.cte(*args)", finish=endings.selectable, shape=False, selects=True),
+    "scalar_subquery": TerminalForm(
+        "stmt.scalar_subquery()", finish=endings.scalar_subquery, shape=False, selects=True
+    ),
+    "as_scalar": TerminalForm(
+        "stmt.scalar_subquery()", finish=endings.scalar_subquery, shape=False, selects=True
+    ),
+    "label": TerminalForm("stmt.label(*args)", finish=endings.scalar_subquery, shape=False, selects=True),
+    "statement": TerminalForm("stmt", finish=endings.statement, shape=False, selects=True),
+    "whereclause": TerminalForm("stmt.whereclause", finish=endings.whereclause, shape=False, selects=True),
     "[]": TerminalForm(
         "session.scalars(stmt.slice(start, stop)).unique().all()",
         "session.execute(stmt.slice(start, stop)).unique().all()",

@@ -50,20 +50,20 @@ them, or where the session is only likely one. No fix where the uses do not foll
 from __future__ import annotations
 
 import ast
-import itertools
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
-from sqlalchemy_guard.fixes.managed import manage
+from sqlalchemy_guard.fixes.managed import Region, detaches, manage, region_of
 from sqlalchemy_guard.project.bodies import body_of
-from sqlalchemy_guard.project.sessions import MadeSession, gives_live, is_closed_always, made_sessions
+from sqlalchemy_guard.project.sessions import MadeSession, gives_live, made_sessions, ways_left_open
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.rules.api import Related
 
 rule = Rule("SAG107", Severity.WARNING, Applicability.SAFE)
 
@@ -74,13 +74,22 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     if context.is_test() or context.is_migration():
         return
     for session in made_sessions(context.resolver, function, context.file):
-        if session.uses.escapes or is_closed_always(session) or _is_unbound(context, session):
+        if session.uses.escapes or _is_unbound(context, session):
             continue
-        if gives_live(context.resolver, function, context.file):
+        ways = ways_left_open(context.resolver, session, function, context.file)
+        if not ways or gives_live(context.resolver, function, context.file):
             continue
         if session.likely and context.settings.inference == "proven":
             continue
-        what = "is closed only when no error occurs before" if session.uses.closings else "is never closed"
+        early = next((point.node for point in ways if isinstance(point.node, ast.Return)), None)
+        related: tuple[Related, ...] = ()
+        if not session.uses.closings:
+            what = "is never closed"
+        elif early is not None:
+            what = "stays open where the function returns early"
+            related = (context.related(context.file, session.fact.chunk, early, "still open here"),)
+        else:
+            what = "is closed only when no error occurs before"
         message = (
             f"`{session.name}` {what}: its connection does not go back to the pool; make it in a `with` block"
         )
@@ -90,6 +99,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
             session.fact,
             message,
             applicability=_applicability(function, session, region) if region is not None else None,
+            related=related,
             subject=(function, session),
         )
 
@@ -102,99 +112,24 @@ def _is_unbound(context: Context, session: MadeSession) -> bool:
     return plain and not call.args and not call.keywords
 
 
-def _block(function: FunctionFacts, statement: ast.stmt) -> list[ast.stmt] | None:
-    """The block that a statement of a function stands in."""
-    blocks = [[inner for _, inner in body_of(function)]]
-    while blocks:
-        block = blocks.pop()
-        if statement in block:
-            return block
-        for inner in block:
-            for part in ast.walk(inner):
-                for name in ("body", "orelse", "finalbody"):
-                    found = getattr(part, name, None)
-                    if isinstance(found, list) and statement in found:
-                        return found
-    return None
-
-
-def _region(function: FunctionFacts, session: MadeSession) -> tuple[list[ast.stmt], list[ast.stmt]] | None:
-    """The block of the assignment and the statements behind it up to the last use; None when uses stand elsewhere."""
-    if len({chunk.shift for chunk, _ in body_of(function)}) != 1:
-        return None
-    block = _block(function, session.assignment)
-    if block is None:
-        return None
-    names = set(session.uses.names)
-    rest = block[block.index(session.assignment) + 1 :]
-    users = [statement for statement in rest if any(part in names for part in ast.walk(statement))]
-    if not users or sum(part in names for user in users for part in ast.walk(user)) != len(names):
-        return None
-    inside = rest[: rest.index(users[-1]) + 1]
-    if len(inside) > 1 and _closing(inside[-1], session):
-        inside = inside[:-1]
-    return (block, inside) if not _closing(inside[-1], session) else None
-
-
-def _closing(statement: ast.stmt, session: MadeSession) -> bool:
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    value = value.value if isinstance(value, ast.Await) else value
-    return any(value is call for call, _ in session.uses.closings)
-
-
-def _superfluous(
-    block: Sequence[ast.stmt], inside: Sequence[ast.stmt], session: MadeSession
-) -> list[tuple[ast.stmt, Sequence[ast.stmt]]]:
-    """The calls that close the session where the `with` block is left anyway."""
-    found: list[tuple[ast.stmt, Sequence[ast.stmt]]] = []
-    end = block.index(inside[-1]) + 1
-    if end < len(block) and _closing(block[end], session):
-        found.append((block[end], block))
-    for statement in inside:
-        for part in ast.walk(statement):
-            for name in ("body", "orelse"):
-                inner = getattr(part, name, None)
-                if not isinstance(inner, list):
-                    continue
-                found.extend(
-                    (one, inner)
-                    for one, following in itertools.pairwise(inner)
-                    if _closing(one, session) and isinstance(following, (ast.Return, ast.Raise))
-                )
-    return found
-
-
-def _applicability(
-    function: FunctionFacts, session: MadeSession, region: tuple[list[ast.stmt], list[ast.stmt]]
-) -> Applicability | None:
-    block, inside = region
+def _applicability(function: FunctionFacts, session: MadeSession, region: Region) -> Applicability | None:
     if session.kind == "async" and not function.is_async:
         return None
-    if session.likely:
+    if session.likely or detaches(region):
         return Applicability.UNSAFE
-    dropped = {statement for statement, _ in _superfluous(block, inside, session)}
-    closes_at_end = any(statement in dropped for statement in block)
-    for statement in inside:
-        for part in ast.walk(statement):
-            if not isinstance(part, ast.Return) or part.value is None or isinstance(part.value, ast.Constant):
-                continue
-            if not any(one.lineno < part.lineno and _precedes(one, part, statement) for one in dropped):
-                return Applicability.UNSAFE
-    if closes_at_end:
+    if any(statement in region.block for statement, _ in region.closings):
         return Applicability.SAFE
-    behind = block[block.index(inside[-1]) + 1 :]
+    behind = region.block[region.block.index(region.inside[-1]) + 1 :]
     outermost = any(session.assignment is statement for _, statement in body_of(function))
     return Applicability.SAFE if not behind and outermost else Applicability.UNSAFE
 
 
-def _precedes(one: ast.stmt, leaving: ast.Return, top: ast.stmt) -> bool:
-    """Whether a statement stands directly in front of a `return`."""
-    for part in ast.walk(top):
-        for name in ("body", "orelse"):
-            block = getattr(part, name, None)
-            if isinstance(block, list) and one in block and leaving in block:
-                return block.index(leaving) == block.index(one) + 1
-    return False
+def _region(function: FunctionFacts, session: MadeSession) -> Region | None:
+    body = body_of(function)
+    if len({chunk.shift for chunk, _ in body}) != 1:
+        return None
+    closings = [call for call, _ in session.uses.closings]
+    return region_of([one for _, one in body], session.assignment, session.uses.names, closings)
 
 
 @rule.fix
@@ -204,13 +139,12 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     region = _region(function, session)
     if region is None or violation.applicability is None:
         return None
-    block, inside = region
     edits = manage(
         context.source,
         session.assignment,
-        block,
-        inside,
-        _superfluous(block, inside, session),
+        region.block,
+        region.inside,
+        region.closings,
         is_async=session.kind == "async",
         shift=session.fact.chunk.shift,
     )

@@ -49,13 +49,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
-from sqlalchemy_guard.facts.values import Attr, Call, Enter, Ref, Sequence, Value
 from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
-from sqlalchemy_guard.project.bodies import body_of, own_nodes
-from sqlalchemy_guard.project.calls import session_kind
-from sqlalchemy_guard.project.externals import FACTORIES, REGISTRIES, SESSIONS
-from sqlalchemy_guard.project.sessions import maker_kind
-from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.project.bodies import body_of
+from sqlalchemy_guard.project.calls import is_proven_session
+from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
+from sqlalchemy_guard.project.runs import is_cached, is_script
+from sqlalchemy_guard.project.sessions import bound_name, maker_kind
+from sqlalchemy_guard.project.shared import handed_to_worker, is_imported, is_read_only_by, readers_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -68,17 +68,6 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG108", Severity.ERROR, Applicability.UNSAFE)
 
-_CACHES = frozenset({"functools.lru_cache", "functools.cache"})
-_WORKERS = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.Process"})
-_EXECUTORS = frozenset(
-    {
-        "concurrent.futures.ThreadPoolExecutor",
-        "concurrent.futures.ProcessPoolExecutor",
-        "multiprocessing.Pool",
-    }
-)
-_HAND_OVER = frozenset({"submit", "map", "apply_async", "starmap"})
-
 
 @rule.on_call(*(f"{name}()" for name in sorted(FACTORIES)), *sorted(SESSIONS))
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
@@ -86,19 +75,20 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     fact = call.fact
     if fact.function is not None or context.is_test() or context.is_migration():
         return
-    name, in_class = _kept_as(fact), _in_class(fact)
+    name = bound_name(fact)
     if name is None or maker_kind(context.resolver, fact.value, context.file) is None:
         return
-    if in_class:
+    if _in_class(fact):
         yield context.at_call(
             rule,
             fact,
             f"Session `{name}` belongs to the class: all its instances share one transaction; {_ADVICE}",
         )
         return
-    if _is_script(context):
+    if is_script(context.file):
         return
-    readers, elsewhere = _readers(context, name), _imported(context, name)
+    readers = readers_of(context.file, name)
+    elsewhere = is_imported(context.workspace, context.file, name)
     if not readers and not elsewhere:
         return
     can_fix = not elsewhere and _can_make_own(context, fact, name, readers)
@@ -123,14 +113,14 @@ def check_function(context: Context, function: FunctionFacts) -> Iterator[Violat
         if parameter.default is not None and maker_kind(context.resolver, parameter.default, context.file):
             message = f"The default of `{parameter.name}` is made once and shared by all calls; {_ADVICE}"
             yield context.violation(rule, function.chunk, parameter.node, message, statement=function.header)
-    if function.returned is not None and _is_cached(context, function):
+    if function.returned is not None and is_cached(context.resolver, function, context.file):
         if maker_kind(context.resolver, function.returned, context.file):
             node = context.name_of(function.chunk, function.header)
             message = f"`{function.name}()` gives the same cached session to everybody; {_ADVICE}"
             yield context.violation(rule, function.chunk, node, message, statement=function.header)
     for fact in function.calls:
-        for given in _handed_over(context, fact):
-            if _is_plain_session(context, given):
+        for given in handed_to_worker(context.resolver, fact, context.file):
+            if is_proven_session(context.resolver, context.type_of(given)):
                 message = (
                     f"This session is handed to another thread or process, which must make its own; {_ADVICE}"
                 )
@@ -138,96 +128,11 @@ def check_function(context: Context, function: FunctionFacts) -> Iterator[Violat
                 break
 
 
-def _kept_as(fact: CallFact) -> str | None:
-    statement = fact.statement
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and statement.value is fact.node:
-        target: ast.expr = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign) and statement.value is fact.node:
-        target = statement.target
-    else:
-        return None
-    return target.id if isinstance(target, ast.Name) else None
-
-
 def _in_class(fact: CallFact) -> bool:
     frame = fact.frame
-    while frame is not None:
-        if frame.kind == "class":
-            return True
+    while frame is not None and frame.kind != "class":
         frame = frame.parent
-    return False
-
-
-def _is_script(context: Context) -> bool:
-    """Whether the module runs by itself: it asks for `__main__`."""
-    return any(
-        isinstance(part, ast.Constant) and part.value == "__main__"
-        for placed in context.module_statements()
-        if isinstance(placed.node, ast.If)
-        for part in ast.walk(placed.node.test)
-    )
-
-
-def _readers(context: Context, name: str) -> list[FunctionFacts]:
-    """The functions of the file that read a name of the module."""
-    found = []
-    for unit in context.file.facts.units():
-        for function in unit.functions:
-            nodes = [
-                node for _, node in own_nodes(function) if isinstance(node, ast.Name) and node.id == name
-            ]
-            own = function.parameter(name) is not None or any(isinstance(n.ctx, ast.Store) for n in nodes)
-            if nodes and not own:
-                found.append(function)
-    return found
-
-
-def _imported(context: Context, name: str) -> bool:
-    """Whether another file of the workspace imports a name of this one."""
-    for file_id in context.workspace.dependents(context.file.file_id):
-        other = context.workspace.file(file_id)
-        if other is None or other is context.file:
-            continue
-        context.resolver.keys.add((file_id, name))
-        for binding in other.facts.names.get(name, ()):
-            value = binding.value
-            if type(value) is Ref and value.module and value.name == name:
-                if context.resolver.sources.modules.find(value.module, file_id) == context.file.file_id:
-                    return True
-    return False
-
-
-def _is_cached(context: Context, function: FunctionFacts) -> bool:
-    for decorator in function.decorators:
-        value = decorator.func if type(decorator) is Call else decorator
-        if context.resolver.external_name(value, context.file) in _CACHES:
-            return True
-    return False
-
-
-def _handed_over(context: Context, fact: CallFact) -> Iterator[Value]:
-    """What a call gives to another thread or process."""
-    func = fact.value.func
-    if context.resolver.external_name(func, context.file) in _WORKERS:
-        for _, value in fact.value.keywords:
-            if type(value) is Sequence:
-                yield from value.items
-    elif type(func) is Attr and func.name in _HAND_OVER:
-        made = func.base.base if type(func.base) is Enter else func.base
-        if type(made) is Call and context.resolver.external_name(made.func, context.file) in _EXECUTORS:
-            yield from fact.value.args[1:]
-            yield from (value for _, value in fact.value.keywords)
-
-
-def _is_plain_session(context: Context, value: Value) -> bool:
-    """Whether a value is proven to be a session, not a registry of them."""
-    type_ = context.type_of(value)
-    options = [option for option in known(type_) if isinstance(option, Instance)]
-    return (
-        bool(options)
-        and session_kind(context.resolver, type_) is not None
-        and not any(option.likely or option.ref in REGISTRIES for option in options)
-    )
+    return frame is not None
 
 
 def _can_make_own(context: Context, fact: CallFact, name: str, readers: list[FunctionFacts]) -> bool:
@@ -238,23 +143,7 @@ def _can_make_own(context: Context, fact: CallFact, name: str, readers: list[Fun
             return False
         if len({chunk.shift for chunk, _ in body_of(function)}) != 1:
             return False
-    inside = sum(
-        isinstance(node, ast.Name) and node.id == name
-        for function in readers
-        for _, node in own_nodes(function)
-    )
-    everywhere = 0
-    for chunk in context.file.syntax.chunks:
-        todo = [chunk]
-        while todo:
-            part = todo.pop()
-            todo.extend(part.children or ())
-            for statement in part.body:
-                for node in ast.walk(statement):
-                    everywhere += isinstance(node, ast.Name) and node.id == name
-                    if isinstance(node, ast.Global) and name in node.names:
-                        return False
-    return everywhere == inside + 1
+    return is_read_only_by(context.file, name, readers)
 
 
 @rule.fix
@@ -271,7 +160,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if gone is None:
         return None
     edits: list[Edit] = [*gone]
-    for function in _readers(context, name):
+    for function in readers_of(context.file, name):
         body = body_of(function)
         users = [index for index, (_, statement) in enumerate(body) if _mentions(statement, name)]
         inside = [statement for _, statement in body[users[0] : users[-1] + 1]]

@@ -50,7 +50,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import replace_argument
-from sqlalchemy_guard.project.columns import COLUMN_CALLS, is_dataclass
+from sqlalchemy_guard.project.column_calls import COLUMN_CALLS
+from sqlalchemy_guard.project.columns import is_dataclass
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.project.volatile import is_volatile
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation

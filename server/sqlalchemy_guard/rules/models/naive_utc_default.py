@@ -57,7 +57,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Call, Function, Value
 from sqlalchemy_guard.fixes.arguments import replace_argument
 from sqlalchemy_guard.fixes.imports import need
-from sqlalchemy_guard.project.columns import COLUMN_CALLS
+from sqlalchemy_guard.project.column_calls import COLUMN_CALLS
 from sqlalchemy_guard.project.types import FunctionType, options
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 

@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `session.query(…)` and `Model.query`, whatever the session, the class and the query are called and wherever they
-come from.
+come from. Silent in projects whose requirements name SQLAlchemy 1.3 or older, which have no other way; `target-version` says
+where such a project is going.
 
 ## Why is this bad?
 `Query` is the API of SQLAlchemy 1.x, kept for old code only. It de-duplicates entities behind your back, does not exist on
@@ -14,7 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -35,7 +37,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -63,11 +66,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.legacy_query import edits_of
-from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
-from sqlalchemy_guard.fixes.select.rewrite import Refusal
 from sqlalchemy_guard.project.query_consumers import statement_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -75,8 +76,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.text.edit import Edit
 
 rule = Rule("SAG301", Severity.WARNING, Applicability.SAFE)
 
@@ -94,16 +97,35 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
         yield from _judge(context, fact.chunk, fact.node, fact.node, "Model.query")
 
 
+def _is_current(context: Context, written: Written) -> bool:
+    """Whether a file still is what it was when its queries were followed."""
+    if context.workspace.file(written.file.file_id) is not written.file:
+        return False
+    chunk = written.chunk
+    while chunk.parent is not None:
+        if not any(each is chunk for each in chunk.parent.children or ()):
+            return False
+        chunk = chunk.parent
+    return any(each is chunk for each in written.file.syntax.chunks)
+
+
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
+    if not context.has_scalars:
+        return
+    # The algebra of queries is large: only who has legacy queries waits for it.
+    from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
+
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
+    if isinstance(plan, Plan):
+        plan = replace(plan, doubts=(*plan.doubts, *_doubts(context)))
     message = f"`{what}` is the legacy Query API; "
     applicability = None
-    if isinstance(plan, Refusal):
-        message += plan.reason
-    else:
+    if isinstance(plan, Plan):
         message += "use `select()`"
         applicability = Applicability.UNSAFE if plan.doubts else Applicability.SAFE
+    else:
+        message += plan.reason
     yield context.violation(
         rule,
         chunk,
@@ -115,20 +137,40 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
     )
 
 
+def _doubts(context: Context) -> Iterator[str]:
+    """Why no query of a project is proven to have a 2.x form."""
+    context.resolver.keys.add(context.workspace.READ)
+    if context.workspace.is_reading:
+        yield "the workspace is still being read"
+
+
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
+    from sqlalchemy_guard.fixes.imports import Placed
+    from sqlalchemy_guard.fixes.legacy_query import edits_of
+    from sqlalchemy_guard.fixes.query_plan import Plan
+    from sqlalchemy_guard.fixes.source import Source
+
     plan = violation.subject
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, Plan) or not all(_is_current(context, each) for each in plan.rewrites):
         return None
-    edits = edits_of(
-        context.source,
-        context.module_statements(),
-        plan.rewrites,
-        taken=plan.taken,
-        extra=plan.imports,
-    )
+    edits: dict[str, tuple[Edit, ...]] = {}
+    files = {each.file.file_id: each.file for each in plan.rewrites}
+    for file_id, file in files.items():
+        length = context.workspace.settings_for(file_id).line_length
+        edits[file_id] = edits_of(
+            context.source if file is context.file else Source(file.document.text, length),
+            [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body],
+            [each for each in plan.rewrites if each.file is file],
+            taken=plan.taken.get(file_id, frozenset()),
+            extra=plan.imports.get(file_id, ()),
+        )
     title = "Rewrite the query with `select()`"
+    if plan.functions > 1:
+        title += f" in {plan.functions} functions"
+        if len(files) > 1:
+            title += f" of {len(files)} files"
     if plan.doubts:
         title += f" ({'; '.join(plan.doubts)})"
-    return Fix(title, violation.applicability or Applicability.UNSAFE, {context.file.file_id: edits})
+    return Fix(title, violation.applicability or Applicability.UNSAFE, edits)

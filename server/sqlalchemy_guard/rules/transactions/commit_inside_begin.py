@@ -48,8 +48,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Enter, Typed, Value, same
+from sqlalchemy_guard.facts.values import Attr, Call, Enter, Value, same
 from sqlalchemy_guard.fixes.blocks import delete_statement
+from sqlalchemy_guard.project.courses import HANDED, Course, receiver_of
 from sqlalchemy_guard.project.effects import COMMITS
 from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -65,20 +66,22 @@ rule = Rule("SAG404", Severity.ERROR, Applicability.SAFE)
 
 _ROLLBACKS = frozenset(name.removesuffix("commit") + "rollback" for name in COMMITS)
 _TRANSACTIONS = frozenset({"sqlalchemy.orm.SessionTransaction", "sqlalchemy.Transaction"})
-_HARMLESS = frozenset({"close", "aclose", "begin", "in_transaction", "is_active", "expunge", "expunge_all"})
+_HARMLESS = frozenset(
+    {HANDED, "close", "aclose", "begin", "in_transaction", "is_active", "expunge", "expunge_all"}
+)
 
 
 @rule.on_call(*sorted(COMMITS), *sorted(_ROLLBACKS))
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a call that ends the transaction of a block around it while the block still needs it."""
     fact = call.fact
-    receiver = _receiver(fact)
+    receiver = receiver_of(fact)
     if receiver is None or fact.function is None or call.likely:
         return
     block = _block(context, fact, receiver)
     if block is None:
         return
-    later = _later_use(fact, receiver, block)
+    later = _later_use(context, fact, receiver, block)
     if later is None:
         return
     ends = call.name.rpartition(".")[2]
@@ -91,13 +94,6 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     yield context.at_call(
         rule, fact, message, applicability=Applicability.SAFE if removable else None, related=related
     )
-
-
-def _receiver(fact: CallFact) -> Value | None:
-    func = fact.value.func
-    if type(func) is not Attr:
-        return None
-    return func.base.value if type(func.base) is Typed else func.base
 
 
 def _block(context: Context, fact: CallFact, receiver: Value) -> Frame | None:
@@ -126,53 +122,14 @@ def _is_transaction(context: Context, manager: Value) -> bool:
     )
 
 
-def _later_use(fact: CallFact, receiver: Value, block: Frame) -> CallFact | None:
+def _later_use(context: Context, fact: CallFact, receiver: Value, block: Frame) -> CallFact | None:
     """The next call on the receiver in the block that control reaches from a call."""
-    if fact.function is None or _leaves(fact):
+    if fact.function is None:
         return None
-    inside = {node for node in ast.walk(block.node) if isinstance(node, ast.Call)}
-    at = (fact.node.lineno, fact.node.col_offset)
-    branch = _branch(fact, block)
-    for other in fact.function.calls:
-        func = other.value.func
-        if other.node not in inside or type(func) is not Attr or func.name in _HARMLESS:
-            continue
-        if other.chunk is not fact.chunk or (other.node.lineno, other.node.col_offset) <= at:
-            continue
-        base = func.base.value if type(func.base) is Typed else func.base
-        if same(base, receiver) and _branch(other, block).isdisjoint(_opposite(branch)):
-            return other
-    return None
-
-
-def _branch(fact: CallFact, block: Frame) -> set[tuple[str, ast.AST]]:
-    """The branches between a call and a block around it."""
-    found: set[tuple[str, ast.AST]] = set()
-    frame = fact.frame
-    while frame is not None and frame is not block:
-        found.add((frame.kind, frame.node))
-        frame = frame.parent
-    return found
-
-
-def _opposite(branch: set[tuple[str, ast.AST]]) -> set[tuple[str, ast.AST]]:
-    """The branches that do not run when these run; handlers run when what they guard did not get through."""
-    other = {("else" if kind == "if" else "if", node) for kind, node in branch if kind in ("if", "else")}
-    for kind, node in branch:
-        if kind in ("try", "try-else"):
-            other |= {("except", handler) for handler in getattr(node, "handlers", [])}
-    return other
-
-
-def _leaves(fact: CallFact) -> bool:
-    """Whether the call's own block is left right behind it."""
-    frame = fact.frame
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(frame.node, name, None) if frame is not None else None
-        if isinstance(block, list) and fact.statement in block:
-            rest = block[block.index(fact.statement) + 1 :]
-            return any(isinstance(one, (ast.Return, ast.Raise, ast.Break, ast.Continue)) for one in rest)
-    return False
+    course = Course(context.resolver, fact.function, receiver, context.file)
+    starts = [following for point in course.paths.at(fact.node) for following in point.next]
+    events = course.behind(starts, lambda point: point.kind == "leave" and point.node is block.node)
+    return next((event.fact for event in events if event.name not in _HARMLESS), None)
 
 
 def _is_statement(fact: CallFact) -> bool:

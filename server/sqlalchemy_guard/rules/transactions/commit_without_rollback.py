@@ -55,8 +55,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.declarations import LOOPS
-from sqlalchemy_guard.facts.values import Attr, Typed, Value, same
+from sqlalchemy_guard.project.bodies import root_name
+from sqlalchemy_guard.project.courses import Course, receiver_of, work_after_failure
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -77,32 +77,22 @@ _CAUGHT = frozenset(
         "StaleDataError",
     }
 )  # fmt: skip
-_ENDS = frozenset({"rollback", "close", "aclose", "remove", "reset", "invalidate", "expunge_all"})
-_NEEDS_TRANSACTION = frozenset(
-    {
-        "execute", "scalars", "scalar", "query", "get", "get_one", "commit", "flush", "refresh", "exec", "merge", "add",
-        "add_all", "delete",
-    }
-)  # fmt: skip
 
 
 @rule.on_call(*(f"{session}.{name}" for session in _SESSIONS for name in ("commit", "flush")))
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report the handlers around a commit that go on with a session that needs a rollback."""
     fact = call.fact
-    receiver = _receiver(fact)
+    receiver = receiver_of(fact)
     frame = _try_around(fact)
     if receiver is None or frame is None or fact.function is None:
         return
     node = frame.node
-    if not isinstance(node, ast.Try) or _first_of(fact, receiver, node) is not fact:
+    course = Course(context.resolver, fact.function, receiver, context.file)
+    if not isinstance(node, ast.Try) or _first_of(course, node) is not fact:
         return
     for handler in node.handlers:
-        if not _catches(handler) or _leaves(handler) or _ends_transaction(fact, receiver, handler):
-            continue
-        if any(_ends_session(fact, receiver, statement) for statement in node.finalbody):
-            continue
-        later = _later_use(fact, receiver, frame)
+        later = work_after_failure(course, handler, root_name(fact.node.func)) if _catches(handler) else None
         if later is None:
             continue
         ends = call.name.rpartition(".")[2]
@@ -120,13 +110,6 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         )
 
 
-def _receiver(fact: CallFact) -> Value | None:
-    func = fact.value.func
-    if type(func) is not Attr:
-        return None
-    return func.base.value if type(func.base) is Typed else func.base
-
-
 def _try_around(fact: CallFact) -> Frame | None:
     """The innermost `try` that guards a call, unless a `with` inside it may end the transaction by itself."""
     for frame in fact.frame.outwards() if fact.frame is not None else ():
@@ -137,20 +120,11 @@ def _try_around(fact: CallFact) -> Frame | None:
     return None
 
 
-def _calls_on(fact: CallFact, receiver: Value) -> Iterator[tuple[CallFact, str]]:
-    for other in fact.function.calls if fact.function is not None else ():
-        base = _receiver(other)
-        if base is not None and isinstance(other.value.func, Attr) and same(base, receiver):
-            yield other, other.value.func.name
-
-
-def _first_of(fact: CallFact, receiver: Value, node: ast.Try) -> CallFact | None:
+def _first_of(course: Course, node: ast.Try) -> CallFact | None:
     """The first commit or flush of a `try` block, so that its handlers are reported once."""
     inside = {part for statement in node.body for part in ast.walk(statement)}
-    for other, name in _calls_on(fact, receiver):
-        if name in ("commit", "flush") and other.node in inside:
-            return other
-    return None
+    found = [e.fact for e in course.events() if e.name in ("commit", "flush") and e.fact.node in inside]
+    return min(found, key=lambda fact: (fact.node.lineno, fact.node.col_offset), default=None)
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
@@ -161,110 +135,6 @@ def _catches(handler: ast.ExceptHandler) -> bool:
         if name is None or last in _CAUGHT:
             return True
     return False
-
-
-def _leaves(handler: ast.ExceptHandler) -> bool:
-    """Whether every way through a handler, or one that is easily missed, raises, returns or leaves the loop."""
-    leaving = (ast.Raise, ast.Return, ast.Break)
-    if any(isinstance(part, leaving) for statement in handler.body for part in ast.walk(statement)):
-        return True
-    return any(
-        isinstance(part, ast.Call) and getattr(part.func, "attr", getattr(part.func, "id", "")) in _EXITS
-        for statement in handler.body
-        for part in ast.walk(statement)
-    )
-
-
-_EXITS = frozenset({"exit", "abort", "_exit", "fail", "skip"})
-
-
-def _ends_transaction(fact: CallFact, receiver: Value, handler: ast.ExceptHandler) -> bool:
-    return any(_ends_session(fact, receiver, statement) for statement in handler.body)
-
-
-def _ends_session(fact: CallFact, receiver: Value, statement: ast.stmt) -> bool:
-    """Whether a statement rolls back or closes the session, or calls something that may: anything that is handed it."""
-    inside = set(ast.walk(statement))
-    for other in fact.function.calls if fact.function is not None else ():
-        if other.node not in inside:
-            continue
-        func = other.value.func
-        if type(func) is Attr and func.name in _ENDS:
-            return True
-        if "rollback" in getattr(other.node.func, "attr", getattr(other.node.func, "id", "")):
-            return True
-        given = (*other.value.args, *(value for _, value in other.value.keywords))
-        if any(same(value, receiver) for value in given):
-            return True
-    return False
-
-
-def _later_use(fact: CallFact, receiver: Value, frame: Frame) -> CallFact | None:
-    """The next call on the session that control may come to behind the handlers of a `try`."""
-    node = frame.node
-    within = {part for part in ast.walk(node) if isinstance(part, ast.Call)}
-    last = max(getattr(part, "end_lineno", 0) or 0 for part in ast.walk(node))
-    blocks = {(one.kind, one.node) for one in frame.parent.outwards()} if frame.parent is not None else set()
-    opposite = {("else" if kind == "if" else "if", one) for kind, one in blocks if kind in ("if", "else")}
-    handlers = {
-        ("except", handler)
-        for kind, one in blocks
-        if kind == "try"
-        for handler in getattr(one, "handlers", [])
-    }
-    for other, name in _calls_on(fact, receiver):
-        if other.node in within or other.chunk is not fact.chunk or other.node.lineno <= last:
-            continue
-        around = (
-            {(one.kind, one.node) for one in other.frame.outwards()} if other.frame is not None else set()
-        )
-        if around & (opposite | handlers):
-            continue
-        if name in _ENDS:
-            return None
-        if name in _NEEDS_TRANSACTION and not _left_before(frame, other):
-            return other
-    return _next_round(fact, receiver, frame)
-
-
-def _left_before(frame: Frame, other: CallFact) -> bool:
-    """Whether the blocks between the `try` and a later use are left by `return`, `raise`, `continue` or `break`."""
-    around = {one.node for one in other.frame.outwards()} if other.frame is not None else set()
-    node: ast.AST = frame.node
-    parent = frame.parent
-    while parent is not None and parent.kind not in ("function", "class") and parent.node not in around:
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(parent.node, name, None)
-            if isinstance(block, list) and node in block:
-                rest = block[block.index(node) + 1 :]
-                if any(isinstance(one, (ast.Return, ast.Raise, ast.Continue, ast.Break)) for one in rest):
-                    return True
-        node, parent = parent.node, parent.parent
-    return False
-
-
-def _next_round(fact: CallFact, receiver: Value, frame: Frame) -> CallFact | None:
-    """The first use of the session in the loop around a `try`, which the next round comes to."""
-    for outer in frame.parent.outwards() if frame.parent is not None else ():
-        if outer.kind not in LOOPS:
-            continue
-        inside = {part for part in ast.walk(outer.node) if isinstance(part, ast.Call)}
-        uses = [(other, name) for other, name in _calls_on(fact, receiver) if other.node in inside]
-        if _is_made_inside(fact, outer.node) or any(name in _ENDS for _, name in uses):
-            return None
-        return uses[0][0] if uses else None
-    return None
-
-
-def _is_made_inside(fact: CallFact, loop: ast.AST) -> bool:
-    """Whether the loop binds the name that the session is called by: each round has its own."""
-    node: ast.AST = fact.node.func
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return not isinstance(node, ast.Name) or any(
-        isinstance(part, ast.Name) and part.id == node.id and isinstance(part.ctx, ast.Store)
-        for part in ast.walk(loop)
-    )
 
 
 def _applicability(call: LibraryCall, node: ast.Try) -> Applicability:

@@ -38,13 +38,14 @@ one, or where the block also rolls back.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Const, Enter, Value, same
-from sqlalchemy_guard.project.engines import leading_text
+from sqlalchemy_guard.facts.values import Attr, Call, Enter, Value, same
+from sqlalchemy_guard.project.courses import HANDED, Course
+from sqlalchemy_guard.project.engines import sets_isolation
 from sqlalchemy_guard.project.sessions import uses_of
 from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.project.writes import executes_change, first_lost
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -57,11 +58,9 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG409", Severity.ERROR, Applicability.SAFE)
 
-_CHANGES = frozenset({"sqlalchemy.Insert", "sqlalchemy.Update", "sqlalchemy.Delete"})
 _ENGINES = frozenset({"sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine"})
-_CHANGING_TEXT = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
-_COMMITTING = frozenset(
-    {"commit", "begin", "begin_nested", "begin_twophase", "execution_options", "get_transaction", "run_sync"}
+_OPENING = frozenset(
+    {"begin", "begin_nested", "begin_twophase", "execution_options", "get_transaction", "run_sync"}
 )
 
 
@@ -74,7 +73,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         found is None
         or fact.function is None
         or context.target_version == "1.4"
-        or not _is_change(context, fact)
+        or not executes_change(context.resolver, fact, context.file)
     ):
         return
     frame, manager, connection = found
@@ -84,34 +83,30 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     uses = uses_of(context.resolver, fact.function, item.optional_vars.id, context.file)
     if uses.escapes or uses.bindings != 1:
         return
-    rolls_back = False
-    for other in fact.function.calls:
-        func = other.value.func
-        given = (*other.value.args, *(value for _, value in other.value.keywords))
-        if any(same(value, connection) for value in given):
-            # Whoever is handed the connection may commit it.
-            return
-        if type(func) is not Attr or not same(func.base, connection):
-            continue
-        earlier = other.chunk is fact.chunk and _place(other) < _place(fact)
-        if func.name in _COMMITTING or (earlier and _is_change(context, other)):
-            return
-        rolls_back = rolls_back or func.name == "rollback"
+    course = Course(context.resolver, fact.function, connection, context.file)
+    events = list(course.events())
+    if any(event.name == HANDED or event.name in _OPENING for event in events):
+        # Whoever is handed the connection may commit it.
+        return
+    lost = first_lost(context.resolver, course, context.file)
+    if lost is None or lost.fact.node is not fact.node:
+        return
     message = (
         "This change is rolled back when the `connect()` block ends: nothing commits it; use `engine.begin()`"
     )
     likely = call.likely or any(
         isinstance(option, Instance) and option.likely for option in known(context.type_of(manager.func))
     )
-    applicability = Applicability.UNSAFE if likely or rolls_back else Applicability.SAFE
-    plain = isinstance(item.context_expr, ast.Call) and isinstance(item.context_expr.func, ast.Attribute)
+    names = {event.name for event in events}
+    applicability = Applicability.UNSAFE if likely or "rollback" in names else Applicability.SAFE
+    plain = (
+        "commit" not in names
+        and isinstance(item.context_expr, ast.Call)
+        and isinstance(item.context_expr.func, ast.Attribute)
+    )
     yield context.at_call(
         rule, fact, message, applicability=applicability if plain else None, subject=(frame, item)
     )
-
-
-def _place(fact: CallFact) -> tuple[int, int]:
-    return fact.node.lineno, fact.node.col_offset
 
 
 def _items(frame: Frame) -> list[ast.withitem]:
@@ -130,41 +125,12 @@ def _block(context: Context, fact: CallFact) -> tuple[Frame, Call, Value] | None
     engines = list(known(context.type_of(manager.func.base)))
     if not any(isinstance(option, Instance) and option.ref in _ENGINES for option in engines):
         return None
-    if _is_autocommit(context, manager.func.base):
+    if sets_isolation(context.resolver, manager.func.base, context.file):
         return None
     for frame in fact.frame.outwards() if fact.frame is not None else ():
         if frame.kind in ("with", "async with") and any(same(one, manager) for one in frame.contexts):
             return frame, manager, connection
     return None
-
-
-def _is_autocommit(context: Context, engine: Value) -> bool:
-    """Whether the engine, or the options it was made with, may set an isolation level."""
-    value, _ = context.resolver.definition_of(engine, context.file)
-    if type(value) is not Call:
-        return False
-    return value.has_mapping or any(
-        name in ("isolation_level", "execution_options") for name, _ in value.keywords
-    )
-
-
-def _is_change(context: Context, fact: CallFact) -> bool:
-    """Whether a call executes a statement that changes rows, as far as the code says."""
-    if not (type(fact.value.func) is Attr and fact.value.func.name == "execute" and fact.value.args):
-        return False
-    statement = fact.value.args[0]
-    for option in known(context.type_of(statement)):
-        if isinstance(option, Instance) and option.ref in _CHANGES:
-            return True
-    value, file = context.resolver.definition_of(statement, context.file)
-    if (
-        type(value) is Call
-        and context.resolver.external_name(value.func, file) == "sqlalchemy.text"
-        and value.args
-    ):
-        text = leading_text(context.resolver, value.args[0], file)
-        return text is not None and _CHANGING_TEXT.match(text) is not None
-    return type(value) is Const and isinstance(value.value, str) and bool(_CHANGING_TEXT.match(value.value))
 
 
 @rule.fix

@@ -1,0 +1,176 @@
+"""Functions that frameworks call: handlers of requests, dependencies, tasks, commands, factories of applications.
+
+Known by the objects that decorators and calls belong to, never by names of the user's. This module must never judge them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Attr, Call, Item, Sequence, Value, same
+from sqlalchemy_guard.project.calls import session_kind
+from sqlalchemy_guard.project.type_forms import given_by, injected_by
+from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+
+_APPLICATIONS = {
+    "fastapi.FastAPI": "fastapi", "fastapi.APIRouter": "fastapi", "fastapi.applications.FastAPI": "fastapi",
+    "fastapi.routing.APIRouter": "fastapi", "flask.Flask": "flask", "flask.Blueprint": "flask", "quart.Quart": "quart",
+    "quart.Blueprint": "quart", "starlette.applications.Starlette": "starlette", "starlette.routing.Router": "starlette",
+    "sanic.Sanic": "sanic", "sanic.Blueprint": "sanic", "litestar.Litestar": "litestar", "litestar.Router": "litestar",
+    "aiohttp.web.Application": "aiohttp", "aiohttp.web.RouteTableDef": "aiohttp",
+}  # fmt: skip
+_ROUTING = frozenset(
+    {"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "api_route", "websocket", "websocket_route"}
+)  # fmt: skip
+_LITESTAR = frozenset(
+    f"litestar.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "route")
+)
+_TASKS = frozenset({"celery.shared_task", "dramatiq.actor", "rq.decorators.job", "huey.task"})
+_COMMANDS = frozenset(
+    {"click.command", "click.group", "click.decorators.command", "typer.Typer", "click.Group"}
+)
+_ROUTES = ("starlette.routing.Route", "starlette.routing.WebSocketRoute", "fastapi.routing.APIRoute")
+
+
+def framework_of(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> str | None:
+    """The framework that calls a function for every request of a route, or None."""
+    for decorator in function.decorators:
+        value = decorator.func if type(decorator) is Call else decorator
+        if resolver.external_name(value, file) in _LITESTAR:
+            return "litestar"
+        if type(value) is Attr and value.name in _ROUTING:
+            made = _application(resolver, value.base, file)
+            if made is not None:
+                return made
+    for name in ("Route", "WebSocketRoute", "APIRoute"):
+        for call, source in _calls_with(resolver, name, function, file):
+            if resolver.external_name(call.func, source) in _ROUTES:
+                return "starlette"
+    return None
+
+
+def _application(resolver: Resolver, value: Value, file: SourceFile) -> str | None:
+    made, source = resolver.definition_of(value, file)
+    return _APPLICATIONS.get(resolver.external_name(made.func, source) or "") if type(made) is Call else None
+
+
+def _calls_with(
+    resolver: Resolver, name: str, function: FunctionFacts, file: SourceFile
+) -> Iterator[tuple[Call, SourceFile]]:
+    """The calls of something of a name that are given a function."""
+    home = file.file_id if function.owner is None else None
+    for call, source in resolver.sources.calls_of(name, home):
+        for argument in (*call.args, *(value for _, value in call.keywords)):
+            for option in known(resolver.type_of(argument, source)):
+                if option == FunctionType(file.file_id, function.qualname):
+                    yield call, source
+
+
+def is_dependency(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether FastAPI calls a function to fill parameters: it is what some `Depends(…)` names."""
+    return any(
+        (resolver.external_name(call.func, source) or "").startswith("fastapi.")
+        for name in ("Depends", "Security")
+        for call, source in _calls_with(resolver, name, function, file)
+    )
+
+
+def is_task(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether a queue of tasks calls a function."""
+    for decorator in function.decorators:
+        value = decorator.func if type(decorator) is Call else decorator
+        if resolver.external_name(value, file) in _TASKS:
+            return True
+        if type(value) is Attr and value.name == "task":
+            made, source = resolver.definition_of(value.base, file)
+            if type(made) is Call and resolver.external_name(made.func, source) in (
+                "celery.Celery",
+                "celery.app.Celery",
+            ):
+                return True
+    return False
+
+
+def is_command(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether a function is a command of a command line."""
+    for decorator in function.decorators:
+        value = decorator.func if type(decorator) is Call else decorator
+        if type(value) is Attr and value.name in ("command", "callback", "cli"):
+            return True
+        if resolver.external_name(value, file) in _COMMANDS:
+            return True
+    return False
+
+
+def makes_application(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether a function makes an application, as factories of applications do: it runs once."""
+    return any(resolver.external_name(fact.value.func, file) in _APPLICATIONS for fact in function.calls)
+
+
+@dataclass(slots=True, eq=False)
+class SessionDependency:
+    """What fills parameters of handlers with a session.
+
+    Attributes:
+        call: `Depends(f)`.
+        file: Where it stands.
+        alias: The name of the module that means the annotated type with it, or None.
+    """
+
+    call: Call
+    file: SourceFile
+    alias: str | None
+
+
+def session_dependency(resolver: Resolver, kind: str) -> SessionDependency | None:
+    """The workspace's dependency for sessions of a kind, `"sync"` or `"async"`: one with an alias where there is one."""
+    found: SessionDependency | None = None
+    for name in ("Depends", "Provide"):
+        for call, file in resolver.sources.calls_of(name, None):
+            if _gives(resolver, call, file) != kind:
+                continue
+            alias = next(
+                (bound for bound in file.facts.names if _is_alias(resolver, bound, call, file)), None
+            )
+            if alias is not None:
+                return SessionDependency(call, file, alias)
+            found = found or SessionDependency(call, file, None)
+    return found
+
+
+def _gives(resolver: Resolver, call: Call, file: SourceFile) -> str | None:
+    made = resolver.type_of(call, file)
+    injected = injected_by(resolver, made)
+    if injected is None and resolver.external_name(call.func, file) in (
+        "litestar.di.Provide",
+        "litestar.di.provide",
+    ):
+        target = resolver.type_of(call.args[0], file) if call.args else made
+        for option in known(target):
+            source = resolver.sources.file(option.file_id) if isinstance(option, FunctionType) else None
+            facts = (
+                source.facts.function(option.qualname)
+                if source is not None and isinstance(option, FunctionType)
+                else None
+            )
+            if facts is not None and source is not None:
+                injected = given_by(resolver.result_of(facts, source, None))
+    return session_kind(resolver, injected) if injected is not None else None
+
+
+def _is_alias(resolver: Resolver, name: str, call: Call, file: SourceFile) -> bool:
+    """Whether a name of a module means `Annotated[…, Depends(f)]`."""
+    bound = file.facts.value_of(name)
+    value = bound[0] if bound is not None else None
+    if type(value) is not Item or type(value.index) is not Sequence:
+        return False
+    return any(same(item, call) for item in value.index.items) and resolver.external_name(
+        value.base, file
+    ) in ("typing.Annotated", "typing_extensions.Annotated")

@@ -1,0 +1,188 @@
+"""The functions that queries flow through: their statements, what is known about the nodes in them, and their text.
+
+Every function that is looked at is noted as something that the answer rests on. This module must never follow a value.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.project.bodies import body_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.facts.query import EntityInfo, ModelInfo, SessionInfo
+    from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.types import FunctionType
+    from sqlalchemy_guard.project.workspace import File
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FunctionKey = tuple[str, str]
+"""File and qualified name of a function."""
+
+
+class Body:
+    """One function.
+
+    Attributes:
+        function: Its facts.
+        file: Its file.
+        knowledge: What its nodes mean.
+        statements: Its statements, nested definitions with theirs.
+        stores: For each name that it binds the nodes that do.
+        captured: The names that definitions and lambdas inside it mention.
+    """
+
+    def __init__(self, function: FunctionFacts, file: File, knowledge: QueryKnowledge) -> None:
+        self.function = function
+        self.file = file
+        self.knowledge = knowledge
+        self.key: FunctionKey = (file.file_id, function.qualname)
+        self.statements = [statement for _, statement in body_of(function)]
+        self.stores: dict[str, list[ast.Name]] = {}
+        self.captured: set[str] = set()
+        self.declared_elsewhere: set[str] = set()
+        todo: list[tuple[ast.AST, bool]] = [(statement, False) for statement in self.statements]
+        for chunk, _ in body_of(function):
+            # A definition inside that was cut: its statements stand in its own chunks.
+            todo.extend((each, True) for child in chunk.children or () for each in _statements(child))
+        while todo:
+            node, inside = todo.pop()
+            if isinstance(node, ast.Name):
+                if inside:
+                    self.captured.add(node.id)
+                elif not isinstance(node.ctx, ast.Load):
+                    self.stores.setdefault(node.id, []).append(node)
+            elif isinstance(node, ast.Global | ast.Nonlocal):
+                self.declared_elsewhere.update(node.names)
+            within = inside or isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda))
+            todo.extend((child, within) for child in ast.iter_child_nodes(node))
+
+    @property
+    def name(self) -> str:
+        """How messages name the function."""
+        return self.function.name
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that holds a node."""
+        return self.knowledge.scope.parent(node)
+
+    def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Where a node stands in the file: line and column."""
+        return node.lineno + self.knowledge.scope.shift(node), node.col_offset
+
+
+def _statements(chunk: Chunk) -> Iterator[ast.stmt]:
+    yield from chunk.body
+    for child in chunk.children or ():
+        yield from _statements(child)
+
+
+class Bodies:
+    """The functions that one component looks at, each made once.
+
+    Args:
+        first: What is known where the component was begun.
+
+    Attributes:
+        known: Those that were looked at.
+    """
+
+    def __init__(self, first: QueryKnowledge) -> None:
+        self.first = first
+        self.workspace = first.workspace
+        self._scopes: dict[Chunk, QueryKnowledge] = dict.fromkeys(first.scope.chunks, first)
+        self.known: dict[FunctionKey, Body] = {}
+
+    def knowledge(self, file: File, chunk: Chunk) -> QueryKnowledge:
+        """What the nodes of a chunk mean."""
+        found = self._scopes.get(chunk)
+        if found is None:
+            found = self.first.beside(file, chunk)
+            self._scopes.update(dict.fromkeys(found.scope.chunks, found))
+        return found
+
+    def of(self, file: File, function: FunctionFacts) -> Body:
+        """The body of a function."""
+        key = (file.file_id, function.qualname)
+        body = self.known.get(key)
+        if body is None:
+            file.facts.watched.add(function.qualname)
+            chunks = body_of(function)
+            leaf = chunks[0][0] if chunks else function.chunk
+            while leaf.children:
+                leaf = leaf.children[0]
+            body = self.known[key] = Body(function, file, self.knowledge(file, leaf))
+        self.workspace.resolver.keys.update(((key[0], f"*body.{key[1]}"), key))
+        return body
+
+    def called(self, type_: FunctionType) -> Body | None:
+        """The body of a function of the workspace."""
+        file = self.workspace.file(type_.file_id)
+        function = file.facts.function(type_.qualname) if file is not None else None
+        return self.of(file, function) if file is not None and function is not None else None
+
+    def around(self, node: ast.AST, file: File, chunk: Chunk) -> Body | None:
+        """The body that a node stands in; None in the module and in class bodies."""
+        if chunk.children is not None:
+            # The header of what was cut: decorators and defaults belong to what is around it.
+            chunk_around, here = chunk.parent, None
+        else:
+            scope = self.knowledge(file, chunk).scope
+            here = scope.parent(node)
+            while here is not None and not isinstance(here, (*_FUNCTIONS, ast.ClassDef)):
+                here = scope.parent(here)
+            chunk_around = chunk.parent
+        header = here if here is not None else chunk_around.body[0] if chunk_around is not None else None
+        if not isinstance(header, _FUNCTIONS):
+            return None
+        for functions in file.facts.functions.values():
+            for function in functions:
+                if function.header is header:
+                    return self.of(file, function)
+        return None
+
+
+class JointKnowledge:
+    """A `facts.query.Knowledge` of several scopes: each node is answered for by its own.
+
+    Attributes:
+        here: The body whose text is being written: names are spelled as they mean the same there.
+    """
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self.here: Body | None = None
+
+    def of(self, node: ast.AST) -> QueryKnowledge:
+        """Who knows about a node."""
+        if self.here is not None and self.here.knowledge.scope.holds(node):
+            return self.here.knowledge
+        for body in self._bodies.known.values():
+            if body.knowledge.scope.holds(node):
+                return body.knowledge
+        return self._bodies.first
+
+    def session(self, receiver: ast.expr) -> SessionInfo | None:
+        """The session that a receiver is."""
+        return self.of(receiver).session(receiver)
+
+    def registry(self, query: ast.Attribute) -> tuple[SessionInfo, EntityInfo] | None:
+        """Session and entity of `Model.query`."""
+        return self.of(query).registry(query)
+
+    def entity(self, node: ast.expr) -> EntityInfo:
+        """What an expression means."""
+        return self.of(node).entity(node)
+
+    def qualified_name(self, node: ast.expr) -> str | None:
+        """The dotted name of something imported."""
+        return self.of(node).qualified_name(node)
+
+    def spelling(self, model: ModelInfo) -> str | None:
+        """How the file names a mapped class at the place that is being written."""
+        return (self.here.knowledge if self.here is not None else self._bodies.first).spelling(model)

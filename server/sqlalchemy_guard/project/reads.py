@@ -1,0 +1,548 @@
+"""Reads of relationships that are not loaded yet, as facts: where, of which objects, and what loaded these.
+
+A read is told of only when the statement that loads its object is known, with all its loader options, and neither they
+nor the mapping load the relationship. This module must never judge a read.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
+from sqlalchemy_guard.project.bodies import own_nodes, values_of
+from sqlalchemy_guard.project.effects import argument_of
+from sqlalchemy_guard.project.loops import head_of
+from sqlalchemy_guard.project.row_calls import bound_by, root_of
+from sqlalchemy_guard.project.rows import Rows
+from sqlalchemy_guard.project.scopes import Scope
+from sqlalchemy_guard.project.shapes import Loaded
+from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.facts.query import RelationshipInfo
+    from sqlalchemy_guard.facts.units import Unit
+    from sqlalchemy_guard.project.resolve import SourceFile
+    from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+_LAZY = frozenset(("select", "True"))
+_PROPERTIES_DEEP = 2
+_LONGEST = 3
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """An attribute that is read, and what stands around it.
+
+    Attributes:
+        node: The attribute.
+        chunk: The chunk that it belongs to.
+        statement: The statement around it.
+        loops: The loops and comprehensions around it, innermost first, within its function.
+        function: The function, None outside of any.
+        in_except: Whether it is read only when something failed.
+        leaves: Whether the innermost loop is left right after the read, so that it happens once.
+        conditions: Names that the `if`s around it, in its function, demand to be true or false.
+    """
+
+    node: ast.Attribute
+    chunk: Chunk
+    statement: ast.stmt
+    loops: tuple[ast.AST, ...]
+    function: ast.AST | None
+    in_except: bool
+    leaves: bool
+    conditions: tuple[tuple[str, bool], ...] = ()
+
+
+class Place(NamedTuple):
+    """An expression of a file."""
+
+    file: File
+    chunk: Chunk
+    node: ast.expr
+
+
+@dataclass(slots=True, eq=False)
+class LazyRead:
+    """A relationship that is loaded when it is read.
+
+    Attributes:
+        site: Where it is read, in the file that is looked at.
+        file: That file.
+        source: The object that it is read from.
+        info: The relationship.
+        inner: Where a property that is read there reads the relationship, with its file and chunk; else None.
+        loop: The loop that makes it happen again and again, None when it happens once.
+        query: Where the statement begins that loads the object, as far as the place is known.
+        executed: Where that is executed, likewise.
+        others: How else the object may have been loaded, the relationship lazily as well.
+    """
+
+    site: Site
+    file: File
+    source: Loaded
+    info: RelationshipInfo
+    inner: tuple[File, Chunk, ast.Attribute] | None
+    loop: ast.AST | None
+    query: Place | None = None
+    executed: Place | None = None
+    others: list[Loaded] = field(default_factory=list)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it happens once per object of a loop, here or around the call that passed the object."""
+        return self.loop is not None or self.source.repeated
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The relationships from the loaded entity to this one."""
+        return (*self.source.names, self.info.name)
+
+
+def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
+    """The lazy reads of a unit in the order in which they stand, each relationship of the same rows once."""
+    if unit.kind == "class" or not unit.attribute_names:
+        return
+    names = unit.attribute_names & workspace.related_names()
+    if not names:
+        return
+    rows = Rows(workspace)
+    seen: set[object] = set()
+    for chunk in _leaves(unit.chunk):
+        sites = _Finder(chunk, names).sites()
+        if not sites:
+            continue
+        values = file.facts.values_in(chunk)
+        for site in sites:
+            found = [read for read in _Reader(rows, file).reads(site, values) if _is_plain(read)]
+            for is_async in (False, True):
+                reads = [read for read in found if read.source.load.is_async is is_async]
+                keys = {(id(each.source.load.statement.root), each.path, id(site.function)) for each in reads}
+                if not reads or keys <= seen:
+                    continue
+                seen |= keys
+                # The shortest way is the easiest to follow.
+                reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
+                read = reads[0]
+                read.others = [each.source for each in reads[1:] if each.path == read.path]
+                load, here = read.source.load, Place(file, chunk, site.node)
+                read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
+                read.executed = read.query
+                if load.call is not None:
+                    read.executed = place_of(load.call, load.file, here, values, workspace)
+                yield read
+
+
+def _is_plain(read: LazyRead) -> bool:
+    """Whether the way from the statement to the read is short enough to be the statement's own business.
+
+    What becomes of a single object that functions hand on to each other is not.
+    """
+    source = read.source
+    if source.alone and source.calls:
+        return False
+    return len(read.path) <= _LONGEST and len(source.calls) <= _LONGEST
+
+
+def place_of(
+    root: Value, home: SourceFile, here: Place, values: dict[ast.expr, Value], workspace: Workspace
+) -> Place | None:
+    """Where a value is written.
+
+    Args:
+        root: The value.
+        home: Its file.
+        here: Any place of the chunk whose values are known.
+        values: These.
+        workspace: The files.
+    """
+    for node, value in values.items():
+        if value is root:
+            return Place(here.file, here.chunk, node)
+    file = workspace.file(home.file_id)
+    if file is None:
+        return None
+    for unit in file.facts.units():
+        for fact in unit.calls:
+            if fact.value is root:
+                return Place(file, fact.chunk, fact.node)
+            # `Model.query` is no call: the first link stands on it.
+            if isinstance(fact.value.func, Attr) and fact.value.func.base is root:
+                assert isinstance(fact.node.func, ast.Attribute)
+                return Place(file, fact.chunk, fact.node.func.value)
+    return None
+
+
+def _leaves(chunk: Chunk) -> Iterator[Chunk]:
+    if chunk.children is None:
+        yield chunk
+    else:
+        for child in chunk.children:
+            yield from _leaves(child)
+
+
+def chain_of(
+    read: LazyRead, workspace: Workspace
+) -> Iterator[tuple[SourceFile, Chunk, ast.expr | ast.stmt, str]]:
+    """The places that explain a read, each with its file and what happens there, in the order in which it happens."""
+    if read.query is not None:
+        yield read.query.file, read.query.chunk, read.query.node, "the rows are loaded here"
+    for source, fact in read.source.calls:
+        yield source, fact.chunk, fact.node, "an object is passed on here"
+    if read.loop is not None:
+        yield read.file, read.site.chunk, head_of(read.loop), "the loop"
+    if read.inner is not None:
+        yield *read.inner, "the relationship is read here"
+    member = workspace.resolver.member(ClassType(read.source.ref), read.info.name)
+    # Where another class's `backref` makes the relationship there is no declaration.
+    if member is not None and member.attribute is not None:
+        yield member.file, member.attribute.chunk, member.attribute.node, "the relationship is lazy"
+
+
+def is_loaded_by_hand(read: LazyRead) -> bool:
+    """Whether the function around the read names the relationship in `refresh(…)` or reads it from `awaitable_attrs`."""
+    function = function_around(read.site.chunk, read.site.node)
+    chunks = [read.site.chunk]
+    if function is not None and not function.body and read.site.chunk.parent is not None:
+        chunks = list(read.site.chunk.parent.children or ())
+    for chunk in chunks:
+        for statement in chunk.body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Attribute) and node.attr == read.info.name:
+                    if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
+                        return True
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    if node.func.attr == "refresh" and _may_name(node, read.info.name):
+                        return True
+    return False
+
+
+def _may_name(call: ast.Call, name: str) -> bool:
+    """Whether a call of `refresh` may name an attribute: it does, or its names are not written out."""
+    given = call.args[1] if len(call.args) > 1 else None
+    given = given or next((each.value for each in call.keywords if each.arg == "attribute_names"), None)
+    if isinstance(given, ast.List | ast.Tuple | ast.Set):
+        return any(not isinstance(each, ast.Constant) or each.value == name for each in given.elts)
+    return given is not None
+
+
+def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function around a node of a chunk; of a function that was cut, its header."""
+    functions = [
+        each
+        for statement in chunk.body
+        for each in ast.walk(statement)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        and each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
+    ]
+    if functions:
+        return max(functions, key=lambda each: each.lineno)
+    header = chunk.parent.body[0] if chunk.parent is not None and chunk.parent.body else None
+    return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+class _Reader:
+    """Decides for one site which relationships it loads."""
+
+    def __init__(self, rows: Rows, file: File) -> None:
+        self.rows = rows
+        self.file = file
+
+    def reads(self, site: Site, values: dict[ast.expr, Value]) -> Iterator[LazyRead]:
+        value = values.get(site.node.value, UNKNOWN)
+        if not isinstance(values.get(site.node), Attr):
+            # The attribute was set before: what was set is there.
+            return
+        name = site.node.attr
+        if not self._may_relate(value, name):
+            return
+        scope = self.rows.scope(self.file)
+        shapes = [shape for shape in self.rows.shapes(value, scope) if isinstance(shape, Loaded)]
+        for shape in shapes:
+            if any(_decides_otherwise(other, shape, name) for other in shapes):
+                continue
+            if not self._happens(site, shape):
+                continue
+            loop = self._loop(site, shape)
+            info = self.rows.relationship(shape, name)
+            if info is not None:
+                if is_lazy(self.rows, shape, info):
+                    yield LazyRead(site, self.file, shape, info, None, loop)
+            else:
+                yield from self._through(site, shape, loop, name, value, scope, 0)
+
+    def _may_relate(self, value: Value, name: str) -> bool:
+        """Whether the object is, by its type, of a mapped class with such an attribute, or of an unknown one."""
+        types = list(known(self.rows.resolver.type_of(value, self.file)))
+        if not types:
+            return True
+        for option in types:
+            if isinstance(option, Instance):
+                if not isinstance(option.ref, tuple) or not self.rows.resolver.is_model(
+                    ClassType(option.ref)
+                ):
+                    continue
+                model = self.rows.model(option.ref)
+                if model is None or name in model.relationships:
+                    return True
+                member = self.rows.resolver.member(ClassType(option.ref), name)
+                if member is not None and member.function is not None:
+                    return True
+        return False
+
+    def _happens(self, site: Site, shape: Loaded) -> bool:
+        """Whether the last call that passed the object lets control come to the read, as far as its arguments tell."""
+        if not shape.calls or not site.conditions:
+            return True
+        _, fact = shape.calls[-1]
+        for option in known(self.rows.resolver.type_of(fact.value.func, shape.calls[-1][0])):
+            function = self.file.facts.function(option.qualname) if isinstance(option, FunctionType) else None
+            for name, wanted in site.conditions if function is not None else ():
+                assert function is not None
+                parameter = function.parameter(name)
+                if parameter is None:
+                    continue
+                given = argument_of(fact.value, function, name) or parameter.default
+                if isinstance(given, Const) and bool(given.value) is not wanted:
+                    return False
+        return True
+
+    def _loop(self, site: Site, shape: Loaded) -> ast.AST | None:
+        """The loop that walks the object."""
+        if not shape.walked:
+            return None
+        root = root_of(site.node)
+        return next((loop for loop in site.loops if root and root in bound_by(loop)), None)
+
+    def _through(
+        self,
+        site: Site,
+        shape: Loaded,
+        loop: ast.AST | None,
+        name: str,
+        value: Value,
+        scope: Scope,
+        depth: int,
+    ) -> Iterator[LazyRead]:
+        """What a property of the object reads."""
+        resolver = self.rows.resolver
+        member = resolver.member(ClassType(shape.ref), name)
+        if member is None or member.function is None or depth > _PROPERTIES_DEEP:
+            return
+        function, home = member.function, member.file
+        if (
+            not resolver.is_property(function, home)
+            or not function.parameters
+            or not scope.may_enter(function)
+        ):
+            return
+        inside = Scope(home, function, {function.parameters[0].name: (value, scope)}, scope)
+        file = self.rows.workspace.file(home.file_id)
+        assert file is not None, "a class was found in it"
+        for chunk, node, base in _own_reads(self.rows, function, file):
+            for found in self.rows.shapes(base, inside):
+                if not isinstance(found, Loaded) or found.load is not shape.load:
+                    continue
+                info = self.rows.relationship(found, node.attr)
+                if info is None:
+                    yield from self._through(site, found, loop, node.attr, base, inside, depth + 1)
+                elif is_lazy(self.rows, found, info):
+                    yield LazyRead(site, self.file, found, info, (file, chunk, node), loop)
+
+
+def _decides_otherwise(other: Loaded, shape: Loaded, name: str) -> bool:
+    """Whether the same statement, taken another way through its branches, has an option for the relationship."""
+    statement = other.load.statement
+    if other is shape or statement.root is not shape.load.statement.root:
+        return False
+    return statement.options is None or statement.decided((*other.names, name)) is not None
+
+
+def _own_reads(rows: Rows, function: FunctionFacts, file: File) -> list[tuple[Chunk, ast.Attribute, Value]]:
+    """The attributes that a method reads, each with the value that it reads them from."""
+    resolver = rows.resolver
+
+    def find() -> list[tuple[Chunk, ast.Attribute, Value]]:
+        resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
+        names = rows.workspace.related_names()
+        values = values_of(function, file.facts)
+        found = []
+        for chunk, node in own_nodes(function):
+            if isinstance(node, ast.Attribute) and node.attr in names and isinstance(node.ctx, ast.Load):
+                found.append((chunk, node, values.get(node.value, UNKNOWN)))
+        return found
+
+    return resolver.remembered(("own reads", file.file_id, function.qualname), find)
+
+
+def is_lazy(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:
+    """Whether reading the relationship runs a SELECT that the author did not ask for.
+
+    What a loader option names is the author's decision, and the object at the other end of a collection that was just
+    walked is in the session already.
+    """
+    statement = source.load.statement
+    if statement.options is None or info.lazy not in _LAZY or not info.known:
+        return False
+    if statement.decided((*source.names, info.name)) is not None:
+        return False
+    target = info.target
+    if target is None:
+        return False
+    if info.collection is not True:
+        if rows.is_way_back(source, info):
+            return False
+        if not source.path and _names_one(rows, source, info):
+            return False
+    return True
+
+
+def _names_one(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:
+    """Whether the criteria name the object at the other end, so that it is the same for all rows."""
+    keyed = source.load.statement.keyed
+    if not keyed:
+        return False
+    if "*" in keyed or any(name == info.name or name.startswith(f"{info.name}_") for name in keyed):
+        return True
+    target = info.target
+    table = None
+    if target is not None:
+        file_id, _, qualname = target.identity.rpartition(":")
+        table = rows.workspace.mappings.declared((file_id, qualname)).table
+    columns = rows.workspace.mappings.declared(source.ref).columns
+    return any(
+        name in keyed and any(other == table for other, _ in column.foreign)
+        for name, column in columns.items()
+    )
+
+
+class _Finder:
+    """Finds the reads of attributes with certain names in a chunk."""
+
+    def __init__(self, chunk: Chunk, names: set[str] | frozenset[str]) -> None:
+        self.chunk = chunk
+        self.names = names
+        self.found: list[Site] = []
+        self.loops: list[ast.AST] = []
+        self.function: ast.AST | None = None
+        self.statement: ast.stmt = ast.Pass()
+        self.excepting = 0
+        self.leaving: list[bool] = []
+        self.conditions: list[tuple[str, bool]] = []
+
+    def sites(self) -> list[Site]:
+        """The reads in the order in which they stand."""
+        self._block(self.chunk.body)
+        return self.found
+
+    def _block(self, statements: list[ast.stmt]) -> None:
+        for at, statement in enumerate(statements):
+            outer, self.statement = self.statement, statement
+            behind = statements[at:]
+            self.leaving.append(any(isinstance(each, ast.Return | ast.Break | ast.Raise) for each in behind))
+            self._visit(statement)
+            self.leaving.pop()
+            self.statement = outer
+
+    def _visit(self, node: ast.AST) -> None:
+        match node:
+            case ast.For() | ast.AsyncFor():
+                self._visit(node.iter)
+                self._loop(node, None)
+                self._block(node.orelse)
+            case ast.While():
+                self._loop(node, node.test)
+                self._block(node.orelse)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                self._comprehension(node)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                self._nested(node)
+            case ast.If():
+                self._visit(node.test)
+                self._branch(node.test, node.body, wanted=True)
+                self._branch(node.test, node.orelse, wanted=False)
+            case ast.ExceptHandler():
+                self.excepting += 1
+                self._block(node.body)
+                self.excepting -= 1
+            case ast.Attribute():
+                if node.attr in self.names and isinstance(node.ctx, ast.Load):
+                    self._note(node)
+                self._visit(node.value)
+            case _:
+                for name, field in ast.iter_fields(node):
+                    if isinstance(field, list) and field and isinstance(field[0], ast.stmt):
+                        self._block(field)
+                    elif isinstance(field, list):
+                        for part in field:
+                            if isinstance(part, ast.AST):
+                                self._visit(part)
+                    elif isinstance(field, ast.AST) and name != "ctx":
+                        self._visit(field)
+
+    def _branch(self, test: ast.expr, block: list[ast.stmt], *, wanted: bool) -> None:
+        condition = _condition(test, wanted=wanted)
+        if condition is not None:
+            self.conditions.append(condition)
+        self._block(block)
+        if condition is not None:
+            self.conditions.pop()
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, test: ast.expr | None) -> None:
+        self.loops.append(node)
+        outer, self.leaving = self.leaving, []
+        if test is not None:
+            self._visit(test)
+        self._block(node.body)
+        self.leaving = outer
+        self.loops.pop()
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        first, *others = node.generators
+        self._visit(first.iter)
+        self.loops.append(node)
+        outer, self.leaving = self.leaving, []
+        for part in (*first.ifs, *others):
+            self._visit(part)
+        for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
+            self._visit(value)
+        self.leaving = outer
+        self.loops.pop()
+
+    def _nested(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+        kept = self.loops, self.leaving, self.function, self.excepting, self.conditions
+        self.loops, self.leaving, self.function, self.excepting, self.conditions = [], [], node, 0, []
+        if isinstance(node, ast.Lambda):
+            self._visit(node.body)
+        else:
+            self._block(node.body)
+        self.loops, self.leaving, self.function, self.excepting, self.conditions = kept
+
+    def _note(self, node: ast.Attribute) -> None:
+        self.found.append(
+            Site(
+                node,
+                self.chunk,
+                self.statement,
+                tuple(reversed(self.loops)),
+                self.function,
+                bool(self.excepting),
+                any(self.leaving),
+                tuple(self.conditions),
+            )
+        )
+
+
+def _condition(test: ast.expr, *, wanted: bool) -> tuple[str, bool] | None:
+    """The name that a test asks for, and whether it must be true."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, wanted = test.operand, not wanted
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) and wanted:
+        test = next((each for each in test.values if isinstance(each, ast.Name)), test)
+    return (test.id, wanted) if isinstance(test, ast.Name) else None

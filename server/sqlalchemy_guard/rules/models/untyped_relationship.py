@@ -1,0 +1,185 @@
+"""Relationship of a mapped class without a `Mapped[...]` annotation.
+
+## What it does
+Reports attributes of mapped classes that are a `relationship(...)` without `Mapped[...]`. Silent in SQLModel classes, in
+migrations, and in projects that admit SQLAlchemy 1.4.
+
+## Why is this bad?
+Without the annotation a type checker takes `order.buyer` for `Any`: no mistake with it is ever found, nobody reads from the class
+whether it is one object, may be `None`, or is a list, and editors complete nothing behind it.
+
+## Example
+```python
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    created_at = None
+    updated_at = None
+
+
+class Customer(Base):
+    __tablename__ = "customer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders = relationship("Order", back_populates="buyer")
+
+
+class Order(Base):
+    __tablename__ = "order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    buyer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    buyer = relationship("Customer", back_populates="orders")
+```
+
+## Use instead
+```python
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    created_at = None
+    updated_at = None
+
+
+class Customer(Base):
+    __tablename__ = "customer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders: Mapped[list["Order"]] = relationship(back_populates="buyer")
+
+
+class Order(Base):
+    __tablename__ = "order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    buyer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    buyer: Mapped["Customer"] = relationship(back_populates="orders")
+```
+
+## Fix safety
+Safe: the annotation says what SQLAlchemy makes of the keys, `uselist`, `lazy` and `collection_class` today, and the class's name
+leaves the arguments where the annotation says it. There is no fix where the keys do not tell the direction, for collections of
+one's own, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read.
+
+## References
+- [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes.annotations import annotate, target_of
+from sqlalchemy_guard.fixes.arguments import remove_argument
+from sqlalchemy_guard.fixes.imports import need_all
+from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.fixes.relationship_shape import names_itself, shape_of
+from sqlalchemy_guard.fixes.relationship_text import annotation, module_for
+from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.fixes.type_imports import is_bound, need_types
+from sqlalchemy_guard.project import registries
+from sqlalchemy_guard.project.columns import has_unknown_base, is_dataclass
+from sqlalchemy_guard.project.configured import configured
+from sqlalchemy_guard.project.model import model_of
+from sqlalchemy_guard.project.relationships import Relationship, annotated_as, registry_of
+from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import apply_edits
+from sqlalchemy_guard.text.minimal import minimal_edits
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.context import Context
+
+rule = Rule("SAG203", Severity.WARNING, Applicability.SAFE)
+
+
+@rule.on(Relationship)
+def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
+    """Report a relationship without `Mapped`."""
+    if (
+        relationship.kind == "sqlmodel.Relationship"
+        or context.target_version == "1.4"
+        or context.is_migration()
+    ):
+        return
+    model = model_of(context.resolver, relationship.owner, context.file)
+    said = annotated_as(context.resolver, relationship)
+    if model is None or model.kind == "sqlmodel.SQLModel" or (said is not None and said.wrapper is not None):
+        return
+    class_ = ClassType(relationship.owner_id)
+    shape = shape_of(context.workspace, relationship)
+    name = _class_name(context, relationship)
+    applicability = None
+    if shape is not None and name is not None and not is_dataclass(context.resolver, class_):
+        unsure = has_unknown_base(context.resolver, class_)
+        applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
+    yield context.violation(
+        rule,
+        relationship.attribute.chunk,
+        target_of(relationship.statement),
+        f"`{relationship.name}` has no `Mapped[...]`: type checkers cannot know whether it is one object, None, or a collection",
+        statement=relationship.statement,
+        applicability=None if context.file.syntax.problems else applicability,
+        subject=(relationship, shape, name),
+    )
+
+
+def _class_name(context: Context, relationship: Relationship) -> str | None:
+    """The name of the other class, None where it means something else in this module or could be several classes."""
+    target = configured(context.workspace, relationship).target
+    if target is None or "." in target[1]:
+        return None
+    here = context.resolver.name(target[1], context.file)
+    bound = is_bound(context.module_statements(), target[1])
+    registry = registry_of(context.resolver, relationship)
+    found = registries.named(context.resolver, target[1], context.file, registry)
+    if here == ClassType(target) or (not bound and found == [target]):
+        return target[1]
+    return None
+
+
+@rule.fix
+def fix(context: Context, violation: Violation) -> Fix | None:
+    """Annotate the attribute, and leave the class's name to the annotation."""
+    relationship, shape, name = violation.subject
+    source, shift = context.source, relationship.attribute.chunk.shift
+    statements = context.module_statements()
+    owner = relationship.owner
+    taken = {*owner.attributes, *owner.methods, *owner.classes}
+    pattern, wanted = annotation(source, statements, shape, name, taken=taken)
+    own = {context.workspace.modules.dotted(context.file.file_id).partition(".")[0]}
+    names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
+    said = pattern.format(*names)
+    edits = annotate(source, relationship.statement, said, shift)
+    given = relationship.node.args[0] if relationship.node.args else None
+    others = len(relationship.node.args) > 1
+    if (
+        given is not None
+        and not others
+        and names_itself(given, name)
+        and not _has_comment(source, given, shift)
+    ):
+        edits += remove_argument(source, relationship.node, given, shift)
+    changes = (*reflow(source, relationship.statement, edits, shift), *imported)
+    target = configured(context.workspace, relationship).target
+    if target is not None and target[0] != context.file.file_id and not is_bound(statements, name):
+        module = module_for(context.workspace, target[0], context.file.file_id, statements)
+        if module is not None:
+            now = Source(apply_edits(source.text, changes), source.line_length)
+            text = apply_edits(now.text, need_types(now, [(module, name)]))
+            changes = minimal_edits(source.text, text)
+    certainty = violation.applicability or Applicability.UNSAFE
+    return Fix(f"Annotate `{relationship.name}` as `{said}`", certainty, {context.file.file_id: changes})
+
+
+def _has_comment(source: Source, node: ast.expr, shift: int) -> bool:
+    """Whether a comment stands behind an argument, which would lose what it speaks of."""
+    end = source.end(node, shift)
+    return bool(source.comments(end, source.line_end(end)))

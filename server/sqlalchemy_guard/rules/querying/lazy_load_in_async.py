@@ -1,0 +1,133 @@
+"""A relationship that is loaded lazily from an `AsyncSession`: reading it raises `MissingGreenlet`.
+
+## What it does
+Reports reads of lazily loaded relationships of objects that an `AsyncSession` gave, single ones too. What loads the object,
+its loader options and `lazy=` of the mapping are followed across files; where one of them is not understood, nothing is said.
+
+## Why is this bad?
+Loading would have to wait for the database, and reading an attribute cannot be awaited: SQLAlchemy raises
+`MissingGreenlet: greenlet_spawn has not been called`. The error comes only when the attribute is not loaded yet, so that a test
+that has just made the object does not see it.
+
+Left alone are relationships that a loader option names, what was set or refreshed by name before, `awaitable_attrs`,
+and code that runs in `run_sync`.
+
+## Example
+```python
+# path: models.py
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    created_at = None
+    updated_at = None
+
+
+class User(Base):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    posts: Mapped[list["Post"]] = relationship()
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+```
+
+```python
+# path: report.py
+from models import User
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def count_posts(session: AsyncSession, user_id: int) -> int:
+    user = await session.scalar(select(User).where(User.id == user_id))
+    return len(user.posts)
+```
+
+## Use instead
+```python
+# path: report.py
+from models import User
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+
+async def count_posts(session: AsyncSession, user_id: int) -> int:
+    user = await session.scalar(
+        select(User).where(User.id == user_id).options(selectinload(User.posts))
+    )
+    return len(user.posts)
+```
+
+## Fix safety
+Safe: the statement gives the same objects, and what raised gives a value. Collections are loaded by `selectinload`, scalar
+relationships by `joinedload`. Unsafe where the session is known by its name only. No fix where the statement or the class cannot
+be named; `await session.refresh(user, ["posts"])` and `await user.awaitable_attrs.posts` are other ways.
+
+## References
+- [Preventing implicit IO when using AsyncSession](https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html#preventing-implicit-io-when-using-asyncsession)
+- [Relationship loading techniques](https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes import loading
+from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.reads import LazyRead, chain_of, is_loaded_by_hand
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.context import Context
+
+rule = Rule("SAG311", Severity.ERROR, Applicability.SAFE)
+
+
+@rule.on(LazyRead)
+def check(context: Context, read: LazyRead) -> Iterator[Violation]:
+    """Report a lazy load that nothing can await."""
+    load, site = read.source.load, read.site
+    if not load.is_async or (load.likely and context.settings.inference == "proven"):
+        return
+    if isinstance(site.function, ast.Lambda) or is_loaded_by_hand(read):
+        return
+    if is_test_file(context.file.file_id) or any(is_test_file(file.file_id) for file, _ in read.source.calls):
+        return
+    plan = loading.plan(read, context.workspace)
+    applicability = None
+    if plan is not None:
+        applicability = Applicability.UNSAFE if load.likely else Applicability.SAFE
+    owner = read.source.ref[1].rpartition(".")[2]
+    name = f"`{owner}.{read.info.name}`"
+    if read.inner is not None:
+        name = f"`{site.node.attr}` reads {name}, which"
+    advice = f"load it with the object: `{plan.text}`" if plan is not None else "load it with the object"
+    yield context.violation(
+        rule,
+        site.chunk,
+        site.node,
+        f"{name} is not loaded, and loading it here raises `MissingGreenlet` in an asynchronous session; {advice}",
+        statement=site.statement,
+        applicability=applicability,
+        related=tuple(context.related(*place) for place in chain_of(read, context.workspace)),
+        subject=plan,
+    )
+
+
+@rule.fix
+def fix(context: Context, violation: Violation) -> Fix | None:
+    """Add a loader option to the statement that loads the object."""
+    made: loading.Plan | None = violation.subject
+    edits = loading.edits(made, context.workspace, context.parent) if made is not None else None
+    if made is None or edits is None or violation.applicability is None:
+        return None
+    return Fix(f"Add `{made.text}`", violation.applicability, edits)
