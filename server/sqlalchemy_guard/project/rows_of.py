@@ -23,8 +23,7 @@ def gives_objects(statements: Statements, value: Value, file: SourceFile) -> boo
     """Whether one result of a statement is never None or false: an object, or a row of several things."""
     forms = statements.of(value, file)
     return bool(forms.statements) and all(
-        (form.kind == "query"
-        and len(form.entities) > 1)
+        (form.kind == "query" and len(form.entities) > 1)
         or (len(form.entities) == 1 and statements.model(*form.entities[0]) is not None)
         for form in forms.statements
     )
