@@ -55,15 +55,12 @@ def _indexed_apart(workspace: Workspace, table: Table) -> Iterator[str]:
     for call, file in workspace.calls_of("Index", None):
         yield from _first(workspace, table, call, file)
     for ref in table.classes:
-        file = workspace.file(ref[0])
-        for unit in file.facts.units() if file is not None else ():
+        home = workspace.file(ref[0])
+        for unit in home.facts.units() if home is not None else ():
             for fact in unit.calls:
-                if (
-                    file is not None
-                    and type(fact.value.func) is ClassName
-                    and fact.value.func.qualname == ref[1]
-                ):
-                    constraint = read_constraint(workspace.resolver, fact.value, file)
+                func = fact.value.func
+                if home is not None and type(func) is ClassName and func.qualname == ref[1]:
+                    constraint = read_constraint(workspace.resolver, fact.value, home)
                     if constraint is not None and constraint.columns and constraint.columns[0] is not None:
                         yield constraint.columns[0]
 
