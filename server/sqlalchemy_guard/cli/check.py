@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.baseline import Baselines
 from sqlalchemy_guard.cache import runs
 from sqlalchemy_guard.cache.folder import directory
 from sqlalchemy_guard.cli.kept import Kept
@@ -22,6 +23,7 @@ from sqlalchemy_guard.cli.output import (
     render,
 )
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
+from sqlalchemy_guard.config import Settings
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a TOML file, or one setting in TOML",
     )
     settings.add_argument("--isolated", action="store_true", help="ignore all configuration files")
+    settings.add_argument(
+        "--baseline", metavar="FILE", help="report only what this file does not put off; '' reports all"
+    )
     settings.add_argument(
         "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
     )
@@ -162,7 +167,7 @@ class _Run:
         """What tells this invocation from others that may have other results."""
         options = self.options
         named = [canonical(path) for path in options.paths or ["."]]
-        chosen = [options.select, options.extend_select, options.ignore, options.config]
+        chosen = [options.select, options.extend_select, options.ignore, options.config, options.baseline]
         return [canonical("."), named, chosen, options.isolated, options.force_exclude, self._shows_fixes()]
 
     def _results(self, store: runs.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
@@ -228,6 +233,10 @@ class _Run:
         )
         for problem in opened.settings.problems:
             raise UsageError(f"--config: {problem.message}")
+        if self.options.baseline:
+            unusable = Baselines(vfs).problem(Settings(baseline=canonical(self.options.baseline)))
+            if unusable is not None:
+                raise UsageError(f"--baseline {self.options.baseline}: {unusable}")
         return opened
 
     def _overrides(self) -> tuple[str | None, dict[str, Any]]:
@@ -238,6 +247,8 @@ class _Run:
             if given is not None:
                 overrides[name.replace("_", "-")] = [word for words in given for word in words]
             self._require_rules(overrides.get(name.replace("_", "-")), f"--{name.replace('_', '-')}")
+        if self.options.baseline is not None:
+            overrides["baseline"] = self.options.baseline and canonical(self.options.baseline)
         return file, overrides
 
     def _config(self) -> tuple[str | None, dict[str, Any]]:

@@ -7,12 +7,11 @@ and skipped.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
+
+from sqlalchemy_guard.records import Field, dataclass, field, fields, replace
 
 TABLE = "sqlalchemy-guard"
 DEFAULT_LINE_LENGTH = 88
@@ -129,6 +128,12 @@ class Settings:
         "default",
         choices=("default", "strict", "legacy"),
     )
+    baseline: str | None = _option(
+        "path",
+        "File of violations that are put off, as `sqlalchemy-guard baseline` writes it: only new ones are reported. "
+        "Relative to the configuration file.",
+        None,
+    )
     pool_size: int = _option(
         "integer", "The `pool_size` that the fix of SAG102 writes.", 10, minimum=0, maximum=100_000
     )
@@ -169,13 +174,19 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Where each option that is set came from, by its kebab-case name."""
 
+    def baseline_path(self) -> str | None:
+        """Where the baseline is; absolute when the settings have a root."""
+        if self.baseline is None or not self.root or _is_absolute(self.baseline):
+            return self.baseline
+        return f"{self.root.rstrip(_SEPARATORS)}/{self.baseline.removeprefix('./')}"
+
     def source_roots(self) -> tuple[str, ...]:
         """`src` as paths with forward slashes, absolute when the settings have a root."""
         base = self.root.replace("\\", "/").rstrip("/")
         result = []
         for entry in self.src:
             plain = entry.replace("\\", "/").rstrip("/")
-            absolute = plain.startswith("/") or plain[1:2] == ":"
+            absolute = _is_absolute(plain)
             clean = plain.removeprefix("./")
             if absolute or not self.root:
                 result.append(plain or "/")
@@ -184,12 +195,20 @@ class Settings:
         return tuple(dict.fromkeys(result))
 
 
-def options() -> Mapping[str, dataclasses.Field[Any]]:
+_SEPARATORS = "/\\"
+
+
+def _is_absolute(path: str) -> bool:
+    """Whether a path starts at the top, here or on Windows."""
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
+
+
+def options() -> Mapping[str, Field]:
     """The options a user may write, by kebab-case name; the metadata has `kind`, `help`, `choices`."""
     return _OPTIONS
 
 
-_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in dataclasses.fields(Settings) if f.metadata})
+_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in fields(Settings) if f.metadata})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -199,6 +218,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     plain = word.lower().replace("_", "-")
     if plain in folded:
         return folded[plain]
+    import difflib
+
     found = difflib.get_close_matches(plain, folded, 1, 0.6)
     return folded[found[0]] if found else None
 
@@ -315,6 +336,11 @@ class _Reader(NamedTuple):
         plain = value if isinstance(value, str) and value.isdecimal() else None
         return self.bad(f"`{self.key[-1]}` must be a whole number from {low} to {high}", plain)
 
+    def path(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value or None
+        return self.bad(f"`{self.key[-1]}` must be the path of a file, in quotes")
+
     def choice(self, value: Any, at: KeyPath = ()) -> Any:
         choices = self.metadata["choices"]
         if isinstance(value, str) and value in choices:
@@ -343,6 +369,7 @@ _READERS: Mapping[str, Callable[[_Reader, Any], Any]] = {
     "selectors": _Reader.strings,
     "integer": _Reader.integer,
     "choice": _Reader.choice,
+    "path": _Reader.path,
     "selectors-by-pattern": _Reader.selectors_by_pattern,
     "severities": _Reader.severities,
 }
@@ -363,6 +390,4 @@ def overlay(
     if "extend_exclude" in values:
         values["extend_exclude"] = (*settings.extend_exclude, *values["extend_exclude"])
     overlays = (*settings.overlays, layer) if layer != Selection() else settings.overlays
-    return dataclasses.replace(
-        settings, **values, overlays=overlays, origins=MappingProxyType(origins)
-    ), problems
+    return replace(settings, **values, overlays=overlays, origins=MappingProxyType(origins)), problems

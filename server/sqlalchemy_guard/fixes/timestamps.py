@@ -6,7 +6,6 @@ This module must never decide which classes need them.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.imports import Placed, need_all
@@ -16,6 +15,7 @@ from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.columns import is_dataclass
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.tables import place_of
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 

@@ -6,11 +6,11 @@ None wherever the type depends on the driver or cannot be read. This module must
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Item, Ref, Value
 from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, External, Instance, Type, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,6 @@ This module must never judge a key.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.column_types import python_name, python_type
@@ -22,6 +21,7 @@ from sqlalchemy_guard.project.tables import (
     table_of,
     tables_named,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,7 +6,6 @@ module must never decide what a gap is worth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy_guard.facts.values import Call, Const, Joined
@@ -15,6 +14,7 @@ from sqlalchemy_guard.project.mentions import TABLE
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.tables import all_tables, mapped_parents, place_of, table_of
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
