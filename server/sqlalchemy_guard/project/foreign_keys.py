@@ -48,6 +48,7 @@ class ForeignKey:
         statement: The statement that a suppression may stand on.
         columns: The column that has it, in each table that it stands in: several for a mixin's.
         attribute: The column as an attribute of a class, None in a `Table` and in constraints.
+        is_part: Whether it is one of several columns of a constraint.
     """
 
     text: str
@@ -56,6 +57,7 @@ class ForeignKey:
     statement: ast.stmt | None
     columns: list[tuple[Table, TableColumn]]
     attribute: Column | None = None
+    is_part: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -247,7 +249,7 @@ def _constraints(
                 if name is not None and (column := table.column(name)) is not None
             ]
             if placed and isinstance(target, ast.Constant):
-                yield ForeignKey(text, target, chunk, statement, placed)
+                yield ForeignKey(text, target, chunk, statement, placed, None, len(targets) > 1)
 
 
 def _string_in(node: ast.expr) -> ast.expr:
