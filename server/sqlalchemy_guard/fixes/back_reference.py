@@ -6,7 +6,6 @@ None wherever the two sides would not be exactly what they are today. This modul
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const
@@ -21,6 +20,7 @@ from sqlalchemy_guard.project.configured import Configured, Direction, configure
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.edit import apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 

@@ -81,37 +81,45 @@ def block_of(fact: CallFact) -> Sequence[ast.stmt] | None:
 def definition_to_hoist_over(file: File, fact: CallFact, name: str | None) -> Placed | None:
     """The definition of the module around an assignment that may as well stand in front of it; None where it may not.
 
-    It may where it names only literals and names that the module bound before, and the module does not use its own name.
+    It may where `place_in_front` finds a place for the call, and nothing else of the module has the name.
     """
     function, statement = fact.function, fact.statement
     if function is None or name is None or name in file.facts.names or next(fact.loops(), None) is not None:
         return None
     if not isinstance(statement, ast.Assign) or function.parameter(name) is not None:
         return None
-    module = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
-    around = definition_around(module, statement.lineno - 1 + fact.chunk.shift)
-    if around is None or not isinstance(around.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return None
     if sum(_stores(other, name) for unit in file.facts.units() for other in unit.functions) != 1:
         # Two would become one.
         return None
-    bound = {
-        node.id
-        for _, node in own_nodes(function)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    for part in ast.walk(statement.value):
-        if (
-            isinstance(part, (ast.Call, ast.Await, ast.Lambda, ast.NamedExpr, ast.Subscript))
-            and part is not fact.node
-        ):
-            return None
-        if (
-            isinstance(part, ast.Name)
-            and part is not fact.node.func
-            and not _is_bound_before(file, part.id, around, bound)
-        ):
-            return None
+    if any(
+        isinstance(part, (ast.Call, ast.Await, ast.Lambda, ast.NamedExpr)) and part is not fact.node
+        for part in ast.walk(statement.value)
+    ):
+        return None
+    return place_in_front(file, fact)
+
+
+def place_in_front(file: File, fact: CallFact) -> Placed | None:
+    """The definition of the module around a call whose arguments mean the same in front of it; None where they may not.
+
+    They do where they are literals and names that the module bound before and the function does not bind.
+    """
+    function = fact.function
+    module = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
+    around = definition_around(module, fact.node.lineno - 1 + fact.chunk.shift)
+    if around is None or not isinstance(around.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return None
+    nodes = own_nodes(function) if function is not None else ()
+    bound = {node.id for _, node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    if function is not None:
+        bound |= {parameter.name for parameter in function.parameters}
+    for part in ast.walk(fact.node):
+        if isinstance(part, (ast.Call, ast.Await, ast.Lambda, ast.NamedExpr, ast.Subscript)):
+            if part is not fact.node:
+                return None
+        if isinstance(part, ast.Name) and part is not fact.node.func:
+            if not _is_bound_before(file, part.id, around, bound):
+                return None
     return around
 
 

@@ -5,7 +5,6 @@ Columns are called as the relationship is: `author` follows `author_id`. This mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.annotations import prefers_optional
@@ -17,6 +16,7 @@ from sqlalchemy_guard.project.columns import Column, columns_of
 from sqlalchemy_guard.project.configured import configured, mapped_tables
 from sqlalchemy_guard.project.joins import is_among
 from sqlalchemy_guard.project.relationships import Relationship, annotated_as
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:

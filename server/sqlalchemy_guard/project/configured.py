@@ -7,7 +7,6 @@ module must never guess, and never judge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from sqlalchemy_guard.project import relationship_columns
 from sqlalchemy_guard.project.joins import Link, identity, is_among, links_of
 from sqlalchemy_guard.project.relationships import annotated_as, registry_of, target_of
 from sqlalchemy_guard.project.tables import mapped_parents, table_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.registries import ClassId

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Value
+from sqlalchemy_guard.facts.values import Attr, Call, Item, Sequence, Value, same
+from sqlalchemy_guard.project.calls import session_kind
+from sqlalchemy_guard.project.type_forms import given_by, injected_by
 from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,3 +112,65 @@ def is_command(resolver: Resolver, function: FunctionFacts, file: SourceFile) ->
 def makes_application(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
     """Whether a function makes an application, as factories of applications do: it runs once."""
     return any(resolver.external_name(fact.value.func, file) in _APPLICATIONS for fact in function.calls)
+
+
+@dataclass(slots=True, eq=False)
+class SessionDependency:
+    """What fills parameters of handlers with a session.
+
+    Attributes:
+        call: `Depends(f)`.
+        file: Where it stands.
+        alias: The name of the module that means the annotated type with it, or None.
+    """
+
+    call: Call
+    file: SourceFile
+    alias: str | None
+
+
+def session_dependency(resolver: Resolver, kind: str) -> SessionDependency | None:
+    """The workspace's dependency for sessions of a kind, `"sync"` or `"async"`: one with an alias where there is one."""
+    found: SessionDependency | None = None
+    for name in ("Depends", "Provide"):
+        for call, file in resolver.sources.calls_of(name, None):
+            if _gives(resolver, call, file) != kind:
+                continue
+            alias = next(
+                (bound for bound in file.facts.names if _is_alias(resolver, bound, call, file)), None
+            )
+            if alias is not None:
+                return SessionDependency(call, file, alias)
+            found = found or SessionDependency(call, file, None)
+    return found
+
+
+def _gives(resolver: Resolver, call: Call, file: SourceFile) -> str | None:
+    made = resolver.type_of(call, file)
+    injected = injected_by(resolver, made)
+    if injected is None and resolver.external_name(call.func, file) in (
+        "litestar.di.Provide",
+        "litestar.di.provide",
+    ):
+        target = resolver.type_of(call.args[0], file) if call.args else made
+        for option in known(target):
+            source = resolver.sources.file(option.file_id) if isinstance(option, FunctionType) else None
+            facts = (
+                source.facts.function(option.qualname)
+                if source is not None and isinstance(option, FunctionType)
+                else None
+            )
+            if facts is not None and source is not None:
+                injected = given_by(resolver.result_of(facts, source, None))
+    return session_kind(resolver, injected) if injected is not None else None
+
+
+def _is_alias(resolver: Resolver, name: str, call: Call, file: SourceFile) -> bool:
+    """Whether a name of a module means `Annotated[…, Depends(f)]`."""
+    bound = file.facts.value_of(name)
+    value = bound[0] if bound is not None else None
+    if type(value) is not Item or type(value.index) is not Sequence:
+        return False
+    return any(same(item, call) for item in value.index.items) and resolver.external_name(
+        value.base, file
+    ) in ("typing.Annotated", "typing_extensions.Annotated")

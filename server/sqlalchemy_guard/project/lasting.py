@@ -126,19 +126,36 @@ def _holds(
     return target is None or isinstance(target, (ClassType, FunctionType))
 
 
-def callers_of(workspace: Workspace, function: FunctionFacts, file: File) -> Iterator[tuple[CallFact, File]]:
-    """The calls of a function in its own file and in those that import it."""
-    workspace.resolver.keys.update(((IMPORTS, ""), (CALLED, function.name)))
-    for file_id in (file.file_id, *sorted(workspace.dependents(file.file_id))):
+def callers_of(
+    workspace: Workspace, function: FunctionFacts, file: File, *, passing: bool = True
+) -> Iterator[tuple[CallFact, File]]:
+    """The calls of a function in its own file and in those that import it.
+
+    Args:
+        workspace: The files.
+        function: What is called.
+        file: Its file.
+        passing: Whether only calls with arguments matter, which are found sooner.
+    """
+    name, home = function.name, file.file_id if function.owner is None else None
+    workspace.resolver.keys.update(((IMPORTS, ""), (CALLED, name)))
+    if passing:
+        files = {source.file_id for _, source in workspace.calls_of(name, home)}
+    else:
+        files = {file.file_id, *workspace.dependents(file.file_id)}
+    for file_id in sorted(files):
         other = workspace.file(file_id)
         for unit in other.facts.units() if other is not None else ():
+            if other is None or (passing and name not in unit.called):
+                continue
             for call in unit.calls:
                 func = call.value.func
-                if getattr(func, "name", getattr(func, "qualname", "")) != function.name or other is None:
+                if getattr(func, "name", getattr(func, "qualname", "").rpartition(".")[2]) != name:
                     continue
-                types = known(workspace.resolver.type_of(func, other))
-                if FunctionType(file.file_id, function.qualname) in types:
-                    yield call, other
+                for option in known(workspace.resolver.type_of(func, other)):
+                    if isinstance(option, FunctionType) and option.file_id == file.file_id:
+                        if option.qualname == function.qualname:
+                            yield call, other
 
 
 def depends_on_call(value: Value) -> bool:

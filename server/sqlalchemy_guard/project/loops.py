@@ -341,6 +341,12 @@ def tail_of(node: ast.AST, statement: ast.stmt) -> list[ast.stmt] | None:
     return path[0][0]
 
 
+def leaves_early(loop: ast.AST) -> bool:
+    """Whether a loop, or one round of it, may be left before its end."""
+    leaving = (ast.Break, ast.Continue, ast.Return, ast.Try, ast.Raise)
+    return any(isinstance(part, leaving) for part in ast.walk(loop))
+
+
 def head_of(node: ast.AST) -> ast.expr:
     """What stands for a loop in a message: the iterable or the condition."""
     if isinstance(node, (ast.For, ast.AsyncFor)):

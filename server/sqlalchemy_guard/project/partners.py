@@ -5,7 +5,6 @@ Nothing is said where the other class may have attributes that nobody sees. This
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from sqlalchemy_guard.project.configured import configured
 from sqlalchemy_guard.project.mentions import BACKREF
 from sqlalchemy_guard.project.relationships import Relationship, relationship_of, relationships_of
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

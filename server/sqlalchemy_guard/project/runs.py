@@ -1,4 +1,4 @@
-"""How often code runs: in a script, once and cached, for a fixture.
+"""When code runs: in a script, once and cached.
 
 This module must never judge what runs.
 """

@@ -114,7 +114,7 @@ def _callers(context: Context, function: FunctionFacts) -> tuple[Related, ...]:
         return ()
     return tuple(
         context.related(file, call.chunk, call.node, "a new engine each time")
-        for call, file in callers_of(context.workspace, function, context.file)
+        for call, file in callers_of(context.workspace, function, context.file, passing=False)
         if call.function is not None and runs_per_request(context.resolver, call.function, file) is not None
     )
 

@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
-from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, tail_of
+from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, leaves_early, tail_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -58,8 +58,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
 
 rule = Rule("SAG401", Severity.WARNING, Applicability.SAFE)
-
-_LEAVES = (ast.Break, ast.Continue, ast.Return, ast.Try, ast.Raise)
 
 
 @rule.on_call(*COMMITS)
@@ -123,7 +121,7 @@ def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
     block = tail_of(node, fact.statement)
     if block is None:
         return None if "Connection" in call.name else Applicability.UNSAFE
-    early = any(isinstance(part, _LEAVES) for part in ast.walk(node))
+    early = leaves_early(node)
     plain = block is node.body and not isinstance(node, ast.While) and not node.orelse
     return Applicability.SAFE if plain and not early and not call.likely else Applicability.UNSAFE
 

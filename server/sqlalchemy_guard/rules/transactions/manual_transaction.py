@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `try` blocks that end with `commit()` and whose only handler rolls back the same session and raises again. Handlers that
-do anything else besides, and blocks that commit in the middle, are left alone.
+do anything else besides, blocks that commit in the middle, and sessions that were used before, so that a transaction is open
+already, are left alone.
 
 ## Why is this bad?
 `with session.begin():` says the same in one line: it commits at the end and rolls back on every error. The pattern by hand has to
@@ -39,8 +40,8 @@ def register(user):
 ```
 
 ## Fix safety
-Safe where the function made the session and nothing used it before: no transaction has begun. Unsafe for every other session:
-`begin()` raises where a transaction is open already.
+Safe where the function made the session and keeps it to itself: no transaction has begun. Unsafe for every other session, and where
+somebody else gets it inside the block: `begin()` raises where a transaction is open already, and so does a commit inside it.
 
 ## References
 - [Framing out a begin / commit / rollback block](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#framing-out-a-begin-commit-rollback-block)
@@ -51,11 +52,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Enter
+from sqlalchemy_guard.facts.values import Call, Enter, Param
 from sqlalchemy_guard.fixes.blocks import wrap
-from sqlalchemy_guard.project.courses import Course, receiver_of
+from sqlalchemy_guard.project.courses import HANDED, Course, receiver_of
 from sqlalchemy_guard.project.paths import catches_all, walk
 from sqlalchemy_guard.project.sessions import maker_kind
+from sqlalchemy_guard.project.types import FunctionType, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -91,9 +93,16 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     removed = context.source.comments(
         context.source.line_start(context.source.start(fact.statement, shift)), _end(context, fact, node)
     )
-    applicability = Applicability.UNSAFE
-    if _is_fresh(context, receiver, course, fact, inside) and not call.likely:
-        applicability = Applicability.SAFE
+    if _may_have_begun(context, receiver, course, fact, inside):
+        return
+    handed_on = any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside) or any(
+        event.name == HANDED and event.fact.node in inside for event in course.events()
+    )
+    made = receiver.base if type(receiver) is Enter else receiver
+    fresh = maker_kind(context.resolver, made, context.file) is not None
+    applicability = (
+        Applicability.SAFE if fresh and not handed_on and not call.likely else Applicability.UNSAFE
+    )
     message = "This `try` begins and ends a transaction by hand; `with session.begin():` commits and rolls back by itself"
     yield context.at_call(
         rule, fact, message, applicability=None if removed else applicability, subject=(fact, node)
@@ -114,18 +123,24 @@ def _rolls_back(course: Course, handler: ast.ExceptHandler) -> bool:
     return any(event.name == "rollback" and event.fact.node is value for event in course.events())
 
 
-def _is_fresh(
+def _may_have_begun(
     context: Context, receiver: Value, course: Course, fact: CallFact, inside: set[ast.AST]
 ) -> bool:
-    """Whether the function made the session, and nothing used it before the block."""
-    made = receiver.base if type(receiver) is Enter else receiver
-    if maker_kind(context.resolver, made, context.file) is None:
-        return False
+    """Whether something before the block may have begun a transaction, in which `begin()` would fail."""
     commits = set(course.paths.at(fact.node))
-    return not any(
-        event.fact.node not in inside
-        and any(point in commits for point in walk(course.paths.at(event.fact.node), errors=False))
-        for event in course.events()
+    private = isinstance(receiver, (Param, Enter, Call))
+    before = [event.fact for event in course.events()]
+    if not private and fact.function is not None:
+        # Methods and functions of the workspace have it, too.
+        before += [
+            other
+            for other in fact.function.calls
+            if any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
+        ]
+    return any(
+        one.node not in inside
+        and any(point in commits for point in walk(course.paths.at(one.node), errors=False))
+        for one in before
     )
 
 
@@ -157,5 +172,5 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         edits = (*wrapped, gone)
     title = f"Use `{header[:-1]}`"
     if violation.applicability is Applicability.UNSAFE:
-        title += ", which fails where a transaction is open already"
+        title += ", in which nobody else may commit or begin"
     return Fix(title, violation.applicability, {context.file.file_id: edits})

@@ -1,0 +1,166 @@
+"""`flush()` once per iteration although nothing in the loop needs it.
+
+## What it does
+Reports `flush()` and `expire_all()` that every iteration of a loop calls, where nothing behind them in the iteration reads what the
+loop made, and the loop asks the session for nothing. Batches, retries, savepoints and tests are left alone.
+
+## Why is this bad?
+A flush sends what is pending. Once per object it is one round trip each, where one flush at the end sends many rows in one
+`INSERT`; `expire_all()` makes the next read of every object a query. The commit flushes anyway.
+
+## Example
+```python
+from sqlalchemy.orm import Session
+
+from models import User
+
+
+def load(session: Session, names: list[str]) -> None:
+    for name in names:
+        session.add(User(name=name))
+        session.flush()
+    session.commit()
+```
+
+## Use instead
+```python
+from sqlalchemy.orm import Session
+
+from models import User
+
+
+def load(session: Session, names: list[str]) -> None:
+    for name in names:
+        session.add(User(name=name))
+    session.flush()
+    session.commit()
+```
+
+## Fix safety
+Safe where the call ends the body of a `for` loop that nothing leaves early: the same rows are written in the same order before
+anything reads them. Else unsafe: what was written before an error is then not written at all.
+
+## References
+- [Flushing](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#flushing)
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Call, Enter, Param
+from sqlalchemy_guard.fixes.blocks import move_behind
+from sqlalchemy_guard.project.courses import Course, receiver_of
+from sqlalchemy_guard.project.loops import deliberate, head_of, leaves_early, tail_of
+from sqlalchemy_guard.project.paths import walk
+from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.facts.declarations import CallFact, Frame
+    from sqlalchemy_guard.project.calls import LibraryCall
+
+rule = Rule("SAG406", Severity.WARNING, Applicability.SAFE)
+
+_SESSIONS = ("sqlalchemy.orm.Session", "sqlalchemy.ext.asyncio.AsyncSession")
+_HARMLESS = frozenset({"add", "add_all", "flush", "expire_all"})
+
+
+@rule.on_call(*(f"{session}.{name}" for session in _SESSIONS for name in ("flush", "expire_all")))
+def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Report a flush that no iteration needs."""
+    fact = call.fact
+    loop = _loop(fact)
+    if loop is None or context.is_test() or fact.node.args or fact.node.keywords:
+        return
+    if any(deliberate(context.resolver, fact, one, context.file) for one in fact.loops()):
+        return
+    if _asks_session(context, call, loop) or _is_read_behind(context, fact, loop):
+        return
+    name = call.name.rpartition(".")[2]
+    yield context.at_call(
+        rule,
+        fact,
+        f"`{name}()` in every iteration, and nothing in the loop needs it; call it once after the loop",
+        applicability=_applicability(call, loop),
+        related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
+        subject=(fact, loop),
+    )
+
+
+def _loop(fact: CallFact) -> Frame | None:
+    """The loop whose body a call stands in, under conditions at most."""
+    if fact.function is None or not isinstance(fact.statement, ast.Expr):
+        return None
+    for frame in fact.frame.outwards() if fact.frame is not None else ():
+        if frame.kind in ("for", "async for", "while"):
+            return frame
+        if frame.kind not in ("if", "else"):
+            return None
+    return None
+
+
+def _asks_session(context: Context, call: LibraryCall, loop: Frame) -> bool:
+    """Whether something in the loop may read through the session, or leaves it to others."""
+    fact, receiver = call.fact, receiver_of(call.fact)
+    if receiver is None or fact.function is None:
+        return True
+    course = Course(context.resolver, fact.function, receiver, context.file)
+    inside = set(ast.walk(loop.node))
+    if any(event.fact.node in inside and event.name not in _HARMLESS for event in course.events()):
+        return True
+    if isinstance(receiver, (Param, Enter, Call)):
+        # Nobody else has it.
+        return False
+    return any(
+        other.node in inside
+        and any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
+        for other in fact.function.calls
+    )
+
+
+def _is_read_behind(context: Context, fact: CallFact, loop: Frame) -> bool:
+    """Whether the rest of the iteration reads a name that the loop bound: it may want keys and defaults."""
+    if fact.function is None:
+        return True
+    bound = {
+        part.id
+        for part in ast.walk(loop.node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    }
+    paths = Course(context.resolver, fact.function, fact.value, context.file).paths
+    inside = set(ast.walk(loop.node))
+    starts = [following for point in paths.at(fact.node) for following in point.next]
+    for point in walk(starts, lambda one: one.kind == "step" or one.node not in inside, errors=False):
+        if point.node is not None and point.node in inside and point.kind != "step":
+            for node in point.nodes():
+                if isinstance(node, ast.Name) and node.id in bound and isinstance(node.ctx, ast.Load):
+                    return True
+    return False
+
+
+def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
+    block = tail_of(loop.node, call.fact.statement) if loop.chunk is call.fact.chunk else None
+    if block is None:
+        return None
+    plain = isinstance(loop.node, ast.For) and block is loop.node.body and not loop.node.orelse
+    safe = plain and not leaves_early(loop.node) and not call.likely
+    return Applicability.SAFE if safe else Applicability.UNSAFE
+
+
+@rule.fix
+def fix(context: Context, violation: Violation) -> Fix | None:
+    """Move the call behind the loop."""
+    fact, loop = violation.subject
+    block = tail_of(loop.node, fact.statement)
+    if block is None or violation.applicability is None:
+        return None
+    edits = move_behind(context.source, fact.statement, block, loop.node, fact.chunk.shift)
+    name = getattr(fact.node.func, "attr", "flush")
+    if edits is None:
+        return None
+    return Fix(f"Call `{name}()` once after the loop", violation.applicability, {context.file.file_id: edits})
