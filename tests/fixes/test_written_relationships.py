@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from sqlalchemy_guard.rules.api import Applicability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.fixture import Project
 
@@ -302,8 +304,77 @@ def test_annotations_follow_what_the_mapping_is(make_project: Callable[..., Proj
     before = relationships(load(CONTRADICTIONS, "before"))
     clear_mappers()
     # The list that an attribute of one object never was is no collection class any more.
-    assert [each | {"collection": ""} for each in relationships(load(after, "after")).values()] == [
-        each | {"collection": ""} for each in before.values()
-    ]
+    now = relationships(load(after, "after"))
+    assert {key: each | {"collection": ""} for key, each in now.items()} == {
+        key: each | {"collection": ""} for key, each in before.items()
+    }
     assert "Mapped[list" not in after, after
     assert "uselist=True" not in after, after
+
+
+TWO_FILES = {
+    "shop_models/__init__.py": "",
+    "shop_models/base.py": """
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    pass
+""",
+    "shop_models/owners.py": """
+from typing import Optional
+
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import relationship
+
+from shop_models.base import Base
+
+
+class Owner(Base):
+    __tablename__ = "owner"
+    id = Column(Integer, primary_key=True)
+    first_id = Column(ForeignKey("cart.id"))
+    first = relationship("Cart", foreign_keys=[first_id], post_update=True)
+""",
+    "shop_models/carts.py": """
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import backref, relationship
+
+from .base import Base
+
+
+class Cart(Base):
+    __tablename__ = "cart"
+    id = Column(Integer, primary_key=True)
+    owner_id = Column(ForeignKey("owner.id"))
+    owner = relationship("Owner", foreign_keys=[owner_id], backref=backref("carts", cascade="all", order_by=id))
+""",
+}
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"], ids=["evaluated", "lazy"])
+def test_files_that_name_each_other_can_be_imported(
+    make_project: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    files = {path: head + text for path, text in TWO_FILES.items()}
+    after = make_project(files).fixed_by(Applicability.SAFE, ["SAG203", "SAG216"])
+    assert "if TYPE_CHECKING:" in after["shop_models/owners.py"]
+    mapped = []
+    for number, texts in enumerate((files, after)):
+        folder = tmp_path / f"side_{number}"
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(str(folder))
+            for name in [name for name in sys.modules if name.startswith("shop_models")]:
+                patched.delitem(sys.modules, name)
+            importlib.invalidate_caches()
+            importlib.import_module("shop_models.carts")
+            importlib.import_module("shop_models.owners")
+            configure_mappers()
+            mapped.append(relationships(sys.modules["shop_models.base"]))
+            for name in [name for name in sys.modules if name.startswith("shop_models")]:
+                del sys.modules[name]
+        clear_mappers()
+    assert mapped[0] == mapped[1], after
