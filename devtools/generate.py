@@ -15,8 +15,9 @@ from sqlalchemy_guard.rules.api import SECTIONS, Applicability, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from dataclasses import Field
     from pathlib import Path
+
+    from sqlalchemy_guard.records import Field
 
 FIX_WORDS = {
     None: "none",
@@ -134,7 +135,7 @@ def settings_schema(rules: Iterable[Rule]) -> dict[str, Any]:
     return schema
 
 
-def _default(option: Field[Any]) -> Any:
+def _default(option: Field) -> Any:
     """An option's default as plain JSON data."""
     value = getattr(config.Settings(), option.name)
     if isinstance(value, tuple):
@@ -147,7 +148,7 @@ def _toml(value: Any) -> str:
     return "unset" if value is None else f"`{json.dumps(value)}`"
 
 
-def _kind(option: Field[Any]) -> str:
+def _kind(option: Field) -> str:
     metadata = option.metadata
     low, high = metadata["minimum"], metadata["maximum"]
     choices = ", ".join(f'`"{choice}"`' for choice in metadata["choices"])
@@ -158,5 +159,6 @@ def _kind(option: Field[Any]) -> str:
         "severities": f"table of severities ({choices}) by rule",
         "integer": f"whole number from {low} to {high}",
         "choice": f"one of {choices}",
+        "path": "path of a file",
     }
     return kinds[metadata["kind"]]

@@ -22,7 +22,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/stubs.py": 700,  # one table: what SQLAlchemy's names are
+    "project/stubs.py": 720,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
 
@@ -75,7 +75,12 @@ ALLOWANCES: dict[str, dict[str, str]] = {
     "project/modules.py": {
         "os.path.relpath": "both paths are absolute, so the current folder is not asked for"
     },
-    "rules/registry.py": {"importlib": "imports our own rule modules"},
+    "records.py": {"exec": "makes the constructors of our own classes"},
+    "rules/registry.py": {
+        "importlib": "imports our own rule modules",
+        "os.listdir": "finds our own rule modules",
+        "os.path.isfile": "tells our own sections of rules from other folders",
+    },
 }
 """For each file the names it may use beyond the rules above, with the reason."""
 
@@ -150,7 +155,7 @@ def own_imports(module: str) -> list[tuple[Import, str]]:
 
 
 def test_the_table_can_be_read_and_names_every_module() -> None:
-    assert list(layers())[:3] == ["text", "syntax", "facts"]
+    assert list(layers())[:4] == ["records", "text", "syntax", "facts"]
     assert list(layers())[-2:] == ["cli", "lsp"]
     unknown = {layer(module) for module in MODULES} - set(layers()) - {"__init__", "__main__"}
     assert not unknown, f"not in the table of docs/ARCHITECTURE.md: {', '.join(sorted(unknown))}"

@@ -11,19 +11,18 @@ import ast
 import logging
 import os
 import tomllib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.baseline import Baselines, fresh
 from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
 from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
-from sqlalchemy_guard.project.query_scope import QueryScope
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.project.unit_facts import PRODUCERS
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.document import Document
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.units import Contribution, Unit
+    from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import Key
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.rules.api import Check, Fix, Rule, Violation
@@ -86,13 +86,16 @@ class Checker:
     Args:
         workspace: The files.
         rules: The rules by code; the registry's when not given.
+        put_off: Whether what a baseline knows is left out.
 
     Attributes:
         poll: Called between small pieces of work. What it raises ends the check or the fix that was asked for and
             reaches the caller; what was found until then is kept, so that the next time begins where this one ended.
     """
 
-    def __init__(self, workspace: Workspace, rules: Mapping[str, Rule] | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, rules: Mapping[str, Rule] | None = None, *, put_off: bool = True
+    ) -> None:
         if rules is None:
             from sqlalchemy_guard.rules import registry
 
@@ -100,6 +103,7 @@ class Checker:
         self.workspace = workspace
         self.rules = rules
         self.targets = Targets(workspace.vfs, workspace.folders)
+        self._baselines = Baselines(workspace.vfs) if put_off else None
         self.poll: Callable[[], None] = lambda: None
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
@@ -121,6 +125,9 @@ class Checker:
         context = Context(self, file, settings)
         found = self._found(context, subscriptions)
         violations = self._suppressed(found, context, subscriptions)
+        known = self._baselines.known(settings, file_id) if self._baselines is not None else None
+        if known:
+            violations = fresh(violations, known, file.document.lines)
         internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
         return FileReport(
             file_id, file.document.version, violations, list(file.syntax.problems), None, internal
@@ -328,7 +335,13 @@ class Checker:
     def _config_problems(self, settings: Settings, problems: list[ConfigProblem]) -> list[ConfigProblem]:
         from sqlalchemy_guard.config import selector_problems
 
-        return [*problems, *selector_problems(settings, list(self.rules.values()))]
+        found = [*problems, *selector_problems(settings, list(self.rules.values()))]
+        unusable = self._baselines.problem(settings) if self._baselines is not None else None
+        if unusable is not None:
+            key = (*settings.prefix, "baseline")
+            words = f"The baseline is not used: {unusable}; write it with `sqlalchemy-guard baseline`"
+            found.append(ConfigProblem(settings.origins["baseline"], key, words, on_value=True))
+        return found
 
     def _document_context(self, file_id: str) -> DocumentContext:
         return DocumentContext(self, file_id, self.workspace.settings_for(file_id))
@@ -350,6 +363,10 @@ class Checker:
 
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
+        # Large, and only wanted where queries are.
+        from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+        from sqlalchemy_guard.project.query_scope import QueryScope
+
         kept, keys = self._query_knowledge, self.workspace.resolver.keys
         if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
             return kept[1]

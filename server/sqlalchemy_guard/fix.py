@@ -11,28 +11,34 @@ import ast
 import logging
 import re
 import warnings
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy_guard.fixes import imports
-from sqlalchemy_guard.fixes.excerpt import excerpt
+from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.records import dataclass, field, replace
 from sqlalchemy_guard.rules.api import Applicability
-from sqlalchemy_guard.text.document import Document
-from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
+from sqlalchemy_guard.text.document import LineEdit
+from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, fit, sort_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.rules.api import Fix, Violation
+    from sqlalchemy_guard.text.document import Document
 
 log = logging.getLogger(__name__)
 
 ROUNDS = 10
+STEP = 20
+"""Edits after which the workspace is told, so that nobody waits long for the analysis of many."""
 
+_start = attrgetter("start")
 _SUPPRESSION = re.compile(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
 
 
@@ -58,6 +64,7 @@ class _Workspace(Protocol):
     def documents(self) -> Mapping[str, Document]: ...
     def is_open(self, file_id: str) -> bool: ...
     def open(self, file_id: str, document: Document) -> None: ...
+    def change(self, file_id: str, document: Document, line_edits: Sequence[LineEdit]) -> object: ...
     def close(self, file_id: str) -> None: ...
     def file(self, file_id: str) -> _File | None: ...
 
@@ -67,6 +74,8 @@ class _Checker(Protocol):
 
     @property
     def workspace(self) -> _Workspace: ...
+    @property
+    def poll(self) -> Callable[[], None]: ...
     def check(self, file_id: str) -> FileReport: ...
     def fix(self, report: FileReport, violation: Violation) -> Fix | None: ...
 
@@ -132,7 +141,8 @@ def fix_all(
 ) -> FixOutcome:
     """Fix the files until nothing is left to fix.
 
-    The workspace sees the texts of each round and gets its own documents back at the end.
+    The workspace sees the texts of each round and gets its own documents back at the end, also when `Checker.poll`,
+    which is called between small pieces of work, ends it.
 
     Args:
         checker: The checker of a workspace.
@@ -156,28 +166,21 @@ def single(checker: _Checker, report: FileReport, violation: Violation) -> Fix |
     fix = checker.fix(report, violation)
     if fix is None or fix.applicability is Applicability.DISPLAY:
         return fix
-    texts: dict[str, str] = {}
-    touched: dict[str, tuple[Edit, ...]] = {}
-    for file_id, own in fix.edits.items():
-        texts[file_id], touched[file_id] = _touched(checker.workspace, file_id, own)
-    problem = _problem(texts, [replace(fix, edits=touched)])
+    problem = _problem(checker, [fix])
     if problem is not None:
         log.error("the fix of %s in %s was rejected: %s", violation.rule.code, report.file_id, problem)
         return None
-    edits = {file_id: sort_edits(own) for file_id, own in fix.edits.items()}
-    for file_id, own in edits.items():
-        if _gone(file_id, texts[file_id], sort_edits(touched[file_id])):
-            edits[file_id] = _tidied(file_id, _text(checker.workspace, file_id), own)
+    edits = {file_id: _tidied(checker, file_id, sort_edits(own)) for file_id, own in fix.edits.items()}
     return replace(fix, edits=edits)
 
 
-def _touched(workspace: _Workspace, file_id: str, edits: Sequence[Edit]) -> tuple[str, tuple[Edit, ...]]:
-    """The top-level statements that edits touch, and the edits in them; the whole text of what is not Python."""
+def _runs(workspace: _Workspace, file_id: str, edits: tuple[Edit, ...]) -> list[Run]:
+    """The top-level statements that edits touch; the whole text of what is not Python."""
     file = workspace.file(file_id) if _is_python(file_id) else None
     chunks = file.syntax.chunks if file is not None else ()
     if file is None or not chunks:
-        return _text(workspace, file_id), tuple(edits)
-    return excerpt(file.document, [chunk.start for chunk in chunks], edits)
+        return [Run(0, _text(workspace, file_id), edits)] if edits else []
+    return runs(file.document, [chunk.start for chunk in chunks], edits)
 
 
 class _Run:
@@ -196,6 +199,7 @@ class _Run:
         self.codes = codes
         self.outcome = FixOutcome()
         self.originals: dict[str, tuple[Document, bool]] = {}
+        self.made: dict[str, list[LineEdit]] = {}
         self.rejected: set[tuple[str, str, str, str]] = set()
 
     def to_fixed_point(self) -> None:
@@ -211,7 +215,9 @@ class _Run:
         workspace = self.checker.workspace
         for file_id, (document, was_open) in self.originals.items():
             if was_open:
-                workspace.open(file_id, document)
+                made = self.made.pop(file_id, [])
+                back = [LineEdit(edit.start, edit.added, edit.removed) for edit in reversed(made)]
+                workspace.change(file_id, document, back)
             else:
                 workspace.close(file_id)
 
@@ -233,26 +239,27 @@ class _Run:
         accepted = [
             candidate for candidate in candidates if self._sound(candidate) and merged.add(candidate.fix)
         ]
-        texts = self._texts(accepted)
-        if accepted and _problem(texts, [candidate.fix for candidate in accepted]) is not None:
-            accepted = self._without_guilty(accepted, texts)
+        if accepted and _problem(self.checker, [candidate.fix for candidate in accepted]) is not None:
+            accepted = self._without_guilty(accepted)
         return accepted
 
     def _sound(self, candidate: _Candidate) -> bool:
         """Whether the fix's own edits are disjoint and lie inside their texts."""
         try:
             for file_id, edits in candidate.fix.edits.items():
-                apply_edits(_text(self.checker.workspace, file_id), edits)
+                fit(edits, len(_text(self.checker.workspace, file_id)))
         except (OverlapError, IndexError, KeyError) as error:
             self._reject(candidate, f"its edits do not fit the text ({error})")
             return False
         return True
 
-    def _without_guilty(self, accepted: list[_Candidate], texts: Mapping[str, str]) -> list[_Candidate]:
+    def _without_guilty(self, accepted: list[_Candidate]) -> list[_Candidate]:
         """The candidates that go together without breaking the contract, each tried in turn."""
         kept: list[_Candidate] = []
         for candidate in accepted:
-            problem = _problem(texts, [*(other.fix for other in kept), candidate.fix])
+            problem = _problem(
+                self.checker, [*(other.fix for other in kept), candidate.fix], around=candidate.fix
+            )
             if problem is None:
                 kept.append(candidate)
             else:
@@ -269,22 +276,26 @@ class _Run:
         self.outcome.notes.append(note)
         self.rejected.add(candidate.key)
 
-    def _texts(self, candidates: Iterable[_Candidate]) -> dict[str, str]:
-        touched = {file_id for candidate in candidates for file_id in candidate.fix.edits}
-        return {file_id: _text(self.checker.workspace, file_id) for file_id in sorted(touched)}
-
     def _apply(self, accepted: list[_Candidate]) -> None:
-        workspace = self.checker.workspace
-        for file_id, text in self._texts(accepted).items():
-            edits = _together(file_id, [candidate.fix for candidate in accepted])
-            new = apply_edits(text, _tidied(file_id, text, edits))
+        workspace, fixes = self.checker.workspace, [candidate.fix for candidate in accepted]
+        tidied = {
+            file_id: _tidied(self.checker, file_id, _together(file_id, fixes))
+            for file_id in sorted({file_id for fix in fixes for file_id in fix.edits})
+        }
+        for file_id, edits in tidied.items():
             document = workspace.documents[file_id]
-            self.originals.setdefault(file_id, (document, workspace.is_open(file_id)))
-            workspace.open(file_id, Document.from_text(document.uri, new, document.version))
-            if new == self.originals[file_id][0].text:
+            if file_id not in self.originals:
+                self.originals[file_id] = (document, workspace.is_open(file_id))
+                workspace.open(file_id, document)
+            for following, changed in document.steps(edits, STEP):
+                self.checker.poll()
+                self.made.setdefault(file_id, []).extend(changed)
+                workspace.change(file_id, following, changed)
+            text = _text(workspace, file_id)
+            if text == self.originals[file_id][0].text:
                 self.outcome.texts.pop(file_id, None)
             else:
-                self.outcome.texts[file_id] = new
+                self.outcome.texts[file_id] = text
         self.outcome.counts.update(candidate.violation.rule.code for candidate in accepted)
 
 
@@ -292,20 +303,31 @@ class _Merge:
     """The edits of several fixes, none of which touches another one's place."""
 
     def __init__(self) -> None:
-        self._edits: dict[str, set[Edit]] = {}
+        self._edits: dict[str, list[Edit]] = {}
 
     def add(self, fix: Fix) -> bool:
         """Take a fix in, unless one of its edits clashes; an edit that is there already is shared."""
-        for file_id, edits in fix.edits.items():
-            there = self._edits.get(file_id, set())
+        new = {
+            file_id: [edit for edit in edits if not self._has(file_id, edit)]
+            for file_id, edits in fix.edits.items()
+        }
+        if any(self._clashes(file_id, edit) for file_id, edits in new.items() for edit in edits):
+            return False
+        for file_id, edits in new.items():
             for edit in edits:
-                if edit not in there and any(
-                    edit.start <= other.end and other.start <= edit.end for other in there
-                ):
-                    return False
-        for file_id, edits in fix.edits.items():
-            self._edits.setdefault(file_id, set()).update(edits)
+                insort(self._edits.setdefault(file_id, []), edit)
         return True
+
+    def _has(self, file_id: str, edit: Edit) -> bool:
+        there = self._edits.get(file_id, [])
+        at = bisect_left(there, edit)
+        return at < len(there) and there[at] == edit
+
+    def _clashes(self, file_id: str, edit: Edit) -> bool:
+        there = self._edits.get(file_id, [])
+        at = bisect_right(there, edit.end, key=_start) - 1
+        # They are disjoint and in order, so their ends are in order as well.
+        return at >= 0 and there[at].end >= edit.start
 
 
 def _text(workspace: _Workspace, file_id: str) -> str:
@@ -316,20 +338,34 @@ def _together(file_id: str, fixes: Iterable[Fix]) -> tuple[Edit, ...]:
     return sort_edits(edit for fix in fixes for edit in fix.edits.get(file_id, ()))
 
 
-def _problem(texts: Mapping[str, str], fixes: Sequence[Fix]) -> str | None:
-    """What is wrong with applying the fixes together, or None."""
+def _problem(checker: _Checker, fixes: Sequence[Fix], around: Fix | None = None) -> str | None:
+    """What is wrong with applying the fixes together, or None.
+
+    Args:
+        around: Look only at statements that this one of them touches.
+    """
     safe = [fix for fix in fixes if fix.applicability is Applicability.SAFE]
-    for file_id, text in texts.items():
+    for file_id in sorted({file_id for fix in fixes for file_id in fix.edits}):
+        is_python, wanted = _is_python(file_id), () if around is None else around.edits.get(file_id, ())
+        before: Counter[str] = Counter()
+        after: Counter[str] = Counter()
         try:
-            new = apply_edits(text, _together(file_id, fixes))
+            edits = fit(_together(file_id, fixes), len(_text(checker.workspace, file_id)))
         except (OverlapError, IndexError) as error:
             return f"its edits do not fit the text ({error})"
-        if _is_python(file_id) and _parse(text) is not None and _parse(new) is None:
-            return "the result would not be valid Python"
-        if safe and _is_python(file_id):
-            lost = _comments(text) - _comments(apply_edits(text, _together(file_id, safe)))
-            if lost:
-                return f"it would lose the comment {next(iter(lost))!r}"
+        kept = set(_together(file_id, safe))
+        for run in _runs(checker.workspace, file_id, edits) if is_python else ():
+            if around is not None and not any(edit in run.edits for edit in wanted):
+                continue
+            checker.poll()
+            if _parse(run.text) is not None and _parse(run.edited(run.edits)) is None:
+                return "the result would not be valid Python"
+            if safe:
+                before += _comments(run.text)
+                after += _comments(run.edited(edit for edit in run.edits if edit in kept))
+        lost = before - after
+        if lost:
+            return f"it would lose the comment {next(iter(lost))!r}"
     return None
 
 
@@ -354,30 +390,37 @@ def _comments(text: str) -> Counter[str]:
     return Counter(comment for comment in kept if comment)
 
 
-def _gone(file_id: str, text: str, edits: tuple[Edit, ...]) -> set[str]:
-    """The names that nobody in the text uses any more after the edits; none when it does not parse."""
-    before = _parse(text) if _is_python(file_id) else None
-    after = _parse(apply_edits(text, edits)) if before is not None else None
-    return (
-        set() if before is None or after is None else imports.used_names(before) - imports.used_names(after)
-    )
+def _gone(checker: _Checker, file_id: str, edits: tuple[Edit, ...]) -> set[str]:
+    """The names that statements use before the edits and do not use afterwards; those that do not parse are not looked at."""
+    gone: set[str] = set()
+    for run in _runs(checker.workspace, file_id, edits):
+        checker.poll()
+        before, after = _parse(run.text), _parse(run.edited(run.edits))
+        if before is not None and after is not None:
+            gone |= imports.used_names(before) - imports.used_names(after)
+    return gone
 
 
-def _tidied(file_id: str, text: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+def _tidied(checker: _Checker, file_id: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The edits, and those that remove the imports whose last reader they take away."""
-    gone = _gone(file_id, text, edits)
+    gone = _gone(checker, file_id, edits) if _is_python(file_id) else set()
+    text = _text(checker.workspace, file_id)
     before = _parse(text) if gone else None
     if before is None:
         return edits
+    checker.poll()
     reexports = re.split(r"[\\/]", file_id)[-1] == "__init__.py"
     removed = imports.unused(
         Source(text), imports.placed(before.body), edits, sorted(gone), reexports=reexports
     )
+    checker.poll()
     tidied = sort_edits([*edits, *removed])
     # An import statement that the fix itself extends can only be shortened in the text that it leaves behind.
     fixed = apply_edits(text, tidied)
     tree = _parse(fixed)
+    checker.poll()
     left = tree and imports.unused(
         Source(fixed), imports.placed(tree.body), (), sorted(gone), reexports=reexports
     )
+    checker.poll()
     return minimal_edits(text, apply_edits(fixed, left)) if left else tidied

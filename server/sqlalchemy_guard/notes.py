@@ -5,9 +5,9 @@ This module must never run a rule.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Related, Span, Violation
 
 if TYPE_CHECKING:

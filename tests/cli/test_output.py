@@ -10,7 +10,6 @@ import re
 import sqlite3
 import sys
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 from sqlalchemy_guard.cli.output import FORMATS, Finding, Report, render
 from sqlalchemy_guard.cli.output.statistics import render as render_statistics
 from sqlalchemy_guard.cli.terminal import Style, drain, progress, visible, wants_color, width
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Span
 from sqlalchemy_guard.text.document import Document
 from tests.cli.samples import FOLDER, findings, report

@@ -1,11 +1,11 @@
-"""An excerpt says the same of edits as the whole text does."""
+"""The statements that edits touch say the same of them as the whole text does."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqlalchemy_guard.fixes.excerpt import excerpt
+from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits, sort_edits
 
@@ -26,23 +26,27 @@ def cases(draw: st.DrawFn) -> tuple[list[str], tuple[Edit, ...]]:
 
 
 @given(cases())
-def test_the_rest_of_the_text_stays_what_it_is(case: tuple[list[str], tuple[Edit, ...]]) -> None:
+def test_what_is_not_in_a_run_stays_what_it_is(case: tuple[list[str], tuple[Edit, ...]]) -> None:
     pieces, edits = case
     text = "".join(pieces)
     starts, line = [], 0
     for piece in pieces:
         starts.append(line)
         line += piece.count("\n")
-    part, moved = excerpt(Document.from_text("a.py", text), starts, edits)
-    assert [part[edit.start : edit.end] for edit in moved] == [text[edit.start : edit.end] for edit in edits]
-    assert len(apply_edits(part, moved)) - len(part) == len(apply_edits(text, edits)) - len(text)
-    assert bool(part) == bool(edits)
+    found = runs(Document.from_text("a.py", text), starts, edits)
+    assert tuple(edit for run in found for edit in run.edits) == edits
+    parts, at = [], 0
+    for run in found:
+        assert run.base >= at
+        assert text.startswith(run.text, run.base)
+        parts += [text[at : run.base], run.edited(run.edits)]
+        at = run.base + len(run.text)
+    assert "".join([*parts, text[at:]]) == apply_edits(text, edits)
 
 
 def test_text_between_two_statements_is_read_with_both() -> None:
     document = Document.from_text("a.py", "a = 1\nb = 2\nc = 3\n")
-    assert excerpt(document, [0, 1, 2], [Edit(6, 6, "x\n")]) == ("a = 1\nb = 2\n", (Edit(6, 6, "x\n"),))
-    assert excerpt(document, [0, 1, 2], [Edit(0, 1, "z"), Edit(16, 17, "4")]) == (
-        "a = 1\nc = 3\n",
-        (Edit(0, 1, "z"), Edit(10, 11, "4")),
-    )
+    between, apart = (Edit(6, 6, "x\n"),), (Edit(0, 1, "z"), Edit(16, 17, "4"))
+    assert runs(document, [0, 1, 2], between) == [Run(0, "a = 1\nb = 2\n", between)]
+    assert runs(document, [0, 1, 2], apart) == [Run(0, "a = 1\n", apart[:1]), Run(12, "c = 3\n", apart[1:])]
+    assert runs(document, [0, 1, 2], apart)[1].edited(apart[1:]) == "c = 4\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sqlalchemy_guard import fix
 from sqlalchemy_guard.check import FileReport
 from sqlalchemy_guard.fix import fix_all, single
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Span, Violation
@@ -35,6 +36,10 @@ class FakeWorkspace:
         self.opened.add(file_id)
         self.documents[file_id] = document
 
+    def change(self, file_id: str, document: Document, line_edits: object) -> None:
+        assert self.is_open(file_id)
+        self.documents[file_id] = document
+
     def close(self, file_id: str) -> None:
         self.opened.discard(file_id)
         self.documents[file_id] = self.disk[file_id]
@@ -56,6 +61,7 @@ class FakeRule:
 class FakeChecker:
     workspace: FakeWorkspace
     rules: list[FakeRule] = field(default_factory=list)
+    poll: Callable[[], None] = lambda: None
 
     def check(self, file_id: str) -> FileReport:
         document = self.workspace.documents[file_id]
@@ -227,3 +233,47 @@ def test_a_single_fix_is_held_to_the_contract() -> None:
     fake = checker({"a.py": "bad(2)\n"}, FakeRule(make_rule("SAG902"), r"\bbad\b", by("((")))
     report = fake.check("a.py")
     assert single(fake, report, report.violations[0]) is None
+
+
+def test_whoever_waits_is_asked_between_small_pieces_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "    x = [\n" + "        1,\n" * 30 + "    ]\n"
+    text = "import lib\n" + "\n\n".join(
+        f"def f{n}():\n    # {n}\n    return old({n}, {'1 + ' * 40}1)\n\n\nclass C{n}:\n{lines}"
+        for n in range(60)
+    )
+    fake = checker({"a.py": text}, FakeRule(make_rule("SAG901"), r"old\(", by("new(")))
+    parsed = [0]
+    original = fix._parse
+
+    def counted(part: str) -> Any:
+        parsed[-1] += len(part)
+        return original(part)
+
+    monkeypatch.setattr(fix, "_parse", counted)
+    fake.poll = lambda: parsed.append(0)
+    outcome = fix_all(fake, ["a.py"], SAFE)
+    assert outcome.counts == {"SAG901": 60}
+    # Each statement is judged by itself; the whole text is read once at a time, to look for imports nobody reads.
+    assert len(parsed) > 120
+    assert max(parsed) < 1.5 * len(text)
+
+
+def test_an_end_in_the_midst_gives_the_documents_back() -> None:
+    text = "".join(f"old({n})\n" for n in range(100))
+
+    class Enough(Exception):
+        pass
+
+    for last in (1, 6, 10):
+        fake = checker({"a.py": text}, FakeRule(make_rule("SAG901"), r"old\(", by("new(")), opened={"a.py"})
+        left = iter(range(last))
+
+        def poll(left: Any = left) -> None:
+            if next(left, None) is None:
+                raise Enough
+
+        fake.poll = poll
+        with pytest.raises(Enough):
+            fix_all(fake, ["a.py"], SAFE)
+        assert fake.workspace.documents["a.py"].text == text
+        assert fake.workspace.is_open("a.py")

@@ -198,6 +198,30 @@ class Row(Base):
 """
 
 
+CONTRADICTIONS = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    only: Mapped[list["Post"]] = relationship(back_populates="author", uselist=False)
+    odd: Mapped["Post"] = relationship(uselist=True, viewonly=True)
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    author: Mapped[list["User"]] = relationship(back_populates="only")
+"""
+
+
 @pytest.fixture(autouse=True)
 def mappers() -> Iterator[None]:
     """No mapper outlives its test."""
@@ -271,3 +295,15 @@ def test_annotated_relationships_stay_what_they_are(
     assert relationships(load(after, "after")) == before, after
     left = [line for line in after.splitlines() if "= relationship(" in line and "Mapped[" not in line]
     assert not left, after
+
+
+def test_annotations_follow_what_the_mapping_is(make_project: Callable[..., Project]) -> None:
+    after = fixed(make_project, CONTRADICTIONS, "SAG218")
+    before = relationships(load(CONTRADICTIONS, "before"))
+    clear_mappers()
+    # The list that an attribute of one object never was is no collection class any more.
+    assert [each | {"collection": ""} for each in relationships(load(after, "after")).values()] == [
+        each | {"collection": ""} for each in before.values()
+    ]
+    assert "Mapped[list" not in after, after
+    assert "uselist=True" not in after, after

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +28,7 @@ from sqlalchemy_guard.facts.query import (
 )
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
 from sqlalchemy_guard.fixes.select.tree import Imported
+from sqlalchemy_guard.records import replace
 from tests.query.names import NAMES
 from tests.query.oracle import RESOLVER, check, new_code
 from tests.query.support import Resolver, Text

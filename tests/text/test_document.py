@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sqlalchemy_guard.text.columns import Encoding, from_code_points, to_code_points
 from sqlalchemy_guard.text.document import Document
-from sqlalchemy_guard.text.edit import apply_edits
+from sqlalchemy_guard.text.edit import Edit, apply_edits, sort_edits
 from sqlalchemy_guard.text.lines import split_lines
 from sqlalchemy_guard.text.minimal import minimal_edits
 
@@ -117,3 +117,22 @@ def test_a_column_inside_a_character_is_its_start() -> None:
     assert to_code_points("😀x", 1, "utf-16") == 0
     assert to_code_points("😀x", 3, "utf-8") == 0
     assert to_code_points("é", 99, "utf-8") == 1
+
+
+@given(st.text(alphabet="ab\r\n😀", max_size=40), st.data())
+def test_steps_lead_to_the_text_after_all_edits(text: str, data: st.DataObject) -> None:
+    # No fix cuts a terminator in two.
+    whole = st.integers(0, len(text)).filter(lambda at: text[at - 1 : at + 1] != "\r\n")
+    places = sorted(data.draw(st.lists(whole, max_size=10)))
+    edits = sort_edits(
+        Edit(start, end, data.draw(st.sampled_from(["", "x", "\n", "y\r\nz", "\r"])))
+        for start, end in zip(places[::2], places[1::2], strict=False)
+    )
+    document = Document.from_text("a.py", text)
+    lines = list(document.lines)
+    for following, changed in document.steps(edits, 2):
+        for start, removed, added in changed:
+            lines[start : start + removed] = [""] * added
+        assert len(lines) == len(following.lines)
+        document = following
+    assert document.text == apply_edits(text, edits)

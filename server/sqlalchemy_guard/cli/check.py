@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     settings.add_argument("--isolated", action="store_true", help="ignore all configuration files")
     settings.add_argument(
+        "--baseline", metavar="FILE", help="report only what this file does not put off; '' reports all"
+    )
+    settings.add_argument(
         "--force-exclude", action="store_true", help="apply excludes to files that are named, too"
     )
     settings.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
@@ -162,7 +165,7 @@ class _Run:
         """What tells this invocation from others that may have other results."""
         options = self.options
         named = [canonical(path) for path in options.paths or ["."]]
-        chosen = [options.select, options.extend_select, options.ignore, options.config]
+        chosen = [options.select, options.extend_select, options.ignore, options.config, options.baseline]
         return [canonical("."), named, chosen, options.isolated, options.force_exclude, self._shows_fixes()]
 
     def _results(self, store: runs.Store | None, kept: Kept | None, looked: int) -> dict[str, Plain]:
@@ -228,6 +231,13 @@ class _Run:
         )
         for problem in opened.settings.problems:
             raise UsageError(f"--config: {problem.message}")
+        if self.options.baseline:
+            from sqlalchemy_guard.baseline import Baselines
+            from sqlalchemy_guard.config import Settings
+
+            unusable = Baselines(vfs).problem(Settings(baseline=canonical(self.options.baseline)))
+            if unusable is not None:
+                raise UsageError(f"--baseline {self.options.baseline}: {unusable}")
         return opened
 
     def _overrides(self) -> tuple[str | None, dict[str, Any]]:
@@ -238,6 +248,8 @@ class _Run:
             if given is not None:
                 overrides[name.replace("_", "-")] = [word for words in given for word in words]
             self._require_rules(overrides.get(name.replace("_", "-")), f"--{name.replace('_', '-')}")
+        if self.options.baseline is not None:
+            overrides["baseline"] = self.options.baseline and canonical(self.options.baseline)
         return file, overrides
 
     def _config(self) -> tuple[str | None, dict[str, Any]]:

@@ -37,6 +37,8 @@ def json_schema() -> dict[str, Any]:
 def _type(kind: str, metadata: Any) -> dict[str, Any]:
     if kind == "integer":
         return {"type": "integer", "minimum": metadata["minimum"], "maximum": metadata["maximum"]}
+    if kind == "path":
+        return {"type": "string"}
     if kind == "choice":
         return {"type": "string", "enum": list(metadata["choices"])}
     if kind == "selectors-by-pattern":

@@ -7,12 +7,11 @@ and skipped.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
+
+from sqlalchemy_guard.records import Field, dataclass, field, fields, replace
 
 TABLE = "sqlalchemy-guard"
 DEFAULT_LINE_LENGTH = 88
@@ -129,12 +128,37 @@ class Settings:
         "default",
         choices=("default", "strict", "legacy"),
     )
+    baseline: str | None = _option(
+        "path",
+        "File of violations that are put off, as `sqlalchemy-guard baseline` writes it: only new ones are reported. "
+        "Relative to the configuration file.",
+        None,
+    )
     pool_size: int = _option(
         "integer", "The `pool_size` that the fix of SAG102 writes.", 10, minimum=0, maximum=100_000
     )
     max_overflow: int = _option(
         "integer", "The `max_overflow` that the fix of SAG102 writes.", 20, minimum=-1, maximum=100_000
     )
+    created_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG207 takes for the time of creation; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "created_at", "created_on", "created", "created_dt", "create_time", "created_time", "creation_time", "created_date",
+            "creation_date", "date_created", "date_added", "inserted_at",
+        ),
+    )  # fmt: skip
+    updated_at_names: tuple[str, ...] = _option(
+        "strings",
+        "Names that SAG208 takes for the time of the last change; the first is what its fix writes. "
+        "Case and underscores do not matter.",
+        (
+            "updated_at", "updated_on", "updated", "updated_dt", "update_at", "update_time", "updated_time",
+            "updated_date", "last_updated", "modified_at", "modified_on", "modified", "modified_dt", "modified_time",
+            "last_modified", "date_modified", "changed_on", "changed_at",
+        ),
+    )  # fmt: skip
     run: Literal["onType", "onSave"] = _option(
         "choice",
         "When an editor checks: at every change, or on save.",
@@ -150,13 +174,19 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Where each option that is set came from, by its kebab-case name."""
 
+    def baseline_path(self) -> str | None:
+        """Where the baseline is; absolute when the settings have a root."""
+        if self.baseline is None or not self.root or _is_absolute(self.baseline):
+            return self.baseline
+        return f"{self.root.rstrip(_SEPARATORS)}/{self.baseline.removeprefix('./')}"
+
     def source_roots(self) -> tuple[str, ...]:
         """`src` as paths with forward slashes, absolute when the settings have a root."""
         base = self.root.replace("\\", "/").rstrip("/")
         result = []
         for entry in self.src:
             plain = entry.replace("\\", "/").rstrip("/")
-            absolute = plain.startswith("/") or plain[1:2] == ":"
+            absolute = _is_absolute(plain)
             clean = plain.removeprefix("./")
             if absolute or not self.root:
                 result.append(plain or "/")
@@ -165,12 +195,20 @@ class Settings:
         return tuple(dict.fromkeys(result))
 
 
-def options() -> Mapping[str, dataclasses.Field[Any]]:
+_SEPARATORS = "/\\"
+
+
+def _is_absolute(path: str) -> bool:
+    """Whether a path starts at the top, here or on Windows."""
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
+
+
+def options() -> Mapping[str, Field]:
     """The options a user may write, by kebab-case name; the metadata has `kind`, `help`, `choices`."""
     return _OPTIONS
 
 
-_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in dataclasses.fields(Settings) if f.metadata})
+_OPTIONS = MappingProxyType({f.name.replace("_", "-"): f for f in fields(Settings) if f.metadata})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -180,6 +218,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     plain = word.lower().replace("_", "-")
     if plain in folded:
         return folded[plain]
+    import difflib
+
     found = difflib.get_close_matches(plain, folded, 1, 0.6)
     return folded[found[0]] if found else None
 
@@ -296,6 +336,11 @@ class _Reader(NamedTuple):
         plain = value if isinstance(value, str) and value.isdecimal() else None
         return self.bad(f"`{self.key[-1]}` must be a whole number from {low} to {high}", plain)
 
+    def path(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value or None
+        return self.bad(f"`{self.key[-1]}` must be the path of a file, in quotes")
+
     def choice(self, value: Any, at: KeyPath = ()) -> Any:
         choices = self.metadata["choices"]
         if isinstance(value, str) and value in choices:
@@ -324,6 +369,7 @@ _READERS: Mapping[str, Callable[[_Reader, Any], Any]] = {
     "selectors": _Reader.strings,
     "integer": _Reader.integer,
     "choice": _Reader.choice,
+    "path": _Reader.path,
     "selectors-by-pattern": _Reader.selectors_by_pattern,
     "severities": _Reader.severities,
 }
@@ -344,6 +390,4 @@ def overlay(
     if "extend_exclude" in values:
         values["extend_exclude"] = (*settings.extend_exclude, *values["extend_exclude"])
     overlays = (*settings.overlays, layer) if layer != Selection() else settings.overlays
-    return dataclasses.replace(
-        settings, **values, overlays=overlays, origins=MappingProxyType(origins)
-    ), problems
+    return replace(settings, **values, overlays=overlays, origins=MappingProxyType(origins)), problems

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +20,7 @@ from sqlalchemy_guard.config.settings import (
     overlay,
     parse_document,
 )
+from sqlalchemy_guard.records import replace
 
 FILE_NAMES = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml")
 

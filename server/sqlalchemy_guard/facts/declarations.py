@@ -5,8 +5,9 @@ Plain data about one file. This module must never evaluate or resolve.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     import ast

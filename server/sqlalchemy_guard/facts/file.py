@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, Frame, FunctionFacts
@@ -35,6 +34,7 @@ from sqlalchemy_guard.facts.units import (
     is_same_class,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     import ast

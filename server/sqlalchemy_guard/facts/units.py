@@ -5,10 +5,10 @@ Plain data. This module must never evaluate anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value, same
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:

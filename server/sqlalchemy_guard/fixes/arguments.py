@@ -6,10 +6,10 @@ This module must never know what a call or an argument means.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ None wherever the two sides would not be exactly what they are today. This modul
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const
@@ -21,6 +20,7 @@ from sqlalchemy_guard.project.configured import Configured, Direction, configure
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.edit import apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 
@@ -69,9 +69,33 @@ def other_side_of_backref(
     if given is None or relationship.value("back_populates") is not None:
         return None
     name, options = _read(workspace, relationship, *given)
+    return (
+        other_side(workspace, relationship, name, options, source, typed=typed) if name is not None else None
+    )
+
+
+def other_side(
+    workspace: Workspace,
+    relationship: Relationship,
+    name: str,
+    options: dict[str, ast.expr],
+    source: Source,
+    *,
+    typed: bool,
+) -> OtherSide | None:
+    """The other side of a relationship.
+
+    Args:
+        workspace: The files.
+        relationship: The side that there is.
+        name: The attribute of the other side.
+        options: What else the other side is told, as it is written here.
+        source: The text of this side's file.
+        typed: Whether it gets an annotation.
+    """
     known = configured(workspace, relationship)
-    destination = _destination(workspace, relationship, known, name) if name is not None else None
-    if name is None or destination is None or known.direction is None:
+    destination = _destination(workspace, relationship, known, name)
+    if destination is None or known.direction is None:
         return None
     carrier = Carrier(workspace, relationship, destination, source)
     arguments = _inherited(carrier, relationship, known, options)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Ref, Value
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.externals import is_public
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import ClassFacts

@@ -7,7 +7,8 @@ otherwise all its own breaks become line ends. This module must never know Pytho
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+
+from sqlalchemy_guard.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

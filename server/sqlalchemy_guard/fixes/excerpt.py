@@ -7,9 +7,9 @@ as they are. This module must never parse.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.edit import Edit, apply_edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,25 +17,51 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.text.document import Document
 
 
-def excerpt(document: Document, starts: Sequence[int], edits: Iterable[Edit]) -> tuple[str, tuple[Edit, ...]]:
-    """The text of the top-level statements that edits touch, and the edits with their offsets in that text.
+class Run(NamedTuple):
+    """Neighbouring top-level statements and the edits that touch them.
+
+    Attributes:
+        base: The offset in the file at which they begin.
+        text: They.
+        edits: With offsets in the whole text.
+    """
+
+    base: int
+    text: str
+    edits: tuple[Edit, ...]
+
+    def edited(self, edits: Iterable[Edit]) -> str:
+        """The text after some of the edits."""
+        return apply_edits(
+            self.text, [Edit(edit.start - self.base, edit.end - self.base, edit.new) for edit in edits]
+        )
+
+
+def runs(document: Document, starts: Sequence[int], edits: Sequence[Edit]) -> list[Run]:
+    """The runs of top-level statements that edits touch, each as short as it can be, in order.
 
     Args:
         document: The whole text.
         starts: The lines at which the text may be cut apart, in order; the first is 0.
-        edits: With offsets in the whole text.
+        edits: In order, disjoint, inside the text.
     """
-    placed = [(edit, *_pieces(document, starts, edit)) for edit in edits]
-    wanted = sorted({piece for _, first, last in placed for piece in range(first, last + 1)})
+    grouped: list[tuple[int, int, list[Edit]]] = []
+    for edit in edits:
+        first, last = _pieces(document, starts, edit)
+        if grouped and first <= grouped[-1][1]:
+            before, end, own = grouped[-1]
+            grouped[-1] = (min(before, first), max(end, last), [*own, edit])
+        else:
+            grouped.append((first, last, [edit]))
     bounds = [*starts, len(document.lines)]
-    moved: dict[int, int] = {}
-    text = ""
-    for piece in wanted:
-        moved[piece] = len(text) - document.offset(starts[piece], 0)
-        text += "".join(document.lines[starts[piece] : bounds[piece + 1]])
-    return text, tuple(
-        Edit(edit.start + moved[first], edit.end + moved[first], edit.new) for edit, first, _ in placed
-    )
+    return [
+        Run(
+            document.offset(starts[first], 0),
+            "".join(document.lines[starts[first] : bounds[last + 1]]),
+            tuple(own),
+        )
+        for first, last, own in grouped
+    ]
 
 
 def _pieces(document: Document, starts: Sequence[int], edit: Edit) -> tuple[int, int]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.build import PRAGMAS, Builder, Unknown
@@ -91,10 +92,16 @@ def reflow(source: Source, statement: ast.stmt, edits: Sequence[Edit], shift: in
         after = apply_edits(before, [Edit(edit.start - start, edit.end - start, edit.new) for edit in inside])
     except OverlapError:
         return tuple(edits)
+    # What is written in front of the value on its line moves it: an annotation, a longer name.
+    line = source.line_start(start)
+    head = source.text[line:start]
+    with suppress(OverlapError, IndexError):
+        moved = [edit for edit in outside if line <= edit.start and edit.end <= start]
+        head = apply_edits(head, [Edit(edit.start - line, edit.end - line, edit.new) for edit in moved])
     old = _laid_out(source, statement, start, end, before)
-    if old != before and not _overflows(source, start, end, before, after):
+    if old != before and not _overflows(source, start, end, before, after, head):
         return tuple(edits)
-    new = _laid_out(source, statement, start, end, after)
+    new = _laid_out(source, statement, start, end, after, head)
     if new is None:
         return tuple(edits)
     return (*outside, *_difference(start, before, new))
@@ -154,13 +161,15 @@ def _after(source: Source, end: int) -> str:
     return rest
 
 
-def _laid_out(source: Source, statement: ast.stmt, start: int, end: int, text: str) -> str | None:
-    """The layout of a statement's value, or None when its form is not known."""
+def _laid_out(
+    source: Source, statement: ast.stmt, start: int, end: int, text: str, head: str | None = None
+) -> str | None:
+    """The layout of a statement's value behind `head`, or None when its form is not known."""
     try:
         doc = _whole(text, 0, len(text))
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return None
-    column = _columns(source.text[source.line_start(start) : start])
+    column = _columns(source.text[source.line_start(start) : start] if head is None else head)
     rest = _after(source, end)
     laid = _render(
         (Group(doc) if isinstance(statement, ast.Expr) else doc, Text(rest)),
@@ -171,11 +180,10 @@ def _laid_out(source: Source, statement: ast.stmt, start: int, end: int, text: s
     return laid[: len(laid) - len(rest)]
 
 
-def _overflows(source: Source, start: int, end: int, before: str, after: str) -> bool:
-    """Whether a line of the new text is too long that was not there before."""
-    head = source.text[source.line_start(start) : start]
+def _overflows(source: Source, start: int, end: int, before: str, after: str, head: str) -> bool:
+    """Whether a line of the new text, which stands behind `head`, is too long and was not there before."""
     rest = _after(source, end)
-    old = set(_LINE.split(head + before + rest))
+    old = set(_LINE.split(source.text[source.line_start(start) : start] + before + rest))
     return any(
         width(line) > source.line_length for line in _LINE.split(head + after + rest) if line not in old
     )

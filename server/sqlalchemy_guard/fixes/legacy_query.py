@@ -5,16 +5,18 @@ This module must never decide what a query becomes: `select` does.
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.layout import expression, reflow
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.syntax.syntax import Syntax
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Container, Iterable, Sequence
 
     from sqlalchemy_guard.fixes.query_component import Written
@@ -100,5 +102,7 @@ def _imports(
         imported = need(here, current, *each, taken=taken)
         spelled[each] = imported.expression
         here = Source(apply_edits(here.text, imported.edits), source.line_length)
-        current = [Placed(node) for node in ast.parse(here.text).body]
+        # Parsed as the file was: what is broken elsewhere does not matter.
+        syntax = Syntax(Document.from_text("", here.text))
+        current = [Placed(node, chunk.shift) for chunk in syntax.chunks for node in chunk.body]
     return spelled, minimal_edits(source.text, here.text)

@@ -7,7 +7,6 @@ decide whether a relationship should be loaded.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call
@@ -18,6 +17,7 @@ from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.loader_options import EAGER
 from sqlalchemy_guard.project.reads import function_around
 from sqlalchemy_guard.project.types import ClassType, ModuleType, known
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
@@ -66,13 +66,19 @@ class Plan:
         return ".".join(f"{function}({owner}.{name})" for function, owner, name in self.steps)
 
 
-def plan(read: LazyRead, workspace: Workspace) -> Plan | None:
-    """How the statement that loads an object can load a relationship of it as well; None where that is not known."""
+def plan(read: LazyRead, workspace: Workspace, *, anywhere: bool = False) -> Plan | None:
+    """How the statement that loads an object can load a relationship of it as well; None where that is not known.
+
+    Args:
+        read: The read.
+        workspace: The files.
+        anywhere: Whether a function that gets one object for many callers may be changed too.
+    """
     place, statement = read.query, read.source.load.statement
     if place is None or statement.options is None:
         return None
     here = function_around(read.site.chunk, read.site.node)
-    if read.source.alone and function_around(place.chunk, place.node) is not here:
+    if not anywhere and read.source.alone and function_around(place.chunk, place.node) is not here:
         # Whoever gets one object by a function of many callers must not make all of them load its collections.
         return None
     first = _spelled(statement, read, place, workspace)
@@ -204,7 +210,7 @@ def _class_name(ref: tuple[str, str], place: Place, workspace: Workspace) -> tup
     return None
 
 
-def is_current(made: Plan, workspace: Workspace) -> bool:
+def _is_current(made: Plan, workspace: Workspace) -> bool:
     """Whether the file of the statement still has the chunk that it stands in."""
     file = workspace.file(made.place.file.file_id)
     todo = list(file.syntax.chunks) if file is made.place.file else []
@@ -216,15 +222,18 @@ def is_current(made: Plan, workspace: Workspace) -> bool:
     return False
 
 
-def edits(made: Plan, line_length: int, parent: Parent) -> tuple[Edit, ...]:
-    """The edits that write a plan into the file of its statement.
+def edits(made: Plan, workspace: Workspace, parent: Parent) -> dict[str, tuple[Edit, ...]] | None:
+    """The edits that write a plan into the file of its statement, None when that changed meanwhile.
 
     Args:
         made: The plan.
-        line_length: How long lines of that file may be.
+        workspace: The files.
         parent: The node that contains a node of a chunk.
     """
     place = made.place
+    if not _is_current(made, workspace):
+        return None
+    line_length = workspace.settings_for(place.file.file_id).line_length
     document = place.file.document
     source = Source(document.text, line_length, document.lines)
     level = [Placed(node, chunk.shift) for chunk in place.file.syntax.chunks for node in chunk.body]
@@ -246,7 +255,7 @@ def edits(made: Plan, line_length: int, parent: Parent) -> tuple[Edit, ...]:
         inside = (Edit(end, end, f".{text}"),)
     else:
         inside = _added(source, place, text, shift, parent)
-    return (*import_edits, *reflow(source, statement, inside, shift))
+    return {place.file.file_id: (*import_edits, *reflow(source, statement, inside, shift))}
 
 
 def _added(source: Source, place: Place, text: str, shift: int, parent: Parent) -> tuple[Edit, ...]:

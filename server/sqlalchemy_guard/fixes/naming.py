@@ -5,7 +5,6 @@ This module must never look at a tree.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.text.words import snake_case as snake_case
@@ -22,6 +21,9 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.7) -> str | None:
         known: The names that exist; a name equal to `name` is no answer.
         cutoff: The least likeness, 0 to 1.
     """
+    # Loaded with the first misspelt name.
+    import difflib
+
     candidates = sorted(set(known) - {name})
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=cutoff)

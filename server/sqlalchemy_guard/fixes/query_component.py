@@ -8,7 +8,6 @@ one function; this module joins the functions and must never look at a statement
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Ref, Value
@@ -19,8 +18,9 @@ from sqlalchemy_guard.fixes.select.tree import Imported, Step, Text, extend
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.mentions import last_name
 from sqlalchemy_guard.project.query_bodies import Bodies, JointKnowledge
-from sqlalchemy_guard.project.query_references import is_overridden, references_to
+from sqlalchemy_guard.project.query_references import has_templates, is_overridden, references_to
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.state import State
@@ -126,6 +126,7 @@ class Solver:
         self.doubts: dict[str, None] = {}
         self._members: dict[FunctionKey, Body] = {}
         self._references: dict[FunctionKey, list[Reference]] = {}
+        self._always: dict[str, None] = {}
         self._possible: dict[FunctionKey, str] = {}
         self._running: list[FunctionKey] = []
         self._runs = 0
@@ -195,8 +196,12 @@ class Solver:
         if function.is_async or function.yielded is not None:
             raise Refuse(f"{body.name}() is a coroutine or generator that gives a Query: return the select()")
         self._check_decorators(body)
-        self.returning[body.key] = body
+        if function.owner is not None and has_templates(self.workspace):
+            owner = ClassType((body.file.file_id, function.owner))
+            if self.workspace.resolver.is_model(owner):
+                self._always[f"templates are not read, and one may use `{body.name}`"] = None
         self._add_references(body)
+        self.returning[body.key] = body
 
     def add_filled(self, body: Body, name: str) -> None:
         """A parameter is given the query."""
@@ -205,8 +210,8 @@ class Solver:
         if name in body.captured:
             raise Refuse(f"`{name}` is read in a function or lambda inside {body.name}(): hand it in")
         self._check_decorators(body)
-        self.filled[body.key, name] = body
         self._add_references(body)
+        self.filled[body.key, name] = body
 
     def _check_decorators(self, body: Body) -> None:
         for decorator in body.function.decorators:
@@ -220,19 +225,17 @@ class Solver:
             )
 
     def _add_references(self, body: Body) -> None:
-        self.grown = True
-        if body.key in self._references:
-            return
-        found = references_to(self.workspace, body.function, body.file)
-        self._references[body.key] = found.proven
-        for reference in found.proven:
-            around = self.bodies.around(reference.node, reference.file, reference.chunk)
-            if around is None:
+        if body.key not in self._references:
+            found = references_to(self.workspace, body.function, body.file)
+            around = [self.bodies.around(each.node, each.file, each.chunk) for each in found.proven]
+            if None in around:
                 raise Refuse(f"{body.name}() is also named outside of functions: build a select() by hand")
-            self.named[reference.node] = body
-            self._members[around.key] = around
-        if found.possible:
-            self._possible[body.key] = sorted(found.possible)[0]
+            self._references[body.key] = found.proven
+            self.named.update((each.node, body) for each in found.proven)
+            self._members.update((each.key, each) for each in around if each is not None)
+            if found.possible:
+                self._possible[body.key] = sorted(found.possible)[0]
+        self.grown = True
 
     # -- what a run asks and tells ---------------------------------------------------------------------------------
 
@@ -355,7 +358,7 @@ class Solver:
     def _component(self) -> Component:
         component = Component(
             sources=frozenset(self.sources),
-            doubts=tuple(self.doubts),
+            doubts=(*self.doubts, *self._always),
             imports=self._imports,
             functions=list({body.key: body for body, _ in self._records.values()}.values()),
         )

@@ -6,13 +6,13 @@ Joins what the resolver knows about the nodes with the rewriting of expressions.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
 from sqlalchemy_guard.fixes.query_component import Solver, Written
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
 from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.query_component import Component

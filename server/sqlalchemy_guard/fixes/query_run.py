@@ -1,4 +1,4 @@
-"""Follows query values through one function: statements in order, paths joined, loops run twice.
+"""Follows query values through one function: statements in order, paths joined.
 
 What is not understood is refused, never passed over. This module must never look for other functions: the component that
 runs it does.
@@ -7,7 +7,6 @@ runs it does.
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import TERMINALS, Consumer, Link, begins_query, below, read_query, step_of
@@ -18,9 +17,12 @@ from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, neste
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.state import WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Text, walk
+from sqlalchemy_guard.project.mentions import last_name
 from sqlalchemy_guard.project.query_consumers import consumer_of
 from sqlalchemy_guard.project.query_paths import Path, argument_of, passed, path_of, spelled
 from sqlalchemy_guard.project.query_references import given_by_caller
+from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -385,7 +387,9 @@ class Run(Walk):
         given: dict[str, State] = {}
         written: dict[ast.expr, State] = {}
         if call is not None:
-            self._visit_function(call.func)
+            self._check_bound(call, callee)
+            if isinstance(call.func, ast.Attribute):
+                self._visit_inside(call.func.value)
             for parameter in given_by_caller(callee.function):
                 argument = argument_of(call, callee, parameter.name)
                 wanted = (callee.key, parameter.name) in solver.filled
@@ -407,7 +411,8 @@ class Run(Walk):
                 given[parameter.name] = self._handed(state, call, callee, parameter.name)
             for argument in _arguments(call):
                 if argument not in written:
-                    self._visit(argument)
+                    # What a chain begins with is written as a whole.
+                    (self._visit_inside if callee.key in solver.returning else self._visit)(argument)
         for key, _ in solver.filled:
             if key == callee.key and not given:
                 raise Refuse(f"{callee.name}() is also called without the query: build a select() by hand")
@@ -421,9 +426,15 @@ class Run(Walk):
         result = self._returned(run.result, call, name_node, callee, list(written.values()))
         return replace(result.here(tree), foreign=True)
 
-    def _visit_function(self, func: ast.expr) -> None:
-        if isinstance(func, ast.Attribute):
-            self._visit_inside(func.value)
+    def _check_bound(self, call: ast.Call, callee: Body) -> None:
+        """Refuse a method that is called through its class: what it is given counts one further."""
+        function = callee.function
+        if function.owner is None or not isinstance(call.func, ast.Attribute):
+            return
+        if {last_name(each) for each in function.decorators} & {"staticmethod", "classmethod"}:
+            return
+        if any(isinstance(each, ClassType) for each in known(self.body.knowledge.type(call.func.value))):
+            raise Refuse(f"{callee.name}() is called through its class: call it on an object")
 
     def _call_tree(self, node: ast.expr, written: dict[ast.expr, State]) -> Tree:
         text = self.solver.text

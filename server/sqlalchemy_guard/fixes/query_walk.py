@@ -1,6 +1,6 @@
 """The order in which a function's statements run, and what its variables hold where paths meet.
 
-Loops run twice: the second turn begins with what the first one may leave. This module must never look into an expression.
+Loops run three times: each turn begins with what those before it may leave. This module must never look into an expression.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ class Walk:
         left: list[Held] = []
         self._loops += 1
         before = self.solver.mark()
-        for _ in range(2):
-            # What the first turn wrote did not know what the second one may begin with.
+        for _ in range(3):
+            # What a turn wrote did not know what the next one may begin with.
             self.solver.reset(before)
             self._held = dict(entering) if entering is not None else None
             if test is not None:

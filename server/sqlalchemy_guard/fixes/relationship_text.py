@@ -6,10 +6,10 @@ This module must never decide which side holds the key.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.annotations import prefers_optional
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.scan import field_end
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source

@@ -5,7 +5,6 @@ Edits carry the version that they are made for. This module must never compute a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.capabilities import FIX_ALL_KIND, SHOW_DOCUMENTATION
@@ -14,6 +13,7 @@ from sqlalchemy_guard.lsp.diagnostics import moved_span
 from sqlalchemy_guard.lsp.edits import client_edit, difference
 from sqlalchemy_guard.lsp.notebooks import Notebook
 from sqlalchemy_guard.lsp.suppress import disable_file, disable_line
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Applicability, Span
 
 if TYPE_CHECKING:

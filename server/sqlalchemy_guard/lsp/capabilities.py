@@ -6,10 +6,10 @@ lsprotocol, because `initialize` is answered before they are loaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard import __version__
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.notebooks import Notebook
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Span
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import ntpath
 import os
 import posixpath
 import re
-from urllib.parse import quote, unquote
 
 from sqlalchemy_guard.vfs import canonical
 
@@ -20,6 +19,8 @@ READ_ONLY_SCHEMES = frozenset(
 )
 """Shown to be read or compared: nobody can mend what is wrong there, so nothing is published for them."""
 
+_PLAIN = re.compile(r"[\w.~/-]*", re.ASCII)
+"""Paths that are spelt alike in a URI."""
 _DRIVE = re.compile(r"/[A-Za-z]:(/|$)")
 
 
@@ -38,10 +39,10 @@ def to_file_id(uri: str, *, windows: bool = os.name == "nt") -> str:
     if rest.startswith("//"):
         host, slash, rest = rest[2:].partition("/")
         rest = slash + rest
-    path = unquote(rest, errors="surrogateescape")
+    path = _unquoted(rest)
     if not windows:
         return canonical(path)
-    host = unquote(host)
+    host = _unquoted(host)
     if _DRIVE.match(f"/{host}"):
         # Two slashes in place of three: a drive is no host.
         path, host = f"/{host}{path}", ""
@@ -58,5 +59,22 @@ def to_uri(file_id: str, *, windows: bool = os.name == "nt") -> str:
         return file_id
     path = file_id.replace("\\", "/") if windows else file_id
     if windows and path.startswith("//"):
-        return "file:" + quote(path, errors="surrogateescape")
-    return "file://" + quote(path if path.startswith("/") else "/" + path, errors="surrogateescape")
+        return "file:" + _quoted(path)
+    return "file://" + _quoted(path if path.startswith("/") else "/" + path)
+
+
+def _quoted(path: str) -> str:
+    if _PLAIN.fullmatch(path):
+        return path
+    # Loaded by those who need it: the first diagnostics mostly do not.
+    from urllib.parse import quote
+
+    return quote(path, errors="surrogateescape")
+
+
+def _unquoted(path: str) -> str:
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote
+
+    return unquote(path, errors="surrogateescape")

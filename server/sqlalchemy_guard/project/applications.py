@@ -5,7 +5,6 @@ This module must never judge how many there should be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Item, Ref, Value
@@ -15,6 +14,7 @@ from sqlalchemy_guard.project.handlers import is_command
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.runs import decorated_by, is_script
 from sqlalchemy_guard.project.types import ClassType, Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

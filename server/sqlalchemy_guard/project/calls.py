@@ -5,7 +5,6 @@ This module must never judge a call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project import stubs
@@ -19,6 +18,7 @@ from sqlalchemy_guard.project.types import (
     Type,
     known,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact

@@ -5,11 +5,11 @@ What cannot be read is None, never a guess. This module must never look at the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Item, Sequence, Star, Value
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, Literal, known, options
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile

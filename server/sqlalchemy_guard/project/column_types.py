@@ -6,21 +6,24 @@ None wherever the type depends on the driver or cannot be read. This module must
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Ref, Value
-from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, External, Instance, options
+from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Item, Ref, Value
+from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, External, Instance, Type, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.types import ClassRef
 
 _BY_NAME: dict[str, str] = {
     name: python
     for python, names in {
         "int": "Integer BigInteger SmallInteger INT INTEGER BIGINT SMALLINT TINYINT MEDIUMINT YEAR",
         "str": """String Text Unicode UnicodeText CHAR VARCHAR NCHAR NVARCHAR TEXT CLOB NCLOB VARCHAR2 NVARCHAR2 CITEXT
-            LONGTEXT MEDIUMTEXT TINYTEXT NTEXT TSVECTOR XML""",
+            LONGTEXT MEDIUMTEXT TINYTEXT NTEXT TSVECTOR TSQUERY XML MACADDR MACADDR8""",
         "bool": "Boolean BOOLEAN",
         "bytes": "LargeBinary BLOB BINARY VARBINARY BYTEA LONGBLOB MEDIUMBLOB TINYBLOB IMAGE RAW",
         "datetime.date": "Date DATE",
@@ -222,6 +225,9 @@ def _decorated(resolver: Resolver, class_: ClassType) -> PythonType | None:
     ancestors = resolver.ancestors(class_)
     if "sqlalchemy.TypeDecorator" not in ancestors:
         return None
+    parameter = _parameter(resolver, ancestors)
+    if parameter is not None:
+        return parameter
     reads = resolver.member(class_, "process_result_value")
     if reads is None:
         bound = resolver.member(class_, "process_bind_param")
@@ -249,3 +255,26 @@ def _decorated(resolver: Resolver, class_: ClassType) -> PythonType | None:
     if len(said) == 1 and isinstance(said[0], External) and said[0].name in _BY_NAME.values():
         return _named(said[0].name)
     return None
+
+
+def _parameter(resolver: Resolver, ancestors: Iterable[ClassRef]) -> PythonType | None:
+    """What `TypeDecorator[…]` among the bases says that the type gives."""
+    for ref in ancestors:
+        declared = resolver.class_facts(ref)
+        if declared is None:
+            continue
+        facts, file = declared
+        for base in facts.bases:
+            if type(base) is Item and resolver.external_name(base.base, file) == "sqlalchemy.TypeDecorator":
+                return python_name(resolver.type_of(base.index, file))
+    return None
+
+
+def python_name(type_: Type) -> PythonType | None:
+    """A Python class that columns hold, as text; None for every other type."""
+    name = ""
+    if isinstance(type_, External):
+        name = type_.name
+    elif isinstance(type_, (ClassType, Instance)) and isinstance(type_.ref, str):
+        name = type_.ref.removeprefix("builtins.")
+    return _named(name) if name in _PLAIN or name in _BY_NAME.values() else None

@@ -6,13 +6,13 @@ What cannot be read is None, never a guess. This module must never judge a colum
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
 from sqlalchemy_guard.project.column_calls import flag, read_column
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

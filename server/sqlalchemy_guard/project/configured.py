@@ -7,14 +7,14 @@ module must never guess, and never judge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project import relationship_columns
-from sqlalchemy_guard.project.joins import Link, links_of
+from sqlalchemy_guard.project.joins import Link, identity, is_among, links_of
 from sqlalchemy_guard.project.relationships import annotated_as, registry_of, target_of
 from sqlalchemy_guard.project.tables import mapped_parents, table_of
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.registries import ClassId
@@ -93,7 +93,7 @@ def mapped_tables(workspace: Workspace, ref: ClassId) -> list[Table] | None:
         table = table_of(workspace, parent)
         if table is None:
             return None
-        if table not in found:
+        if not is_among(table, found):
             found.append(table)
     return found
 
@@ -130,16 +130,16 @@ def _links_between(
     """The foreign keys between two mapped classes as SQLAlchemy collects them: those of the class's own table come first."""
     complete = True
     for subset in ([here[0]], here):
-        found: dict[tuple[int, tuple[str | None, ...], int], Link] = {}
-        pairs = [(subset, there), (there, subset)] if subset != there else [(subset, there)]
+        found: dict[object, Link] = {}
+        pairs = [(subset, there), (there, subset)]
         for holders, referred in pairs:
             for holder in holders:
                 links, understood = links_of(workspace, holder)
                 complete = complete and understood
                 for link in links:
-                    if link.target in referred:
+                    if is_among(link.target, referred):
                         names = tuple(column.name for column in link.columns)
-                        found[id(link.table), names, id(link.target)] = link
+                        found[identity(link.table), names, identity(link.target)] = link
         if found:
             return tuple(found.values()), complete
     return (), complete
@@ -156,13 +156,13 @@ def _by_columns(
     """The join along columns that the relationship itself says are foreign."""
     links = [
         link
-        for table in {id(table): table for table, _ in named}.values()
+        for table in {identity(table): table for table, _ in named}.values()
         for link in links_of(workspace, table).links
-        if all(any(column is each for _, each in named) for column in link.columns)
-        and (link.target in here or link.target in there)
+        if all(_is_named(table, column, named) for column in link.columns)
+        and is_among(link.target, (*here, *there))
     ]
-    ours = all(table in here for table, _ in named)
-    theirs = all(table in there for table, _ in named)
+    ours = all(is_among(table, here) for table, _ in named)
+    theirs = all(is_among(table, there) for table, _ in named)
     if ours and theirs:
         return Configured(target, _by_remote_side(workspace, relationship, named), tuple(links))
     if ours or theirs:
@@ -178,7 +178,7 @@ def _direction(
     links: tuple[Link, ...],
 ) -> Direction | None:
     (link,) = links
-    ours, theirs = link.table in here, link.table in there
+    ours, theirs = is_among(link.table, here), is_among(link.table, there)
     if ours and theirs:
         return _by_remote_side(workspace, relationship, [(link.table, column) for column in link.columns])
     return Direction.MANYTOONE if ours else Direction.ONETOMANY
@@ -194,8 +194,12 @@ def _by_remote_side(
         return Direction.ONETOMANY
     if not remote:
         return None
-    if all(any(column is each for _, each in foreign) for _, column in remote):
+    named = [_is_named(table, column, foreign) for table, column in remote]
+    if all(named):
         return Direction.ONETOMANY
-    if not any(column is each for _, each in foreign for _, column in remote):
-        return Direction.MANYTOONE
-    return None
+    return None if any(named) else Direction.MANYTOONE
+
+
+def _is_named(table: Table, column: TableColumn, named: list[tuple[Table, TableColumn]]) -> bool:
+    """Whether a column is one of these."""
+    return any(column.name == each.name and identity(table) == identity(other) for other, each in named)

@@ -6,7 +6,6 @@ For rules about transactions and life times. This module must never judge what h
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Enter, Typed, Value, same
@@ -14,6 +13,7 @@ from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.effects import arguments_of
 from sqlalchemy_guard.project.paths import Paths, Point, binds, paths_through, walk
 from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

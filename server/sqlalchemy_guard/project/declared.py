@@ -6,7 +6,6 @@ than the one it was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Mapping, Ref, Value
@@ -14,6 +13,7 @@ from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, External, Instance, Literal, Type, known
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:

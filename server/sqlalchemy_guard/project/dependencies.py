@@ -6,7 +6,6 @@ This module must never judge.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Await, Either, Enter, Typed, Value
@@ -14,6 +13,7 @@ from sqlalchemy_guard.project.bodies import own_nodes
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.effects import is_fresh
 from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts

@@ -7,13 +7,13 @@ This module must never judge a use.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value
 from sqlalchemy_guard.project.bodies import own_nodes
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.types import ClassType, Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,10 +6,10 @@ nothing: this module must never report a collection that is loaded otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Sequence, Star, Typed, Value
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ def joined_collections(statements: Statements, statement: Statement) -> list[Joi
         entity = statements.model(value, file)
         if entity is not None:
             _walk(entity, (), options, {entity.identity}, found)
-    return found
+    return sorted(found, key=lambda one: len(one.path))
 
 
 def _walk(

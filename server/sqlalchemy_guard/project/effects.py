@@ -6,12 +6,12 @@ This module must never judge an effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Await, Call, Const, Either, Enter, Typed, Value
 from sqlalchemy_guard.project.calls import LibraryCall, resolve_call, session_kind
 from sqlalchemy_guard.project.types import FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     import ast
@@ -160,7 +160,22 @@ def argument_of(call: Call, function: FunctionFacts, name: str) -> Value | None:
 def is_own(resolver: Resolver, fact: CallFact, source: SourceFile) -> bool:
     """Whether the session whose method is called was made in the very function that calls it."""
     func = fact.value.func
-    return type(func) is Attr and is_fresh(resolver, func.base, source)
+    if type(func) is not Attr:
+        return False
+    return is_fresh(resolver, session_behind(resolver, func.base, source) or func.base, source)
+
+
+def session_behind(resolver: Resolver, value: Value, source: SourceFile) -> Value | None:
+    """The session that a chain of calls begins with: that of `session.query(User).filter(…).all()`."""
+    while True:
+        if session_kind(resolver, resolver.type_of(value, source)) is not None:
+            return value.value if type(value) is Typed else value
+        if isinstance(value, Call):
+            value = value.func
+        elif isinstance(value, Attr):
+            value = value.base
+        else:
+            return None
 
 
 def is_fresh(resolver: Resolver, value: Value, source: SourceFile) -> bool:

@@ -5,11 +5,11 @@ This module must never judge an engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Joined, Mapping, Ref, Typed, Value
 from sqlalchemy_guard.project.types import ClassType, External, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile

@@ -93,6 +93,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "flask_sqlalchemy.Model": (),
     "sqlmodel.SQLModel": (),
     "sqlalchemy.orm.MappedAsDataclass": (),
+    "sqlalchemy.TypeDecorator": (),
 }
 """The bases of a library class that matter; others have none."""
 

@@ -6,9 +6,9 @@ This module must never judge a key.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.project.column_types import python_name, python_type
 from sqlalchemy_guard.project.columns import columns_of
 from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.model import model_of
@@ -21,6 +21,7 @@ from sqlalchemy_guard.project.tables import (
     table_of,
     tables_named,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.facts.values import Call, Value
+    from sqlalchemy_guard.project.column_types import PythonType
     from sqlalchemy_guard.project.columns import Column
     from sqlalchemy_guard.project.table_columns import TableColumn
     from sqlalchemy_guard.project.tables import ClassId, Table
@@ -102,6 +104,34 @@ def referred_columns(
         for each in tables
         if (found := each.column(target.column if target else "")) is not None
     ]
+
+
+def followed_type(workspace: Workspace, owner: ClassFacts, file: File, name: str) -> PythonType | None:
+    """The Python type of a column that names no SQL type, by what its foreign key leads to; None when tables differ."""
+    ref = (file.file_id, owner.qualname)
+    found = [
+        _python(workspace, table, column, 0)
+        for table in tables_with(workspace, ref, owner, file)
+        for column in table.columns.values()
+        if column.owner == ref and column.attribute == name
+    ]
+    return found[0] if found and all(each == found[0] for each in found) else None
+
+
+def _python(workspace: Workspace, table: Table, column: TableColumn, depth: int) -> PythonType | None:
+    if column.type is not None:
+        value, file = column.type
+        return python_type(workspace.resolver, value, None, file)
+    if not column.foreign_keys:
+        return python_name(column.python) if column.python is not None else None
+    texts = [key.text for key in column.foreign_keys]
+    if len(texts) != 1 or texts[0] is None or depth > 4:
+        return None
+    found = [
+        _python(workspace, other, each, depth + 1)
+        for other, each in referred_columns(workspace, table, column, texts[0])
+    ]
+    return found[0] if found and all(each == found[0] for each in found) else None
 
 
 def may_be_elsewhere(workspace: Workspace, table: Table) -> bool:

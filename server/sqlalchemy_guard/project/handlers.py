@@ -5,13 +5,13 @@ Known by the objects that decorators and calls belong to, never by names of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Item, Sequence, Value, same
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.type_forms import given_by, injected_by
 from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,17 @@ choose among keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr
 from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.project.column_calls import KeyTarget
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.table_columns import TableColumn
@@ -68,6 +70,18 @@ class Links(NamedTuple):
 
     links: tuple[Link, ...]
     is_complete: bool
+
+
+def identity(table: Table) -> tuple[object, ...]:
+    """What tells a table from others; the fact itself is made anew when something that it rests on changes."""
+    if table.model is not None:
+        return (table.model,)
+    return table.file.file_id, table.schema, table.name, table.name is None and id(table)
+
+
+def is_among(table: Table, tables: Iterable[Table]) -> bool:
+    """Whether a table is one of these."""
+    return identity(table) in {identity(each) for each in tables}
 
 
 def links_of(workspace: Workspace, table: Table) -> Links:

@@ -5,11 +5,11 @@ Built link by link from a chain of calls. This module must never follow a value;
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Operation, Value
 from sqlalchemy_guard.project.loader_options import LoaderOption, decides
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, RelationshipInfo
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
+from sqlalchemy_guard.project.imperative import mapped_by_call
 from sqlalchemy_guard.project.mentions import BACKREF, target_name
 from sqlalchemy_guard.project.relationships import annotated
 from sqlalchemy_guard.project.subclasses import subclasses
@@ -75,8 +76,9 @@ class Mappings:
         return found
 
     def _model(self, ref: Ref) -> ModelInfo | None:
-        if not self.resolver.is_model(ClassType(ref)):
-            return None
+        is_declared = self.resolver.is_model(ClassType(ref))
+        if not is_declared and not self._names_table(ref):
+            return mapped_by_call(self.resolver, ref)
         own = self.declared(ref)
         parents = self._mapped_parents(ref)
         inheritance = self._inheritance(ref, own, parents)
@@ -84,7 +86,7 @@ class Mappings:
         if parents and inheritance is Inheritance.JOINED:
             primary = self.declared(parents[0]).primary_key or primary
         relationships = {name: self._relationship(ref, own, each) for name, each in own.relationships.items()}
-        complete = own.complete
+        complete = own.complete and is_declared
         for name, info in self._backrefs(ref, parents):
             if name is None or info is None:
                 complete = False
@@ -102,6 +104,11 @@ class Mappings:
             complete,
             own.computed,
         )
+
+    def _names_table(self, ref: Ref) -> bool:
+        """Whether a class whose bases are not known says itself which table it is mapped to."""
+        found = self.resolver.class_facts(ref)
+        return found is not None and not found[0].attributes.keys().isdisjoint(("__tablename__", "__table__"))
 
     # -- inheritance -----------------------------------------------------------------------------------------------
 

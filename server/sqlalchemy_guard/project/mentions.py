@@ -124,7 +124,7 @@ def mentions(facts: FileFacts) -> frozenset[Key]:
     found: set[Key] = {(TABLE, "")} if "Table" in facts.called_names() else set()
     for qualname, classes in facts.classes.items():
         for class_ in classes:
-            if class_.bases or class_.decorators:
+            if class_.bases or class_.decorators or _may_declare_columns(class_):
                 found.update(((TABLE, ""), (TABLE, qualname)))
             found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
             for attribute in class_.attributes.values():
@@ -139,6 +139,14 @@ def mentions(facts: FileFacts) -> frozenset[Key]:
                         found.add((RELATED, given.value))
             found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
+
+
+def _may_declare_columns(class_: ClassFacts) -> bool:
+    return any(
+        type(attribute.value) is Call
+        and last_name(attribute.value.func) in ("Column", "mapped_column", "Field")
+        for attribute in class_.attributes.values()
+    )
 
 
 def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:

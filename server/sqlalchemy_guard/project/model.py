@@ -5,12 +5,12 @@ This module must never judge a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const, Ref, Value
 from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
 from sqlalchemy_guard.project.types import ClassType, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

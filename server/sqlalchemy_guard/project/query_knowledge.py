@@ -87,6 +87,7 @@ _EXPRESSION_FUNCTIONS = frozenset(
     ).split()
 )
 _EXPRESSION_TYPES = frozenset(("sqlalchemy.ColumnElement", "sqlalchemy.TextClause"))
+_STATEMENTS = frozenset(("sqlalchemy.Select", "sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
 _DEPTH = 24
 
 
@@ -165,12 +166,7 @@ class QueryKnowledge:
         value = self.value(node)
         if type(value) not in (Ref, Attr):
             return None
-        for option in known(self.resolver.type_of(value, self.file)):
-            if isinstance(option, External):
-                return option.name
-            if isinstance(option, ClassType) and isinstance(option.ref, str):
-                return option.ref
-        return None
+        return self._name_of_function(value, self.file)
 
     def spelling(self, model: ModelInfo) -> str | None:
         """How the file names a mapped class."""
@@ -346,6 +342,8 @@ class QueryKnowledge:
                 return option.name
             if isinstance(option, ClassType) and isinstance(option.ref, str):
                 return option.ref
+            if isinstance(option, MethodType) and option.name == "exists" and option.owner.ref in _STATEMENTS:
+                return "sqlalchemy.exists"
         return None
 
     def _method(self, owner: EntityInfo, call: Call) -> EntityInfo:

@@ -8,13 +8,13 @@ where the same session has none, there is none.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Param, Ref, Typed, Value
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.query_references import given_by_caller
 from sqlalchemy_guard.project.types import ModuleType
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.query_bodies import Body

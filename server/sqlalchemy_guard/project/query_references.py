@@ -7,12 +7,14 @@ This module must never judge a place.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Value
+from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import SUBCLASS, last_name
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, ModuleType, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts, Parameter
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+_TEMPLATES = ("jinja2", "mako", "pyramid", "fastapi.templating", "starlette.templating", "django", "tornado")
+_BY_TEXT = frozenset(("getattr", "attrgetter", "methodcaller"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,12 @@ def _look(
         if (isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load))
         or (isinstance(node, ast.Attribute) and node.attr == function.name and isinstance(node.ctx, ast.Load))
     ]
+    found.possible.extend(
+        ast.unparse(node)
+        for statement in chunk.body
+        for node in ast.walk(statement)
+        if _by_text(node, function.name)
+    )
     if not nodes:
         return
     values = file.facts.values_in(chunk)
@@ -139,6 +151,17 @@ def _is(type_: object, function: FunctionFacts, home: File) -> bool:
     )
 
 
+def _by_text(node: ast.AST, name: str) -> bool:
+    """Whether a call looks an attribute up by its name as text: `getattr(users, "find")`."""
+    if not isinstance(node, ast.Call):
+        return False
+    func = node.func
+    called = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+    return called in _BY_TEXT and any(
+        isinstance(each, ast.Constant) and each.value == name for each in node.args
+    )
+
+
 def _fits(call: ast.Call | None, function: FunctionFacts) -> bool:
     """Whether a call may be one of the function, by its arguments; an attribute that is only read may be anything."""
     if call is None:
@@ -165,14 +188,8 @@ def given_by_caller(function: FunctionFacts) -> tuple[Parameter, ...]:
 
 
 def _renamed(file: File, name: str) -> set[str]:
-    """The names that a file imports something of this name under."""
-    found: set[str] = set()
-    for chunk in leaves_of(file):
-        for statement in chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.ImportFrom):
-                    found.update(each.asname for each in node.names if each.name == name and each.asname)
-    return found
+    """The names that a file may import something of this name under: what is written as `name as other`."""
+    return set(re.findall(rf"\b{re.escape(name)}(?:\s|\\|#[^\n]*\n)+as\s+(\w+)", file.document.text))
 
 
 def leaves_of(file: File) -> Iterator[Chunk]:
@@ -208,3 +225,19 @@ def is_overridden(workspace: Workspace, function: FunctionFacts, home: File) -> 
                 if function.name in classes[-1].methods or function.name in classes[-1].attributes:
                     return True
     return False
+
+
+def has_templates(workspace: Workspace) -> bool:
+    """Whether the workspace renders templates, which name attributes where nobody reads."""
+    resolver = workspace.resolver
+    resolver.keys.add((IMPORTS, ""))
+    return resolver.remembered("renders templates", lambda: _renders(workspace))
+
+
+def _renders(workspace: Workspace) -> bool:
+    workspace.resolver.keys.add((IMPORTS, ""))
+    return any(
+        module.startswith(_TEMPLATES) or name.startswith("render_template")
+        for file in workspace.known_files()
+        for module, name in file.facts.imports()
+    )

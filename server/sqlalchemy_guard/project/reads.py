@@ -7,7 +7,6 @@ nor the mapping load the relationship. This module must never judge a read.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
@@ -19,6 +18,7 @@ from sqlalchemy_guard.project.rows import Rows
 from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import RelationshipInfo
     from sqlalchemy_guard.facts.units import Unit
-    from sqlalchemy_guard.project.loads import Statement
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -81,6 +80,7 @@ class LazyRead:
         inner: Where a property that is read there reads the relationship, with its file and chunk; else None.
         loop: The loop that makes it happen again and again, None when it happens once.
         query: Where the statement begins that loads the object, as far as the place is known.
+        executed: Where that is executed, likewise.
         others: How else the object may have been loaded, the relationship lazily as well.
     """
 
@@ -91,6 +91,7 @@ class LazyRead:
     inner: tuple[File, Chunk, ast.Attribute] | None
     loop: ast.AST | None
     query: Place | None = None
+    executed: Place | None = None
     others: list[Loaded] = field(default_factory=list)
 
     @property
@@ -130,9 +131,11 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
                 reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
                 read = reads[0]
                 read.others = [each.source for each in reads[1:] if each.path == read.path]
-                read.query = place_of(
-                    read.source.load.statement, Place(file, chunk, site.node), values, workspace
-                )
+                load, here = read.source.load, Place(file, chunk, site.node)
+                read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
+                read.executed = read.query
+                if load.call is not None:
+                    read.executed = place_of(load.call, load.file, here, values, workspace)
                 yield read
 
 
@@ -148,21 +151,21 @@ def _is_plain(read: LazyRead) -> bool:
 
 
 def place_of(
-    statement: Statement, here: Place, values: dict[ast.expr, Value], workspace: Workspace
+    root: Value, home: SourceFile, here: Place, values: dict[ast.expr, Value], workspace: Workspace
 ) -> Place | None:
-    """Where a statement begins.
+    """Where a value is written.
 
     Args:
-        statement: The statement.
+        root: The value.
+        home: Its file.
         here: Any place of the chunk whose values are known.
         values: These.
         workspace: The files.
     """
-    root = statement.root
     for node, value in values.items():
         if value is root:
             return Place(here.file, here.chunk, node)
-    file = workspace.file(statement.file.file_id)
+    file = workspace.file(home.file_id)
     if file is None:
         return None
     for unit in file.facts.units():

@@ -7,12 +7,12 @@ models, and one below the same base in another module is told apart by its modul
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Value
 from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
 from sqlalchemy_guard.project.types import ClassType, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Sequence
@@ -17,6 +16,7 @@ from sqlalchemy_guard.project.columns import attribute_names, has_unknown_base
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.relationships import registry_of, text_of
 from sqlalchemy_guard.project.types import ClassType, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

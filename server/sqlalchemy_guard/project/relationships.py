@@ -6,7 +6,6 @@ What the other side and the tables make of it is the business of `configured`. T
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
@@ -23,6 +22,7 @@ from sqlalchemy_guard.facts.values import (
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.columns import MAPPED
 from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, Instance, Literal, Type, known, options
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ The tables name what SQLAlchemy and Python are known to do. This module must nev
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Star, Value
@@ -16,6 +15,7 @@ from sqlalchemy_guard.project.loader_options import read_options
 from sqlalchemy_guard.project.loads import Entity, Statement
 from sqlalchemy_guard.project.shapes import Loaded, Many, Row
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import keyword
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ This module must never judge what is done with an object.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
@@ -34,6 +33,7 @@ from sqlalchemy_guard.project.loads import Entity, Load, Statement
 from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import NOTHING, Hop, Loaded, Many, Row, Shape, Shapes
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

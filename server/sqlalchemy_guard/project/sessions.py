@@ -6,7 +6,6 @@ This module must never judge a session.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Await, Call, Either, Typed, Value
@@ -16,6 +15,7 @@ from sqlalchemy_guard.project.courses import paths_of
 from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
 from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, Instance, known
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Item, Param, Ref, Value
@@ -12,6 +11,7 @@ from sqlalchemy_guard.project.externals import FACTORIES, REGISTRIES
 from sqlalchemy_guard.project.guesses import uses_sqlalchemy
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.span import Span
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Unresolved(NamedTuple):
     why: str
 
 
-@dataclass
+@dataclass()
 class Stats:
     """What was found and how sure it is.
 

@@ -5,11 +5,11 @@ This module must never look for tables or columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Mapping, Ref, Sequence, Value
 from sqlalchemy_guard.project.types import Literal
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,6 @@ One attribute, argument or annotation at a time. What cannot be read is None. Th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const, Either, Item, Sequence, Value
@@ -28,6 +27,7 @@ from sqlalchemy_guard.project.types import (
     known,
     options,
 )
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

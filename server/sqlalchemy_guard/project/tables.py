@@ -12,7 +12,6 @@ whether any could be missing. Facts hold values and names, never nodes, which ed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Call, Ref, Value
@@ -38,6 +37,7 @@ from sqlalchemy_guard.project.table_columns import (
     column_of_value,
 )
 from sqlalchemy_guard.project.types import ClassType, Instance, Literal, known
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
@@ -158,6 +158,12 @@ def place_of(workspace: Workspace, table: Table) -> Place | None:
     return Place(file, fact.chunk, fact.node) if fact is not None else None
 
 
+def order_of(workspace: Workspace, table: Table) -> tuple[str, int]:
+    """What sorts tables as they stand in the files: file and line."""
+    place = place_of(workspace, table)
+    return table.file.file_id, place.node.lineno + place.chunk.shift if place is not None else 0
+
+
 def call_place(file: File, call: Call) -> CallFact | None:
     """Where a call stands now."""
     return next((fact for unit in file.facts.units() for fact in unit.calls if fact.value == call), None)
@@ -171,7 +177,7 @@ def _all(workspace: Workspace) -> list[Table]:
             if table is not None:
                 found[id(table)] = table
         found.update((id(table), table) for table in core_tables(workspace, file))
-    return sorted(found.values(), key=lambda table: (table.file.file_id, table.model or ("", "")))
+    return sorted(found.values(), key=lambda table: order_of(workspace, table))
 
 
 def _by_name(workspace: Workspace) -> dict[str, list[Table]]:

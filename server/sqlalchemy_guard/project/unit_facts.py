@@ -16,10 +16,12 @@ from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, no
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.query_call import QueryCall, query_calls
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
+from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,6 +60,10 @@ def _none_criteria(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[N
     return none_criteria(unit)
 
 
+def _query_calls(unit: Unit, _file: File, _workspace: Workspace) -> Iterator[QueryCall]:
+    return query_calls(unit)
+
+
 def _row_keys(unit: Unit, file: File, workspace: Workspace) -> Iterator[RowKey]:
     return row_keys(unit, file, workspace.resolver)
 
@@ -90,12 +96,15 @@ PRODUCERS: Mapping[type, Producer] = {
     ImportFact: _imports,
     QueryAttribute: _query_attributes,
     RowKey: _row_keys,
+    QueryCall: _query_calls,
     PythonCriterion: _python_criteria,
     NoneCriterion: _none_criteria,
     Column: _columns,
     Model: _models,
     DatabaseUrl: _urls,
     ForeignKey: foreign_keys,
+    Gap: gaps,
+    IdleTimestamp: idle_timestamps,
     Relationship: _relationships,
     LazyRead: lazy_reads,
 }

@@ -6,15 +6,14 @@ A rule module holds a docstring (its documentation, executed by a test), `rule =
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the vocabulary at run time)
 
 if TYPE_CHECKING:
@@ -149,10 +148,8 @@ class Rule:
     _make_fix: MakeFix | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        frame = inspect.currentframe()
-        while frame is not None and frame.f_globals.get("__name__") in (__name__, "dataclasses"):
-            frame = frame.f_back
-        self.module = frame.f_globals["__name__"] if frame is not None else ""
+        # The frame of the constructor's caller, which is the module of the rule.
+        self.module = sys._getframe(2).f_globals["__name__"]
         if not re.fullmatch(r"SAG\d{3}", self.code):
             raise RuleError(f"{self.module}: the code {self.code!r} is not SAG and three digits")
 
@@ -170,7 +167,12 @@ class Rule:
     def explanation(self) -> str:
         """The documentation in Markdown; a short sentence instead where docstrings are stripped (`python -OO`)."""
         doc = sys.modules[self.module].__doc__
-        return inspect.cleandoc(doc) if doc else f"{self.code} {self.name} (documentation was stripped)"
+        if doc:
+            # Loaded by those who read, not by those who check.
+            from inspect import cleandoc
+
+            return cleandoc(doc)
+        return f"{self.code} {self.name} (documentation was stripped)"
 
     @property
     def summary(self) -> str:

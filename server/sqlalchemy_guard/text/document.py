@@ -7,10 +7,15 @@ everything else counts code points. This module must never know a protocol's obj
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.text.columns import Encoding, to_code_points
 from sqlalchemy_guard.text.lines import LineIndex, content_length, split_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy_guard.text.edit import Edit
 
 
 class LineEdit(NamedTuple):
@@ -108,6 +113,26 @@ class Document:
         following = lines.copy()
         following[start_line:after] = added
         return Document(self.uri, following, version), edit
+
+    def steps(self, edits: Sequence[Edit], size: int) -> Iterator[tuple[Document, list[LineEdit]]]:
+        """Make many edits a few at a time, from the end of the text to its beginning.
+
+        Args:
+            edits: In order, disjoint, inside the text.
+            size: How many are made in one step.
+
+        Yields:
+            The document after each step, and the lines that differ from the one before.
+        """
+        document = self
+        for end in range(len(edits), 0, -size):
+            changed: list[LineEdit] = []
+            for edit in reversed(edits[max(0, end - size) : end]):
+                # What stands in front of an edit is where it was: the later ones were made first.
+                start, stop = self.position(edit.start), self.position(edit.end)
+                document, lines = document.replace(*start, *stop, edit.new)
+                changed.append(lines)
+            yield document, changed
 
     def replace_all(self, text: str, version: int | None = None) -> tuple[Document, LineEdit]:
         """The document with another text; the edit covers the lines that differ."""

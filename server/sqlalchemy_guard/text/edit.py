@@ -38,6 +38,20 @@ def sort_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     return tuple(ordered)
 
 
+def fit(edits: Iterable[Edit], length: int) -> tuple[Edit, ...]:
+    """The edits in order, when they can be made in a text of so many characters.
+
+    Raises:
+        OverlapError: two edits overlap.
+        IndexError: an edit lies outside the text.
+    """
+    ordered = sort_edits(edits)
+    for edit in ordered:
+        if not 0 <= edit.start <= edit.end <= length:
+            raise IndexError(f"{edit!r} lies outside a text of {length} characters")
+    return ordered
+
+
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The text after all edits.
 
@@ -47,9 +61,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """
     parts: list[str] = []
     at = 0
-    for edit in sort_edits(edits):
-        if not 0 <= edit.start <= edit.end <= len(text):
-            raise IndexError(f"{edit!r} lies outside a text of {len(text)} characters")
+    for edit in fit(edits, len(text)):
         parts.append(text[at : edit.start])
         parts.append(edit.new)
         at = edit.end

@@ -5,8 +5,6 @@ This module must never give edits that overlap or do not lead to the second text
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
-
 from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.lines import LineIndex, split_lines
 
@@ -24,6 +22,9 @@ def minimal_edits(old: str, new: str) -> tuple[Edit, ...]:
     tail = 0
     while tail < shared - head and before[-1 - tail] == after[-1 - tail]:
         tail += 1
+    # Loaded with the first fix that is applied.
+    from difflib import SequenceMatcher
+
     index = LineIndex(before)
     old_lines, new_lines = before[head : len(before) - tail], after[head : len(after) - tail]
     if max(len(old_lines), len(new_lines)) > _MOST_LINES:

@@ -11,8 +11,9 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,6 +166,22 @@ class Vfs:
             _replace(target, data, facts)
         except OSError as error:
             return skipped(source.path, error)
+        return None
+
+    def create(self, path: str, text: str) -> Skipped | None:
+        """Write a file of ours in UTF-8, at once, whether it was there or not.
+
+        Returns:
+            None when written, else the reason why not.
+        """
+        try:
+            target = os.path.realpath(path)
+            if not os.path.lexists(target):
+                with open(target, "xb"):
+                    pass
+            _replace(target, text.encode(), os.stat(target))
+        except OSError as error:
+            return skipped(path, error)
         return None
 
     def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:

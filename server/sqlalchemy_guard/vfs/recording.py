@@ -5,10 +5,10 @@ find the same. This module must never interpret what it notes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.cache import runs
+from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.vfs.files import Skipped, Vfs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def digest_of(found: tuple[bytes, os.stat_result] | Skipped) -> str:
     return f"! {found.reason}" if isinstance(found, Skipped) else runs.digest(found[0])
 
 
-@dataclass
+@dataclass()
 class Record:
     """What was seen of the disk.
 

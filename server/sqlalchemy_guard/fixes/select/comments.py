@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import tokenize
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.select.tree import Chain, Text, walk
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     import ast

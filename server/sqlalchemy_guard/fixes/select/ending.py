@@ -6,13 +6,13 @@ This module must never know a terminal by name: `terminals` lists them.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
+from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, Consumer, EntityInfo, EntityKind, read_query
@@ -19,6 +18,7 @@ from sqlalchemy_guard.fixes.select import filtering
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.statement import ENTITIES, ORDERS, Selected
 from sqlalchemy_guard.fixes.select.tree import Chain, Step, Text, instantiate
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

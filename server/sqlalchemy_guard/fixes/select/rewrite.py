@@ -8,7 +8,6 @@ must never decide anything about a single link, terminal or consumer: their tabl
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, Link, read_query
@@ -19,6 +18,7 @@ from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.sqlmodel import executed_by_sqlmodel
 from sqlalchemy_guard.fixes.select.statement import COLUMNS, Statement, loads_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Renderer, Step, Text, imports
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

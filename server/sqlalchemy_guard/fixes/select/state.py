@@ -6,12 +6,12 @@ changes objects. What would change the form is refused. This module must never l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Text
+from sqlalchemy_guard.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     import ast

@@ -8,11 +8,11 @@ This module must never know a method of Query: the tables in `links` and `termin
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind, Inheritance, walk_references
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

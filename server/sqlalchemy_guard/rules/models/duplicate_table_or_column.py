@@ -69,18 +69,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.annotations import target_of
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.columns import columns_of
+from sqlalchemy_guard.project.duplicates import first_of_its_name
 from sqlalchemy_guard.project.model import Model
-from sqlalchemy_guard.project.tables import call_place, core_tables, place_of, table_of, tables_named
+from sqlalchemy_guard.project.tables import core_tables, table_of
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.columns import Column
-    from sqlalchemy_guard.project.tables import Place, Table
+    from sqlalchemy_guard.project.tables import Place
 
 rule = Rule("SAG220", Severity.ERROR, None)
 
@@ -91,10 +91,12 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
     columns = list(columns_of(context.resolver, model.facts, context.file))
     yield from _assigned_twice(context, model, {column.name: column for column in columns})
     yield from _named_twice(context, model, columns)
+    if context.is_migration():
+        return
     table = table_of(context.workspace, (context.file_id, model.facts.qualname))
     if table is None or table.model != (context.file_id, model.facts.qualname):
         return
-    other = _other(context, table)
+    other = first_of_its_name(context.workspace, table)
     if other is not None:
         header = model.facts.header
         yield context.violation(
@@ -110,10 +112,10 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
 @rule.on_call("sqlalchemy.Table")
 def check_call(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a `Table` whose name another one has."""
-    for table in core_tables(context.workspace, context.file):
+    for table in core_tables(context.workspace, context.file) if not context.is_migration() else ():
         if table.call == call.fact.value:
-            other = _other(context, table)
-            if other is not None and not _is_conditional(call.fact):
+            other = first_of_its_name(context.workspace, table)
+            if other is not None:
                 message = f"table `{table.name}` is declared twice for one `MetaData`: SQLAlchemy raises when both are imported"
                 related = (context.related(other.file, other.chunk, _head(other), "declared here first"),)
                 yield context.at_call(rule, call.fact, message, node=call.fact.node.func, related=related)
@@ -122,58 +124,6 @@ def check_call(context: Context, call: LibraryCall) -> Iterator[Violation]:
 
 def _head(place: Place) -> ast.expr | ast.ClassDef:
     return place.node.func if isinstance(place.node, ast.Call) else place.node
-
-
-def _other(context: Context, table: Table) -> Place | None:
-    """The place of another table of the name that comes first, when both are loaded together."""
-    if table.name is None or table.metadata is None or table.extends or not table.has_all_arguments:
-        return None
-    if not table.metadata[1] and table.metadata[0].endswith(".py"):
-        # A `MetaData` of a function: each call has its own.
-        return None
-    if context.is_migration() or not _is_unconditional(context, table):
-        return None
-    mine = _order(context, table)
-    for other in tables_named(context.workspace, table.name):
-        if other is table or other.metadata != table.metadata or other.schema != table.schema:
-            continue
-        if other.extends or not other.has_all_arguments or not _is_unconditional(context, other):
-            continue
-        if _order(context, other) < mine and _meet(context, table.file.file_id, other.file.file_id):
-            return place_of(context.workspace, other)
-    return None
-
-
-def _order(context: Context, table: Table) -> tuple[str, int]:
-    place = place_of(context.workspace, table)
-    return table.file.file_id, place.node.lineno + place.chunk.shift if place is not None else 0
-
-
-def _meet(context: Context, one: str, other: str) -> bool:
-    """Whether one program imports both files."""
-    if one == other:
-        return True
-    dependents = context.workspace.dependents
-    context.resolver.keys.add(("*imports", ""))
-    return not {one, *dependents(one)}.isdisjoint({other, *dependents(other)})
-
-
-def _is_unconditional(context: Context, table: Table) -> bool:
-    """Whether a definition is no alternative: it stands at the module's own level, and once."""
-    file = context.workspace.file(table.file.file_id)
-    if file is None:
-        return False
-    if table.model is not None:
-        definitions = file.facts.classes.get(table.model[1], [])
-        return len(definitions) == 1 and definitions[0].header in definitions[0].chunk.body
-    fact = call_place(file, table.call) if table.call is not None else None
-    return fact is not None and not _is_conditional(fact)
-
-
-def _is_conditional(fact: CallFact) -> bool:
-    return fact.function is not None or (
-        fact.frame is not None and next(fact.frame.outwards(), None) is not None
-    )
 
 
 def _assigned_twice(context: Context, model: Model, columns: dict[str, Column]) -> Iterator[Violation]:

@@ -13,6 +13,8 @@ from sqlmodel import Field, SQLModel
 
 
 class OrderItem(SQLModel, table=True):
+    created_at = None
+    updated_at = None
     id: int | None = Field(default=None, primary_key=True)
 ```
 
@@ -24,6 +26,8 @@ from sqlmodel import Field, SQLModel
 class OrderItem(SQLModel, table=True):
     __tablename__ = "orderitem"
 
+    created_at = None
+    updated_at = None
     id: int | None = Field(default=None, primary_key=True)
 ```
 

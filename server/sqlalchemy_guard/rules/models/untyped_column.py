@@ -70,6 +70,7 @@ from sqlalchemy_guard.project.columns import (
     is_nullable,
     mapped_type,
 )
+from sqlalchemy_guard.project.foreign_keys import followed_type
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, options
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -123,7 +124,10 @@ def _python_type(context: Context, column: Column) -> PythonType | None:
         return PythonType(
             _escaped(context.source.segment(statement.annotation, column.attribute.chunk.shift))
         )
-    python = python_type(context.resolver, column.type, column.type_node, context.file)
+    if column.type is None and column.foreign_keys:
+        python = followed_type(context.workspace, column.owner, context.file, column.name)
+    else:
+        python = python_type(context.resolver, column.type, column.type_node, context.file)
     if python is None:
         return None
     own = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}

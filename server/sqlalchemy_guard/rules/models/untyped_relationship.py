@@ -23,7 +23,7 @@ class Customer(Base):
     __tablename__ = "customer"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    orders = relationship("Order", back_populates="buyer", cascade="all, delete-orphan")
+    orders = relationship("Order", back_populates="buyer")
 
 
 class Order(Base):
@@ -49,7 +49,7 @@ class Customer(Base):
     __tablename__ = "customer"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    orders: Mapped[list["Order"]] = relationship(back_populates="buyer", cascade="all, delete-orphan")
+    orders: Mapped[list["Order"]] = relationship(back_populates="buyer")
 
 
 class Order(Base):

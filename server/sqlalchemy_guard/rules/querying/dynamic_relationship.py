@@ -15,7 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, DynamicMapped, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -45,7 +46,8 @@ from sqlalchemy.orm import (
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):

@@ -20,7 +20,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -125,9 +126,8 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Add a loader option to the statement that loads the object."""
-    made: loading.Plan = violation.subject
-    if violation.applicability is None or not loading.is_current(made, context.workspace):
+    made: loading.Plan | None = violation.subject
+    edits = loading.edits(made, context.workspace, context.parent) if made is not None else None
+    if made is None or edits is None or violation.applicability is None:
         return None
-    line_length = context.workspace.settings_for(made.place.file.file_id).line_length
-    edits = loading.edits(made, line_length, context.parent)
-    return Fix(f"Add `{made.text}`", violation.applicability, {made.place.file.file_id: edits})
+    return Fix(f"Add `{made.text}`", violation.applicability, edits)

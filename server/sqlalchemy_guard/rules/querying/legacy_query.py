@@ -15,7 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -36,7 +37,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -62,16 +64,11 @@ assumed; the title says what. A query that has no such form is reported without 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.imports import Placed
-from sqlalchemy_guard.fixes.legacy_query import edits_of
-from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
-from sqlalchemy_guard.fixes.select.rewrite import Refusal
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.query_consumers import statement_of
 from sqlalchemy_guard.project.query_sources import QueryAttribute
+from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -115,17 +112,20 @@ def _is_current(context: Context, written: Written) -> bool:
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
     if not context.has_scalars:
         return
+    # The algebra of queries is large: only who has legacy queries waits for it.
+    from sqlalchemy_guard.fixes.query_plan import Plan, plan_of
+
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
     if isinstance(plan, Plan):
         plan = replace(plan, doubts=(*plan.doubts, *_doubts(context)))
     message = f"`{what}` is the legacy Query API; "
     applicability = None
-    if isinstance(plan, Refusal):
-        message += plan.reason
-    else:
+    if isinstance(plan, Plan):
         message += "use `select()`"
         applicability = Applicability.UNSAFE if plan.doubts else Applicability.SAFE
+    else:
+        message += plan.reason
     yield context.violation(
         rule,
         chunk,
@@ -147,6 +147,11 @@ def _doubts(context: Context) -> Iterator[str]:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
+    from sqlalchemy_guard.fixes.imports import Placed
+    from sqlalchemy_guard.fixes.legacy_query import edits_of
+    from sqlalchemy_guard.fixes.query_plan import Plan
+    from sqlalchemy_guard.fixes.source import Source
+
     plan = violation.subject
     if not isinstance(plan, Plan) or not all(_is_current(context, each) for each in plan.rewrites):
         return None

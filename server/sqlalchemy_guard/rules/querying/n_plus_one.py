@@ -23,7 +23,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    pass
+    created_at = None
+    updated_at = None
 
 
 class User(Base):
@@ -79,6 +80,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes import loading
+from sqlalchemy_guard.project.detached import closing_of
 from sqlalchemy_guard.project.file_roles import is_migration_file, is_test_file
 from sqlalchemy_guard.project.reads import LazyRead, chain_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -101,6 +103,9 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         return
     places = (context.file.file_id, load.file.file_id, *(file.file_id for file, _ in read.source.calls))
     if any(is_test_file(place) or is_migration_file(place) for place in places) or context.is_migration():
+        return
+    if closing_of(read, context.workspace) is not None:
+        # Nothing is loaded there at all: another rule's business.
         return
     plan = loading.plan(read, context.workspace)
     applicability = None
@@ -136,10 +141,8 @@ def _message(read: LazyRead, plan: loading.Plan | None) -> str:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Add a loader option to the statement that loads the rows."""
-    made: loading.Plan = violation.subject
-    file = made.place.file
-    if violation.applicability is None or not loading.is_current(made, context.workspace):
+    made: loading.Plan | None = violation.subject
+    edits = loading.edits(made, context.workspace, context.parent) if made is not None else None
+    if made is None or edits is None or violation.applicability is None:
         return None
-    line_length = context.workspace.settings_for(file.file_id).line_length
-    edits = loading.edits(made, line_length, context.parent)
-    return Fix(f"Add `{made.text}`", violation.applicability, {file.file_id: edits})
+    return Fix(f"Add `{made.text}`", violation.applicability, edits)

@@ -1,0 +1,142 @@
+"""Flows through several files follow edits of any of them: reports and fixes are those of the same texts opened anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sqlalchemy_guard.rules.api import Applicability
+from tests.project.test_incremental_check import Editor, is_valid, said
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Song(Base):
+    __tablename__ = "song"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+""",
+    "songs.py": """\
+from sqlalchemy.orm import Query, Session
+
+from models import Song
+
+
+def every(db: Session) -> Query[Song]:
+    return db.query(Song)
+
+
+def titled(query, title):
+    if title is None:
+        return query
+    return query.filter(Song.title == title)
+
+
+class Songs:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def found(self):
+        return self.db.query(Song).order_by(Song.id)
+""",
+    "views.py": """\
+from sqlalchemy.orm import Session
+
+import songs
+
+
+def search(session: Session, title):
+    found = songs.titled(songs.every(session), title)
+
+    return found.all()
+
+
+def listed(session: Session):
+    owner = songs.Songs(session)
+    return [song.id for song in owner.found()]
+""",
+}
+LINES = (
+    "\n",
+    "# a comment\n",
+    "    if found:\n        return None\n",
+    "    found = found.filter(songs.Song.id > 1)\n",
+    "    found = []\n",
+    "def more(session: Session):\n    return songs.every(session)\n\n\n",
+    "    query = query.limit(3)\n",
+    "    db = None\n",
+    "songs.every(None)\n",
+    "class Others(Songs):\n    def found(self):\n        return []\n\n\n",
+)
+edits = st.tuples(
+    st.sampled_from(("songs.py", "views.py")),
+    st.one_of(
+        st.tuples(st.just("insert"), st.integers(0, 24), st.sampled_from(LINES)),
+        st.tuples(st.just("delete"), st.integers(0, 24), st.integers(1, 3)),
+        st.tuples(st.just("erase"), st.integers(0, 700), st.integers(1, 8)),
+    ),
+)
+
+
+def everything(editor: Editor) -> dict[str, object]:
+    """What is said about every file, and the fixes that are offered."""
+    found: dict[str, object] = {}
+    for path, file_id in editor.ids.items():
+        report = editor.checker.check(file_id)
+        fixes = []
+        for violation in report.violations:
+            fix = editor.checker.fix(report, violation) if violation.applicability else None
+            fixes.append(fix and (fix.title, fix.applicability, sorted(fix.edits.items())))
+        found[path] = (said(report), fixes)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("songs")
+    for path, text in FILES.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(edits, min_size=1, max_size=5))
+@example([("songs.py", ("insert", 0, "\n")), ("views.py", ("insert", 8, LINES[2]))])
+@example([("views.py", ("insert", 7, LINES[3])), ("views.py", ("insert", 11, LINES[5]))])
+@example([("views.py", ("insert", 5, LINES[8])), ("views.py", ("delete", 5, 1))])
+def test_flows_follow_edits(folder: Path, steps: list[tuple[str, tuple[str, int, object]]]) -> None:
+    editor = Editor(folder, FILES)
+    everything(editor)
+    for path, edit in steps:
+        editor.edit(path, edit)
+        actual = everything(editor)
+        if all(is_valid(document.text) for document in editor.documents.values()):
+            fresh = Editor(folder, {path: document.text for path, document in editor.documents.items()})
+            assert actual == everything(fresh)
+
+
+def applicabilities(editor: Editor) -> set[Applicability | None]:
+    report = editor.checker.check(editor.ids["songs.py"])
+    return {each.applicability for each in report.violations if each.rule.code == "SAG301"}
+
+
+def test_nothing_is_safe_while_the_workspace_is_being_read(folder: Path) -> None:
+    editor = Editor(folder, FILES)
+    assert applicabilities(editor) == {Applicability.SAFE}
+    steps = editor.workspace.index_steps()
+    assert applicabilities(editor) == {Applicability.UNSAFE}
+    list(steps)
+    assert applicabilities(editor) == {Applicability.SAFE}
