@@ -363,7 +363,7 @@ def test_files_that_name_each_other_can_be_imported(
             importlib.invalidate_caches()
             importlib.import_module("shop_models.carts")
             importlib.import_module("shop_models.owners")
-            configure_mappers()
+            sys.modules["shop_models.base"].Base.registry.configure()
             mapped.append(relationships(sys.modules["shop_models.base"]))
             for name in [name for name in sys.modules if name.startswith("shop_models")]:
                 del sys.modules[name]
