@@ -367,4 +367,4 @@ def test_files_that_name_each_other_can_be_imported(
             mapped.append(relationships(sys.modules["shop_models.base"]))
             for name in [name for name in sys.modules if name.startswith("shop_models")]:
                 del sys.modules[name]
-        assert mapped[0] == mapped[1], after
+    assert mapped[0] == mapped[1], after
