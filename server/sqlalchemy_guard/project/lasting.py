@@ -155,6 +155,9 @@ def callers_of(
                 for option in known(workspace.resolver.type_of(func, other)):
                     if isinstance(option, FunctionType) and option.file_id == file.file_id:
                         if option.qualname == function.qualname:
+                            if call.function is not None:
+                                # What the caller does besides is asked next.
+                                workspace.resolver.keys.add((file_id, call.function.qualname))
                             yield call, other
 
 
