@@ -3,8 +3,8 @@
 ## What it does
 Reports statements with `limit()`, `offset()`, `slice()`, `fetch()` or `paginate()`, and `first()` behind an offset, that no
 `order_by()` puts in order on any of their branches, for `select()` and `Query`. Left alone are aggregates, rows by key, a
-limit of one or two, batches in a `while` loop and rows that are locked with `skip_locked`, for which any rows will do, and
-tests.
+limit of one or two, batches (in a `while` loop, or by the limit's name) and rows that are locked with `skip_locked`, for
+which any rows will do, and tests.
 
 ## Why is this bad?
 Without an order the database gives the rows as it likes, differently from one execution to the next: pages repeat some rows
@@ -109,6 +109,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if page is None and not is_paginated:
         return
     step = fact_of(context.file, page.call) if page is not None and page.file is context.file else None
+    if step is not None and _is_batch(step, forms):
+        return
     if step is not None and step.function is not fact.function:
         step = None
     at = step or fact
@@ -128,6 +130,15 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         applicability=Applicability.UNSAFE if order else None,
         subject=(at, order),
     )
+
+
+def _is_batch(step: CallFact, forms: Forms) -> bool:
+    """Whether the limit is called the size of a batch, for which any rows will do as long as none is skipped."""
+    if not step.node.args or any(form.has("offset", "slice", "[]") for form in forms.statements):
+        return False
+    size = step.node.args[0]
+    name = size.attr if isinstance(size, ast.Attribute) else size.id if isinstance(size, ast.Name) else ""
+    return any(word in name.lower() for word in ("batch", "chunk"))
 
 
 def _link(call: ast.Call) -> ast.expr:
