@@ -8,12 +8,11 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy.orm import clear_mappers, configure_mappers
 
 from sqlalchemy_guard.rules.api import Applicability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.fixture import Project
@@ -224,19 +223,13 @@ class Post(Base):
 """
 
 
-@pytest.fixture(autouse=True)
-def mappers() -> Iterator[None]:
-    """No mapper outlives its test."""
-    yield
-    clear_mappers()
-
-
 def load(text: str, name: str) -> types.ModuleType:
     module = types.ModuleType(name)
     sys.modules[name] = module
     try:
         exec(compile(text, name, "exec"), module.__dict__)
-        configure_mappers()
+        # Only its own mappers: those of other tests in this process are none of our business.
+        module.Base.registry.configure()
     finally:
         del sys.modules[name]
     return module
@@ -268,6 +261,7 @@ def relationships(module: types.ModuleType) -> dict[tuple[str, str], dict[str, A
                     relationship.sync_backref,
                 ],
             }
+    module.Base.registry.dispose()
     return found
 
 
@@ -279,7 +273,6 @@ def fixed(make_project: Callable[..., Project], text: str, *codes: str) -> str:
 def test_both_sides_of_a_backref_stay_what_they_are(make_project: Callable[..., Project]) -> None:
     after = fixed(make_project, BACKREFS, "SAG216")
     before = relationships(load(BACKREFS, "before"))
-    clear_mappers()
     assert relationships(load(after, "after")) == before, after
     assert "backref" not in after.partition("class User")[0].replace("sync_backref", ""), after
     assert "backref=" not in after, after
@@ -293,7 +286,6 @@ def test_annotated_relationships_stay_what_they_are(
     text = head + text
     after = fixed(make_project, text, "SAG203", "SAG216")
     before = relationships(load(text, "before"))
-    clear_mappers()
     assert relationships(load(after, "after")) == before, after
     left = [line for line in after.splitlines() if "= relationship(" in line and "Mapped[" not in line]
     assert not left, after
@@ -302,7 +294,6 @@ def test_annotated_relationships_stay_what_they_are(
 def test_annotations_follow_what_the_mapping_is(make_project: Callable[..., Project]) -> None:
     after = fixed(make_project, CONTRADICTIONS, "SAG218")
     before = relationships(load(CONTRADICTIONS, "before"))
-    clear_mappers()
     # The list that an attribute of one object never was is no collection class any more.
     now = relationships(load(after, "after"))
     assert {key: each | {"collection": ""} for key, each in now.items()} == {
@@ -376,5 +367,4 @@ def test_files_that_name_each_other_can_be_imported(
             mapped.append(relationships(sys.modules["shop_models.base"]))
             for name in [name for name in sys.modules if name.startswith("shop_models")]:
                 del sys.modules[name]
-        clear_mappers()
-    assert mapped[0] == mapped[1], after
+        assert mapped[0] == mapped[1], after
