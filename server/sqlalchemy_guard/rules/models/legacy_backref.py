@@ -76,7 +76,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import replace_argument
-from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side_of_backref, write
+from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side_of_backref, source_of, write
 from sqlalchemy_guard.fixes.imports import placed, unused
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.relationships import Relationship
@@ -126,17 +126,8 @@ def _is_writable(context: Context, relationship: Relationship, keyword: ast.keyw
     start, end = context.source.start(keyword, shift), context.source.end(keyword, shift)
     return (
         not context.source.comments(start, end)
-        and write(context.workspace, side, _text(context, side)) is not None
+        and write(context.workspace, side, source_of(context.workspace, side.destination.file)) is not None
     )
-
-
-def _text(context: Context, side: OtherSide) -> Source:
-    """The text of the file that gets the attribute."""
-    file = side.destination.file
-    if file is context.file:
-        return context.source
-    settings = context.workspace.settings_for(file.file_id)
-    return Source(file.document.text, settings.line_length, file.document.lines)
 
 
 @rule.fix
@@ -147,7 +138,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     quote = source.quote
     text = f"back_populates={quote}{side.name}{quote}"
     own = replace_argument(source, relationship.node, keyword, text, shift, relationship.statement)
-    written = write(context.workspace, side, _text(context, side))
+    written = write(context.workspace, side, source_of(context.workspace, side.destination.file))
     if written is None:
         return None
     there = side.destination.file.file_id

@@ -73,8 +73,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword
+from sqlalchemy_guard.fixes.back_reference import source_of
 from sqlalchemy_guard.fixes.relationship_keys import MissingKey, chosen_key, missing_key, write_key
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.configured import Fault, configured
 from sqlalchemy_guard.project.relationships import Relationship
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -105,7 +105,7 @@ def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
     else:
         message = f"no foreign key links the tables of `{owner}` and `{target}`, so that SQLAlchemy cannot join them"
         remedy = missing_key(context.workspace, relationship)
-        if remedy is not None and write_key(_text(context, remedy), remedy) is None:
+        if remedy is not None and write_key(source_of(context.workspace, remedy.file), remedy) is None:
             remedy = None
     yield context.violation(
         rule,
@@ -119,20 +119,12 @@ def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
     )
 
 
-def _text(context: Context, key: MissingKey) -> Source:
-    """The text of the file that gets the key."""
-    if key.file is context.file:
-        return context.source
-    settings = context.workspace.settings_for(key.file.file_id)
-    return Source(key.file.document.text, settings.line_length, key.file.document.lines)
-
-
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Name the key, or write it."""
     relationship, remedy = violation.subject
     if isinstance(remedy, MissingKey):
-        edits = write_key(_text(context, remedy), remedy)
+        edits = write_key(source_of(context.workspace, remedy.file), remedy)
         what = "Refer with" if remedy.column is not None else "Add the column"
         title = f"{what} `{remedy.facts.name}.{remedy.name}` to `{remedy.target}` (changes the table)"
         if remedy.column is None:
