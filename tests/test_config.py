@@ -39,12 +39,12 @@ class FakeRule:
     code: str
     name: str
     default: bool = True
-    severity: str = "warning"
+    modern: bool = False
 
 
-LEGACY_QUERY = FakeRule("SAG301", "legacy-query")
+LEGACY_QUERY = FakeRule("SAG301", "legacy-query", modern=True)
 COMMIT_IN_LOOP = FakeRule("SAG401", "commit-in-loop")
-SHARED_SESSION = FakeRule("SAG108", "shared-session", severity="error")
+SHARED_SESSION = FakeRule("SAG108", "shared-session")
 OFF = FakeRule("SAG601", "opt-in", default=False)
 RULES = [LEGACY_QUERY, COMMIT_IN_LOOP, SHARED_SESSION, OFF]
 
@@ -157,8 +157,8 @@ def test_no_value_makes_it_fail(value: object) -> None:
         ('select = ["SAG301"]\nignore = ["SAG301"]', []),
         ('ignore = ["SAG"]\nextend-select = ["SAG4"]', ["SAG401"]),
         ('profile = "strict"', ["SAG301", "SAG401", "SAG108", "SAG601"]),
-        ('profile = "legacy"', ["SAG108"]),
-        ('profile = "legacy"\nextend-select = ["SAG301"]', ["SAG301", "SAG108"]),
+        ('profile = "legacy"', ["SAG401", "SAG108"]),
+        ('profile = "legacy"\nextend-select = ["SAG301"]', ["SAG301", "SAG401", "SAG108"]),
     ],
 )
 def test_selection(toml: str, codes: list[str]) -> None:

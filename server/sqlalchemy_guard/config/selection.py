@@ -58,10 +58,7 @@ def _selected(settings: Settings, rule: RuleLike) -> bool:
 
 def _by_profile(profile: str, rule: RuleLike) -> bool:
     if profile == "legacy":
-        severity = getattr(rule, "severity", None)
-        return rule.default and (
-            getattr(severity, "value", severity) == "error" or rule.code.startswith("SAG0")
-        )
+        return rule.default and not rule.modern
     return rule.default or profile == "strict"
 
 

@@ -49,6 +49,7 @@ class RuleLike(Protocol):
 
     code: str
     default: bool
+    modern: bool
 
     @property
     def name(self) -> str:
@@ -124,7 +125,8 @@ class Settings:
     profile: Literal["default", "strict", "legacy"] = _option(
         "choice",
         "Rules checked without `select`. `default`: those on by default; `strict`: all; "
-        "`legacy`: those of severity error only, for an old code base that is being moved step by step.",
+        "`legacy`: those on by default that ask for nothing which only SQLAlchemy 2 code does, "
+        "for code that stays with 1.4 for now.",
         "default",
         choices=("default", "strict", "legacy"),
     )

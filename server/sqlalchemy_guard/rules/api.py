@@ -136,12 +136,14 @@ class Rule:
         severity: The default severity.
         fix: The best applicability that a fix of this rule can have, None when no fix exists.
         default: Whether the rule is on without being selected.
+        modern: Whether it asks for what code of SQLAlchemy 2 looks like: nothing for a team that stays with 1.4.
     """
 
     code: str
     severity: Severity
     fix_applicability: Applicability | None
     default: bool = True
+    modern: bool = False
     module: str = field(init=False)
     checks: list[tuple[type, Check]] = field(init=False, default_factory=list)
     call_checks: list[tuple[str, Check]] = field(init=False, default_factory=list)

@@ -35,6 +35,7 @@ def _rule(code: str, name: str) -> Any:
         code=code,
         name=name,
         default=True,
+        modern=False,
         severity=Severity.WARNING,
         url=f"https://example.org/{code}",
         explanation=explanation,

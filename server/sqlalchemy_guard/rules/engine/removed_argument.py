@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.calls import LibraryCall
 
-rule = Rule("SAG113", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG113", Severity.ERROR, Applicability.SAFE, modern=True)
 
 _SAFE, _UNSAFE = Applicability.SAFE, Applicability.UNSAFE
 

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.text.edit import Edit
 
-rule = Rule("SAG201", Severity.WARNING, Applicability.SAFE)
+rule = Rule("SAG201", Severity.WARNING, Applicability.SAFE, modern=True)
 
 
 @rule.on_call(*FUNCTIONS, *DECORATORS)

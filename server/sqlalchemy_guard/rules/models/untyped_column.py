@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
 
-rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE)
+rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE, modern=True)
 
 
 @rule.on(Column)

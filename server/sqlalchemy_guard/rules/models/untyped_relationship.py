@@ -97,7 +97,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
 
-rule = Rule("SAG203", Severity.WARNING, Applicability.SAFE)
+rule = Rule("SAG203", Severity.WARNING, Applicability.SAFE, modern=True)
 
 
 @rule.on(Relationship)

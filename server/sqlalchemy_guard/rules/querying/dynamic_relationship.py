@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
 
-rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE)
+rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE, modern=True)
 
 _MESSAGE = "hands out legacy `Query` objects and does not work with asyncio; use `WriteOnlyMapped`"
 

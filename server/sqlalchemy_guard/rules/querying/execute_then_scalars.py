@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.calls import LibraryCall
 
-rule = Rule("SAG302", Severity.WARNING, Applicability.SAFE)
+rule = Rule("SAG302", Severity.WARNING, Applicability.SAFE, modern=True)
 
 _PRIVATE = frozenset({"_parent_execute_state", "_add_event"})
 

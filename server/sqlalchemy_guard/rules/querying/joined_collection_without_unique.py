@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.statements import Execution
     from sqlalchemy_guard.syntax.chunk import Chunk
 
-rule = Rule("SAG305", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG305", Severity.ERROR, Applicability.SAFE, modern=True)
 
 _READING = tuple(
     f"sqlalchemy.{owner}.{method}"

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.text.edit import Edit
 
-rule = Rule("SAG314", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG314", Severity.ERROR, Applicability.SAFE, modern=True)
 
 _JOINS = tuple(
     f"sqlalchemy.{owner}.{method}" for owner in ("orm.Query", "Select") for method in ("join", "outerjoin")

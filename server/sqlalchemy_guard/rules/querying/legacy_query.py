@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.edit import Edit
 
-rule = Rule("SAG301", Severity.WARNING, Applicability.SAFE)
+rule = Rule("SAG301", Severity.WARNING, Applicability.SAFE, modern=True)
 
 
 @rule.on_call("sqlalchemy.orm.Session.query")

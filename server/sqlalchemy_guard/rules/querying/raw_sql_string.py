@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.text.edit import Edit
 
-rule = Rule("SAG307", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG307", Severity.ERROR, Applicability.SAFE, modern=True)
 
 _ARGUMENTS = ("statement", "object_")
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
 
-rule = Rule("SAG315", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG315", Severity.ERROR, Applicability.SAFE, modern=True)
 
 
 @rule.on_call(*JUDGES)

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
     from sqlalchemy_guard.project.calls import LibraryCall
 
-rule = Rule("SAG409", Severity.ERROR, Applicability.SAFE)
+rule = Rule("SAG409", Severity.ERROR, Applicability.SAFE, modern=True)
 
 _ENGINES = frozenset({"sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine"})
 _OPENING = frozenset(
