@@ -8,7 +8,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.baseline import Baselines
 from sqlalchemy_guard.cache import runs
 from sqlalchemy_guard.cache.folder import directory
 from sqlalchemy_guard.cli.kept import Kept
@@ -23,7 +22,6 @@ from sqlalchemy_guard.cli.output import (
     render,
 )
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
-from sqlalchemy_guard.config import Settings
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -234,6 +232,9 @@ class _Run:
         for problem in opened.settings.problems:
             raise UsageError(f"--config: {problem.message}")
         if self.options.baseline:
+            from sqlalchemy_guard.baseline import Baselines
+            from sqlalchemy_guard.config import Settings
+
             unusable = Baselines(vfs).problem(Settings(baseline=canonical(self.options.baseline)))
             if unusable is not None:
                 raise UsageError(f"--baseline {self.options.baseline}: {unusable}")
