@@ -414,6 +414,83 @@ FLOWS = {
             return session.scalars(query.order_by(User.id)).unique().all()
         """,
     ),
+    "set operations": (
+        """
+        def run(session: Session, flag):
+            one = session.query(Address).filter(Address.id > 1)
+            other = session.query(Address).join(Address.user).filter(User.name == "ann")
+            both = one.union_all(other.filter(Address.id > 0), session.query(Address))
+            return both.limit(5).all()
+        """,
+        """
+        def run(session: Session, flag):
+            one = select(Address).where(Address.id > 1)
+            other = select(Address).join(Address.user).where(User.name == "ann")
+            both = select(
+                aliased(
+                    Address,
+                    union_all(one, other.where(Address.id > 0), select(Address)).subquery(),
+                )
+            )
+            return session.scalars(both.limit(5)).unique().all()
+        """,
+    ),
+    "an EXISTS of a query, asked for alone": (
+        """
+        def run(session: Session, flag):
+            query = session.query(User).filter(User.name == "ann")
+            if flag:
+                query = query.filter(User.id > 100)
+            return session.query(query.exists()).scalar()
+        """,
+        """
+        def run(session: Session, flag):
+            query = select(User).where(User.name == "ann")
+            if flag:
+                query = query.where(User.id > 100)
+            return session.scalar(select(query.exists()))
+        """,
+    ),
+    "the session of the module, in another module": (
+        """
+        # database.py
+        from sqlalchemy.orm import scoped_session, sessionmaker
+
+        Current = scoped_session(sessionmaker())
+
+        # queries.py
+        from database import Current
+
+        def users():
+            return Current.query(User).filter(User.id > 1)
+
+        # app.py
+        import queries
+        from database import Current as Known
+
+        def run(session: Session, flag):
+            Known.configure(bind=session.get_bind())
+            return queries.users().order_by(User.id).all()
+        """,
+        """
+        # database.py
+        from sqlalchemy.orm import scoped_session, sessionmaker
+
+        Current = scoped_session(sessionmaker())
+
+        # queries.py
+        def users():
+            return select(User).where(User.id > 1)
+
+        # app.py
+        import queries
+        from database import Current as Known
+
+        def run(session: Session, flag):
+            Known.configure(bind=session.get_bind())
+            return Known.scalars(queries.users().order_by(User.id)).all()
+        """,
+    ),
 }
 
 
@@ -567,6 +644,86 @@ REFUSED = {
             return [each(session).all() for each in (users,)]
         """,
         "not understood",
+    ),
+    "a method that is called through its class": (
+        """
+        class Users:
+            def rows(self, session: Session):
+                return session.query(User)
+
+
+        def run(session: Session, flag):
+            return Users.rows(Users(), session).all()
+        """,
+        "through its class",
+    ),
+    "an attribute looked up by its name": (
+        """
+        class Users:
+            def rows(self, session: Session):
+                return session.query(User)
+
+
+        def run(session: Session, flag):
+            return getattr(Users(), "rows")(session).all() + Users().rows(session).all()
+        """,
+        "may be one of the calls",
+    ),
+    "a set operation with something unknown": (
+        """
+        def run(session: Session, flag, other):
+            query = session.query(User)
+            return other.union(query).all()
+        """,
+        "not understood",
+    ),
+    "options before a set operation": (
+        """
+        def run(session: Session, flag):
+            one = session.query(Address).options(joinedload(Address.user))
+            return one.union(session.query(Address)).all()
+        """,
+        "belongs to its result",
+    ),
+    "a property that a template may read": (
+        """
+        from flask import render_template
+
+        from models import Base
+
+        class Group(Base):
+            __tablename__ = "groups"
+
+            def users(self, session: Session):
+                return session.query(User)
+
+        def run(session: Session, flag):
+            return Group().users(session).all()
+        """,
+        "templates are not read",
+    ),
+    "an import cycle": (
+        """
+        # database.py
+        from sqlalchemy.orm import scoped_session, sessionmaker
+
+        import app
+
+        Current = scoped_session(sessionmaker())
+
+        # queries.py
+        from database import Current
+
+        def users():
+            return Current.query(User)
+
+        # app.py
+        import queries
+
+        def run(session: Session, flag):
+            return queries.users().all()
+        """,
+        "not at hand in run()",
     ),
     "nobody calls it": (
         """

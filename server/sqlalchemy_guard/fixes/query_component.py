@@ -327,8 +327,10 @@ class Solver:
         types = known(self.workspace.resolver.type_of(value, body.file)) if value is not None else ()
         if not any(isinstance(each, ClassType) and each.ref in _SAYS_QUERY for each in types):
             return None
-        select = Imported("sqlalchemy", "Select")
-        if inner is None:
+        is_new = self.bodies.first.sessions.has_helpers
+        # SQLAlchemy 1.4 has it in another module, and it takes no types there.
+        select = Imported("sqlalchemy" if is_new else "sqlalchemy.sql", "Select")
+        if inner is None or not is_new:
             return select
         text = self.text.source(body.file).segment(inner, chunk.shift)
         single = len(state.statement.selected) == 1

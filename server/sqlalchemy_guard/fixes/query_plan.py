@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
 from sqlalchemy_guard.fixes.query_component import Solver, Written
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
-from sqlalchemy_guard.project.query_consumers import consumer_of, statement_of
+from sqlalchemy_guard.project.query_consumers import consumer_of, is_method_of_query, statement_of
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
     scope = knowledge.scope
     whole = outermost(node, scope.parent)
     consumer = consumer_of(whole, scope.parent, knowledge.file.facts.names)
+    if consumer is Consumer.NESTED and is_method_of_query(whole, scope.parent, knowledge.qualified_name):
+        consumer = Consumer.PASSED
     expression = read_query(whole, knowledge, consumer)
     statement = statement_of(whole, scope.parent)
     if expression is None or statement is None:

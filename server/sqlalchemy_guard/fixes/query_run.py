@@ -18,7 +18,7 @@ from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.state import WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Text, walk
 from sqlalchemy_guard.project.mentions import last_name
-from sqlalchemy_guard.project.query_consumers import consumer_of
+from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
 from sqlalchemy_guard.project.query_paths import Path, argument_of, passed, path_of, spelled
 from sqlalchemy_guard.project.query_references import given_by_caller
 from sqlalchemy_guard.project.types import ClassType, known
@@ -29,8 +29,18 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.facts.query import Source
     from sqlalchemy_guard.fixes.query_component import Solver
+    from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
     from sqlalchemy_guard.project.query_bodies import Body
+
+_UNITED = frozenset(
+    (
+        *("flow", "where", "join", "loose_join", "self_join", "conditional_join"),
+        *("group_by", "having"),
+        *("distinct", "limit", "offset", "order_by"),
+    )
+)
+"""Clauses that a set operation of Query takes into its subquery; all others stay with the result."""
 
 _HIDES_SESSION = "the session is not at hand in {}(): hand it in, or execute the query where it is made"
 
@@ -275,9 +285,32 @@ class Run(Walk):
         for link in steps:
             if "flow" in statement.clauses:
                 admit(state, link, self._loops)
-            self._visit_arguments(link)
+            if link.name in SET_OPERATIONS:
+                self._unite(statement, link)
+            else:
+                self._visit_arguments(link)
             links.apply(statement, link)
         return state
+
+    def _unite(self, statement: Statement, link: Link) -> None:
+        """Follow the queries that a set operation takes besides the one that it is called on."""
+        members: dict[ast.expr, Tree] = {}
+        extra = statement.clauses - _UNITED
+        for node in link.args:
+            state = self._value(node, wanted=True)
+            if state is None:
+                self._visit_inside(node)
+                continue
+            members[node] = state.tree
+            extra |= state.statement.clauses - _UNITED
+            if "order_by" in state.statement.clauses:
+                statement.doubt(f"ORDER BY inside {link.name}() fails on some databases")
+            for doubt in state.statement.doubts:
+                statement.doubt(doubt)
+        if extra:
+            raise Refuse(f"{sorted(extra)[0]} before {link.name}() belongs to its result: put it behind it")
+        others = nested_in(self.solver.knowledge, self.solver.text)
+        statement.nested = lambda node: members.get(node) or others(node)
 
     def _visit_arguments(self, link: Link) -> None:
         for argument in (*link.args, *(each.value for each in link.keywords)):
@@ -297,6 +330,14 @@ class Run(Walk):
         consumer = consumer_of(node, self.parent, self.body.file.facts.names)
         if terminal is None and isinstance(node, ast.Name) and self._is_compared(node):
             return
+        if terminal is None and is_method_of_query(node, self.parent, self.solver.knowledge.qualified_name):
+            holder = self.parent(node)
+            assert isinstance(holder, ast.Call)
+            assert isinstance(holder.func, ast.Attribute)
+            self._follow_back(holder.func.value)
+            raise Refuse(
+                f"{holder.func.attr}() of another query, which is not understood: build both as select()"
+            )
         working = self._applied(state, steps)
         if terminal is not None:
             self._visit_arguments(terminal)

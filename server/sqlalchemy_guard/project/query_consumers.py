@@ -37,7 +37,7 @@ _NESTING = frozenset(
      "any_", "all_", "select_from", "from_select")
 )  # fmt: skip
 """Methods and functions of statements and columns that take a statement."""
-_SET_OPERATIONS = frozenset(("union", "union_all", "intersect", "intersect_all", "except_", "except_all"))
+SET_OPERATIONS = frozenset(("union", "union_all", "intersect", "intersect_all", "except_", "except_all"))
 
 
 def consumer_of(node: ast.expr, parent: Parent, bound: Container[str] = ()) -> Consumer:
@@ -104,10 +104,29 @@ def _argument(call: ast.Call, bound: Container[str]) -> Consumer:
 def _takes_statements(call: ast.Call) -> bool:
     func = call.func
     name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
-    if name in _SET_OPERATIONS and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call):
+    if name in SET_OPERATIONS and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call):
         # A set operation of Query wants queries: only as a whole is it rewritten.
         return False
     return name in _NESTING
+
+
+def is_method_of_query(
+    node: ast.expr, parent: Parent, qualified_name: Callable[[ast.expr], str | None]
+) -> bool:
+    """Whether an expression is an argument of a set operation of Query, which wants queries: `query.union(node)`.
+
+    Args:
+        node: The outermost expression of a chain.
+        parent: Gives the node that holds a node.
+        qualified_name: Tells functions of SQLAlchemy.
+    """
+    holder = parent(node)
+    func = holder.func if isinstance(holder, ast.Call) and node is not holder.func else None
+    return (
+        isinstance(func, ast.Attribute)
+        and func.attr in SET_OPERATIONS
+        and not (qualified_name(func) or "").startswith("sqlalchemy.")
+    )
 
 
 def statement_of(node: ast.AST, parent: Parent) -> ast.stmt | None:

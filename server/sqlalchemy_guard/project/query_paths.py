@@ -161,16 +161,25 @@ def spelled(path: Path, body: Body, workspace: Workspace) -> Spelled | None:
     for local in file.facts.names:
         if local in taken:
             continue
-        if _of_module(Ref("", local), (), file, workspace) == Path(home=path.home):
-            return Spelled(local + tail)
-        if isinstance(workspace.resolver.type_of(Ref("", local), file), ModuleType) and (
-            _of_module(Ref("", local), (name,), file, workspace) == Path(home=path.home)
+        type_ = workspace.resolver.type_of(Ref("", local), file)
+        if isinstance(type_, ModuleType):
+            if type_.file_id == home:
+                return Spelled(f"{local}.{name}{tail}")
+        elif _of_module(Ref("", local), (), file, workspace) == Path(home=path.home) and _is_direct(
+            local, file, home, workspace
         ):
-            return Spelled(f"{local}.{name}{tail}")
+            return Spelled(local + tail)
     module = workspace.modules.dotted(home)
     if not module or name in taken or name in file.facts.names or makes_cycle(workspace, file, home):
         return None
     return Spelled(name + tail, (module, name))
+
+
+def _is_direct(local: str, file: File, home: str, workspace: Workspace) -> bool:
+    """Whether a name is imported from where it is made, or from a package: others may lose it with their queries."""
+    value = file.facts.names[local][-1].value
+    found = workspace.resolver.module(value.module, file) if type(value) is Ref and value.module else home
+    return found is not None and (found == home or found.endswith("__init__.py"))
 
 
 def makes_cycle(workspace: Workspace, file: File, home: str) -> bool:

@@ -80,31 +80,25 @@ def _look(
     names: set[str],
     found: References,
 ) -> None:
-    nodes = [
-        node
-        for statement in chunk.body
-        for node in ast.walk(statement)
-        if (isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load))
-        or (isinstance(node, ast.Attribute) and node.attr == function.name and isinstance(node.ctx, ast.Load))
-    ]
-    found.possible.extend(
-        ast.unparse(node)
-        for statement in chunk.body
-        for node in ast.walk(statement)
-        if _by_text(node, function.name)
-    )
+    nodes: list[ast.Name | ast.Attribute] = []
+    calls: dict[ast.expr, ast.Call] = {}
+    for statement in chunk.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call):
+                calls[node.func] = node
+                if _by_text(node, function.name):
+                    found.possible.append(ast.unparse(node))
+            elif (isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)) or (
+                isinstance(node, ast.Attribute)
+                and node.attr == function.name
+                and isinstance(node.ctx, ast.Load)
+            ):
+                nodes.append(node)
     if not nodes:
         return
     values = file.facts.values_in(chunk)
-    calls = {
-        node.func: node
-        for statement in chunk.body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Call)
-    }
     resolver = workspace.resolver
     for node in nodes:
-        assert isinstance(node, ast.Name | ast.Attribute)
         meant = _means(workspace, node, file, values, function, home)
         if meant:
             found.proven.append(Reference(node, file, chunk))

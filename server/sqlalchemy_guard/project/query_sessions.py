@@ -12,6 +12,7 @@ from sqlalchemy_guard.facts.query import Certainty, SessionInfo, SessionKind
 from sqlalchemy_guard.facts.values import UNKNOWN, Const, Ref, Value
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES
+from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_EVENTS
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
 
@@ -153,9 +154,21 @@ class QuerySessions:
                     if origin and not origin.startswith(".")
                     else self.workspace.modules.dotted(source.file_id)
                 )
+                home = self.resolver.module(module, self.file)
+                if home is not None and self._closes_cycle(home):
+                    continue
                 self.imports[name] = (module, name)
                 return name
         return None
+
+    def _closes_cycle(self, home: str) -> bool:
+        """Whether importing a module here closes a cycle that its other imports do not make already."""
+        self.resolver.keys.update(((IMPORTS, ""), (self.file.file_id, "*imports")))
+        if home not in self.workspace.dependents(self.file.file_id):
+            return False
+        return not any(
+            self.resolver.module(each, self.file) == home for each in self.file.facts.imported_modules()
+        )
 
     def _named(self, file: SourceFile, wanted: object) -> tuple[str, str | None] | None:
         """A module-level name of a file for an object of the wanted type, and the module that it is imported from."""

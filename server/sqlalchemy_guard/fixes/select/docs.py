@@ -30,6 +30,20 @@ names of labels in the SQL text, the SELECT list inside EXISTS, a count without 
 the same rows, and names that rows of `select()` have for expressions that had none.
 """
 
+_FLOWS = """\
+A query that is given a name, returned or handed to a function is followed through variables, branches, loops,
+parameters, results, properties and methods, in all files. All of it is rewritten together, or nothing is: what
+makes the query gives a `select()`, what refines it stays as it is, and what executes it does so with the session
+that stands there. The session is a parameter of the function, an attribute of its object, what the caller
+passes to the function that makes the query, or an object of a module that can be imported without an import
+cycle. `Query[User]` in annotations becomes `Select[tuple[User]]`.
+
+Nothing is rewritten where a value is a query on some paths only, where paths differ in what is selected, where a
+function goes through a decorator, is overridden or named without being called, or where the session has no name at the
+place of execution. The fix is unsafe where a receiver of unknown type may call the function, where templates may name
+it, and where nobody in the workspace calls it.
+"""
+
 
 def render_docs() -> str:
     """The page in Markdown."""
@@ -75,7 +89,9 @@ def render_docs() -> str:
                     for consumer, form in consumers.CONSUMERS.items()
                 ),
             ),
-            "\n## Not rewritten\n",
+            "\n## Over several statements and functions\n",
+            _FLOWS,
+            "## Not rewritten\n",
             *_refused(links.REFUSED),
             *_refused(terminals.REFUSED),
             *_refused({f"the Query is {kind.value}": text for kind, text in consumers.REFUSED.items()}),

@@ -56,6 +56,7 @@ def find(session: Session, name: str) -> User | None:
 Safe when the session, the classes and every step of the query are proven: both sides then give the same values,
 exceptions and SQL, and `.unique()` is written where the de-duplication of `Query` could show. Unsafe when something had to be
 assumed; the title says what. A query that has no such form is reported without a fix, and the message says what to write.
+A query that goes through variables, functions and files is rewritten in all of these places together, or in none.
 
 ## References
 - [ORM querying guide](https://docs.sqlalchemy.org/en/20/orm/queryguide/index.html)
