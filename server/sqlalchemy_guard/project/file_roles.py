@@ -20,3 +20,9 @@ def is_migration_file(file_id: str) -> bool:
     """Whether a file stands in a folder of migrations."""
     parts = file_id.replace("\\", "/").split("/")
     return any(part in ("migrations", "alembic", "versions") for part in parts[-6:-1])
+
+
+def is_script_file(file_id: str) -> bool:
+    """Whether a file stands in a folder of scripts, which run once in a while and nobody waits for."""
+    parts = file_id.replace("\\", "/").split("/")
+    return any(part in ("scripts", "script") for part in parts[-6:-1])

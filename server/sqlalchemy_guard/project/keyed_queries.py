@@ -235,6 +235,9 @@ def executed_inside(
         return None
     if (facts.is_async and not call.awaited) or _remembers(resolver, facts, file):
         return None
+    if isinstance(function.bound, Instance) and _is_class_method(resolver, facts, file):
+        # `row.data.get(key)` is hardly meant to be the class method of that name of what `data` may hold.
+        return None
     answers = list(parts(facts.returned)) if facts.returned is not None else []
     if any(_writes(resolver, fact, file) for fact in facts.calls):
         # What it does for one item may be more than to look it up.
@@ -251,6 +254,10 @@ def executed_inside(
             if any(_is_passed(key.value, facts, call) for key in keys):
                 return file, fact
     return None
+
+
+def _is_class_method(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    return any(resolver.external_name(each, file) == "builtins.classmethod" for each in function.decorators)
 
 
 def _is_passed(value: Value, function: FunctionFacts, call: CallFact) -> bool:

@@ -8,7 +8,8 @@ included, and calls of functions that do nothing but look something up by an arg
 Every statement waits for the network and for the database. A hundred keys in one `in_()` take little longer than one.
 
 Left alone are loops over batches or a handful of constants, `while` loops, retries, loops that are left after the statement,
-iterations with a session or transaction of their own, functions that keep their answers, tests and migrations.
+iterations with a session or transaction of their own, functions that keep their answers, tests, migrations and
+folders of scripts.
 
 ## Example
 ```python
@@ -75,7 +76,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.prefetch import edits as edits_of
 from sqlalchemy_guard.fixes.prefetch import prefetch
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
-from sqlalchemy_guard.project.file_roles import is_migration_file
+from sqlalchemy_guard.project.file_roles import is_migration_file, is_script_file
 from sqlalchemy_guard.project.keyed_queries import (
     EXECUTING,
     depends_on_loop,
@@ -146,7 +147,8 @@ def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
 
 def _loop(context: Context, fact: CallFact) -> Frame | None:
     """The innermost loop around a call, None when one of the loops means it, or where nobody waits for it."""
-    if context.is_test() or context.is_migration() or is_migration_file(context.file.file_id):
+    file_id = context.file.file_id
+    if context.is_test() or context.is_migration() or is_migration_file(file_id) or is_script_file(file_id):
         return None
     loops = list(fact.loops())
     frames = list(fact.frame.outwards()) if fact.frame is not None else []
