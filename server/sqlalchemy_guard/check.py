@@ -18,6 +18,7 @@ from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
 from sqlalchemy_guard.context import Context, DocumentContext
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
+from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.units import Contribution, Unit
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
-    from sqlalchemy_guard.project.resolve import Key
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.rules.api import Check, Fix, Rule, Violation
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -148,6 +148,13 @@ class Checker:
             self._note_failure(report.file_id, violation.rule, error)
             return None
 
+    def forget(self, file_id: str) -> None:
+        """Forget what was found in a file: the next check runs all rules on all of it."""
+        self._notes.pop(file_id, None)
+        file = self.workspace.file(file_id)
+        for unit in file.facts.units() if file is not None else ():
+            unit.report = None
+
     def settings_changed(self) -> None:
         """Settings files were edited: select the rules anew."""
         self._selected.clear()
@@ -172,12 +179,11 @@ class Checker:
         generation, revision = facts.generation, resolver.revision
         for contribution in fresh:
             self.poll()
-            violations: list[Violation] = []
-            keys: set[Key] = set()
-            for unit in contribution.units:
-                report = self._unit(unit, context, subscriptions)
-                violations.extend(report.violations)
-                keys |= report.keys
+            reports = [self._unit(unit, context, subscriptions) for unit in contribution.units]
+            violations = [violation for report in reports for violation in report.violations]
+            keys = reports[0].keys if reports else NO_KEYS
+            if len(reports) > 1:
+                keys = resolver.shared(keys.union(*[report.keys for report in reports]))
             notes.put(contribution, violations, keys)
         # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
         notes.generation, notes.revision = generation, revision
@@ -215,7 +221,7 @@ class Checker:
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        report = unit.report = UnitReport(violations, frozenset(keys), revision, context.settings)
+        report = unit.report = UnitReport(violations, resolver.shared(keys), revision, context.settings)
         return report
 
     def _run(

@@ -50,6 +50,8 @@ class _Chunk(Protocol):
 class _Syntax(Protocol):
     @property
     def chunks(self) -> Sequence[_Chunk]: ...
+    @property
+    def problems(self) -> Sequence[object]: ...
 
 
 class _File(Protocol):
@@ -77,6 +79,7 @@ class _Checker(Protocol):
     @property
     def poll(self) -> Callable[[], None]: ...
     def check(self, file_id: str) -> FileReport: ...
+    def forget(self, file_id: str) -> None: ...
     def fix(self, report: FileReport, violation: Violation) -> Fix | None: ...
 
 
@@ -199,7 +202,8 @@ class _Run:
         self.codes = codes
         self.outcome = FixOutcome()
         self.originals: dict[str, tuple[Document, bool]] = {}
-        self.made: dict[str, list[LineEdit]] = {}
+        # None for a file that was analysed anew after edits.
+        self.made: dict[str, list[LineEdit] | None] = {}
         self.rejected: set[tuple[str, str, str, str]] = set()
 
     def to_fixed_point(self) -> None:
@@ -214,12 +218,25 @@ class _Run:
         """Give the workspace back the documents it had."""
         workspace = self.checker.workspace
         for file_id, (document, was_open) in self.originals.items():
-            if was_open:
-                made = self.made.pop(file_id, [])
+            made = self.made.get(file_id)
+            if was_open and made is not None:
                 back = [LineEdit(edit.start, edit.added, edit.removed) for edit in reversed(made)]
                 workspace.change(file_id, document, back)
+                self._forget(file_id)
+            elif was_open:
+                workspace.open(file_id, document)
             else:
                 workspace.close(file_id)
+
+    def _forget(self, file_id: str) -> None:
+        """What is written must not rest on anything that was found in another text."""
+        if _is_python(file_id):
+            self.checker.forget(file_id)
+
+    def _is_whole(self, file_id: str) -> bool:
+        """Whether all of a file could be parsed."""
+        file = self.checker.workspace.file(file_id) if _is_python(file_id) else None
+        return file is not None and not file.syntax.problems
 
     def _candidates(self) -> list[_Candidate]:
         found: list[_Candidate] = []
@@ -287,10 +304,17 @@ class _Run:
             if file_id not in self.originals:
                 self.originals[file_id] = (document, workspace.is_open(file_id))
                 workspace.open(file_id, document)
-            for following, changed in document.steps(edits, STEP):
+            made = self.made.setdefault(file_id, []) if self._is_whole(file_id) else None
+            self.made[file_id] = made
+            for following, changed in document.steps(edits, len(edits) if made is None else STEP):
                 self.checker.poll()
-                self.made.setdefault(file_id, []).extend(changed)
-                workspace.change(file_id, following, changed)
+                if made is None:
+                    # Lines that were changed are the first to be taken for broken, and these are not.
+                    workspace.open(file_id, following)
+                else:
+                    made += changed
+                    workspace.change(file_id, following, changed)
+            self._forget(file_id)
             text = _text(workspace, file_id)
             if text == self.originals[file_id][0].text:
                 self.outcome.texts.pop(file_id, None)

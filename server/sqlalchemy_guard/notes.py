@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Related, Span, Violation
+from sqlalchemy_guard.syntax.tree import start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.facts.units import Contribution
     from sqlalchemy_guard.project.answers import Key
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 
 class UnitReport:
@@ -47,65 +50,97 @@ class Notes:
         revision: That of the resolver.
     """
 
-    __slots__ = ("_found", "_keys", "_pointing", "_readers", "facts", "generation", "revision", "settings")
+    __slots__ = (
+        "_found",
+        "_keys",
+        "_pointing",
+        "_readers",
+        "_standing",
+        "facts",
+        "generation",
+        "revision",
+        "settings",
+    )
 
     def __init__(self, facts: FileFacts, settings: object) -> None:
         self.facts = facts
         self.settings = settings
         self.generation = facts.generation
         self.revision = 0
-        self._found: dict[Contribution, list[Violation]] = {}
-        self._keys: dict[Contribution, set[Key]] = {}
-        self._readers: dict[Key, set[Contribution]] = {}
-        self._pointing: dict[Contribution, list[Related]] = {}
+        # By chunk: what takes the place of a contribution mostly says and reads the same.
+        self._standing: dict[Chunk, Contribution] = {}
+        self._found: dict[Chunk, list[Violation]] = {}
+        self._keys: dict[Chunk, frozenset[Key]] = {}
+        # Made when it is first asked for: many files are checked only once.
+        self._readers: dict[Key, set[Chunk]] | None = None
+        self._pointing: dict[Chunk, list[Related]] = {}
 
     def affected(self, fresh: Iterable[Contribution], changed: set[Key]) -> list[Contribution]:
         """The contributions to be looked at again; those that are gone are forgotten."""
-        wanted: set[Contribution] = set()
+        wanted: dict[Chunk, Contribution] = {}
+        gone: set[Chunk] = set()
         for contribution in fresh:
             if contribution.is_alive:
-                wanted.add(contribution)
+                wanted[contribution.chunk] = contribution
             else:
-                self._found.pop(contribution, None)
-                self._pointing.pop(contribution, None)
-                for key in self._keys.pop(contribution, ()):
-                    self._readers[key].discard(contribution)
-        for key in changed:
-            wanted.update(self._readers.get(key, ()))
-        for contribution, places in self._pointing.items():
-            if not all(place.is_current for place in places):
-                wanted.add(contribution)
-        return sorted(wanted, key=_place)
+                gone.add(contribution.chunk)
+        for chunk in gone.difference(wanted):
+            self._read(chunk, NO_KEYS)
+            for table in (self._standing, self._found, self._pointing, self._keys):
+                table.pop(chunk, None)
+        for chunk in self._unsettled(changed):
+            wanted.setdefault(chunk, self._standing[chunk])
+        return sorted(wanted.values(), key=_place)
 
-    def put(self, contribution: Contribution, violations: list[Violation], keys: set[Key]) -> None:
+    def _unsettled(self, changed: set[Key]) -> Iterator[Chunk]:
+        """The chunks that read any of these keys, or point at what is not there any more."""
+        if changed:
+            if self._readers is None:
+                self._readers = {}
+                for chunk, keys in self._keys.items():
+                    for key in keys:
+                        self._readers.setdefault(key, set()).add(chunk)
+            for key in changed:
+                yield from self._readers.get(key, ())
+        for chunk, places in self._pointing.items():
+            if not all(place.is_current for place in places):
+                yield chunk
+
+    def put(self, contribution: Contribution, violations: list[Violation], keys: frozenset[Key]) -> None:
         """Note what a contribution breaks and what it read."""
+        chunk = contribution.chunk
+        self._standing[chunk] = contribution
         if violations:
-            self._found[contribution] = violations
+            self._found[chunk] = violations
         else:
-            self._found.pop(contribution, None)
+            self._found.pop(chunk, None)
         pointing = [related for violation in violations for related in violation.related]
         if pointing:
-            self._pointing[contribution] = pointing
+            self._pointing[chunk] = pointing
         else:
-            self._pointing.pop(contribution, None)
-        known = self._keys.get(contribution)
-        if known != keys:
-            for key in (known or set()) - keys:
-                self._readers[key].discard(contribution)
-            for key in keys if known is None else keys - known:
-                self._readers.setdefault(key, set()).add(contribution)
-            self._keys[contribution] = keys
+            self._pointing.pop(chunk, None)
+        self._read(chunk, keys)
+        self._keys[chunk] = keys
+
+    def _read(self, chunk: Chunk, keys: frozenset[Key]) -> None:
+        """From now on a chunk rests on these keys."""
+        known = self._keys.get(chunk, NO_KEYS)
+        if self._readers is not None and known is not keys:
+            for key in known - keys:
+                self._readers[key].discard(chunk)
+            for key in keys - known:
+                self._readers.setdefault(key, set()).add(chunk)
 
     def violations(self) -> list[Violation]:
         """All of them where they stand now, in order."""
         result: list[Violation] = []
-        for contribution in sorted(self._found, key=_place):
-            found = self._found[contribution]
+        for chunk in sorted(self._found, key=start_of):
+            found = self._found[chunk]
             if any(_has_moved(violation) for violation in found):
                 found = [_moved(violation) for violation in found]
-                self._found[contribution] = found
+                self._found[chunk] = found
             result.extend(found)
-        # Contributions stand in order; what they point at may not.
+        # Chunks stand in order; what is wrong in them may not.
         result.sort(key=order)
         return result
 

@@ -84,6 +84,9 @@ class FakeChecker:
         report.violations.sort(key=lambda violation: violation.span)
         return report
 
+    def forget(self, file_id: str) -> None:
+        assert file_id in self.workspace.documents
+
     def fix(self, report: FileReport, violation: Violation) -> Fix | None:
         fake, match = violation.subject
         return Fix("Mend it", fake.applicability, fake.edits(self.workspace, report.file_id, match))

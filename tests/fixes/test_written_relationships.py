@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy.orm import clear_mappers, configure_mappers
 
 from sqlalchemy_guard.rules.api import Applicability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.fixture import Project
 
@@ -222,19 +223,13 @@ class Post(Base):
 """
 
 
-@pytest.fixture(autouse=True)
-def mappers() -> Iterator[None]:
-    """No mapper outlives its test."""
-    yield
-    clear_mappers()
-
-
 def load(text: str, name: str) -> types.ModuleType:
     module = types.ModuleType(name)
     sys.modules[name] = module
     try:
         exec(compile(text, name, "exec"), module.__dict__)
-        configure_mappers()
+        # Only its own mappers: those of other tests in this process are none of our business.
+        module.Base.registry.configure()
     finally:
         del sys.modules[name]
     return module
@@ -266,6 +261,7 @@ def relationships(module: types.ModuleType) -> dict[tuple[str, str], dict[str, A
                     relationship.sync_backref,
                 ],
             }
+    module.Base.registry.dispose()
     return found
 
 
@@ -277,7 +273,6 @@ def fixed(make_project: Callable[..., Project], text: str, *codes: str) -> str:
 def test_both_sides_of_a_backref_stay_what_they_are(make_project: Callable[..., Project]) -> None:
     after = fixed(make_project, BACKREFS, "SAG216")
     before = relationships(load(BACKREFS, "before"))
-    clear_mappers()
     assert relationships(load(after, "after")) == before, after
     assert "backref" not in after.partition("class User")[0].replace("sync_backref", ""), after
     assert "backref=" not in after, after
@@ -291,7 +286,6 @@ def test_annotated_relationships_stay_what_they_are(
     text = head + text
     after = fixed(make_project, text, "SAG203", "SAG216")
     before = relationships(load(text, "before"))
-    clear_mappers()
     assert relationships(load(after, "after")) == before, after
     left = [line for line in after.splitlines() if "= relationship(" in line and "Mapped[" not in line]
     assert not left, after
@@ -300,10 +294,77 @@ def test_annotated_relationships_stay_what_they_are(
 def test_annotations_follow_what_the_mapping_is(make_project: Callable[..., Project]) -> None:
     after = fixed(make_project, CONTRADICTIONS, "SAG218")
     before = relationships(load(CONTRADICTIONS, "before"))
-    clear_mappers()
     # The list that an attribute of one object never was is no collection class any more.
-    assert [each | {"collection": ""} for each in relationships(load(after, "after")).values()] == [
-        each | {"collection": ""} for each in before.values()
-    ]
+    now = relationships(load(after, "after"))
+    assert {key: each | {"collection": ""} for key, each in now.items()} == {
+        key: each | {"collection": ""} for key, each in before.items()
+    }
     assert "Mapped[list" not in after, after
     assert "uselist=True" not in after, after
+
+
+TWO_FILES = {
+    "shop_models/__init__.py": "",
+    "shop_models/base.py": """
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    pass
+""",
+    "shop_models/owners.py": """
+from typing import Optional
+
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import relationship
+
+from shop_models.base import Base
+
+
+class Owner(Base):
+    __tablename__ = "owner"
+    id = Column(Integer, primary_key=True)
+    first_id = Column(ForeignKey("cart.id"))
+    first = relationship("Cart", foreign_keys=[first_id], post_update=True)
+""",
+    "shop_models/carts.py": """
+from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import backref, relationship
+
+from .base import Base
+
+
+class Cart(Base):
+    __tablename__ = "cart"
+    id = Column(Integer, primary_key=True)
+    owner_id = Column(ForeignKey("owner.id"))
+    owner = relationship("Owner", foreign_keys=[owner_id], backref=backref("carts", cascade="all", order_by=id))
+""",
+}
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"], ids=["evaluated", "lazy"])
+def test_files_that_name_each_other_can_be_imported(
+    make_project: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    files = {path: head + text for path, text in TWO_FILES.items()}
+    after = make_project(files).fixed_by(Applicability.SAFE, ["SAG203", "SAG216"])
+    assert "if TYPE_CHECKING:" in after["shop_models/owners.py"]
+    mapped = []
+    for number, texts in enumerate((files, after)):
+        folder = tmp_path / f"side_{number}"
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(str(folder))
+            for name in [name for name in sys.modules if name.startswith("shop_models")]:
+                patched.delitem(sys.modules, name)
+            importlib.invalidate_caches()
+            importlib.import_module("shop_models.carts")
+            importlib.import_module("shop_models.owners")
+            configure_mappers()
+            mapped.append(relationships(sys.modules["shop_models.base"]))
+            for name in [name for name in sys.modules if name.startswith("shop_models")]:
+                del sys.modules[name]
+        assert mapped[0] == mapped[1], after

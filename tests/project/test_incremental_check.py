@@ -61,6 +61,7 @@ class Order(Base):
 """,
     "app/items.py": """\
 from sqlalchemy import Column, ForeignKey, Integer
+from sqlalchemy.orm import relationship
 from .extensions import Base, Session
 
 
@@ -68,6 +69,8 @@ class Item(Base):
     __tablename__ = "items"
     id = Column(Integer, primary_key=True)
     order_id = Column(Integer, ForeignKey("orders.id"))
+    order = relationship("Order", back_populates="items")
+    buyer = relationship("Usr", secondary="order", foreign_keys="Item.ordr_id")
 
 
 def fill(session, orders):
@@ -134,6 +137,10 @@ SNIPPETS = (
     "\n\n",
     "import app.models, app.items\n",
     "save(Session())  # noqa: SAG501\n",
+    "    order_id = Column(ForeignKey('users.id'))\n",
+    "    extra = relationship('Item', backref='extras')\n",
+    "    order = relationship('Order', uselist=False)\n",
+    "class Usr(Base):\n    __tablename__ = 'usr'\n    id = Column(Integer, primary_key=True)\n\n\n",
 )
 WORDS = ("x", "session", "Base", "(", ")", ":", "\n", "#", "None", ".", "    ")
 edits = st.tuples(

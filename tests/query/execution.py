@@ -102,17 +102,33 @@ def _state(session: Session, loaded: list[Any]) -> Any:
 
 def normal_sql(sql: str) -> str:
     """SQL without the names of labels."""
-    sql = re.sub(r"\s+", " ", sql)
+    sql = _CAST.sub(r"CAST[\1 \2]", re.sub(r"\s+", " ", sql))
     renamed = {label: column for _, column, label in _QUALIFIED.findall(sql) if label != column}
     froms = set(re.findall(r"(?:FROM|JOIN|,) \w+ AS (\w+)|\) AS (\w+)", sql))
     kept = {name for pair in froms for name in pair if name}
     sql = re.sub(r" AS (\w+)", lambda match: match[0] if match[1] in kept else "", sql)
     sql = re.sub(r"\b\w+\b", lambda match: renamed.get(match[0], match[0]), sql)
-    sql = re.sub(r"EXISTS \(SELECT .*? FROM", "EXISTS (SELECT 1 FROM", sql)
+    sql = _without_lists(sql)
     aliases: dict[str, str] = {}
     return re.sub(
         r"\banon_\d+\b|\b[a-z]+_\d+\b", lambda match: aliases.setdefault(match[0], f"n{len(aliases)}"), sql
     )
+
+
+_CAST = re.compile(r"CAST\(([^()]*) AS ([^()]*)\)")
+
+
+def _without_lists(sql: str) -> str:
+    """SQL with every EXISTS selecting 1: what it selects does not matter."""
+    head, found, rest = sql.partition("EXISTS (SELECT ")
+    if not found:
+        return sql
+    depth = 0
+    for place, sign in enumerate(rest):
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0 or (depth == 0 and rest.startswith(" FROM ", place)):
+            return f"{head}{found}1{_without_lists(rest[place:])}"
+    return sql
 
 
 def normal(value: Any) -> Any:
@@ -129,7 +145,7 @@ def normal(value: Any) -> Any:
         return (
             "SQL",
             type(value).__name__,
-            normal_sql(str(value if value.is_select else models.select(value))),
+            normal_sql(str(value if getattr(value, "is_select", False) else models.select(value))),
         )
     if isinstance(value, list):
         return [normal(each) for each in value]

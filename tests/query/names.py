@@ -27,14 +27,32 @@ IMPORTED = {
                 "bindparam",
                 "desc",
             ),
-            *("case", "cast", "distinct", "String", "LABEL_STYLE_TABLENAME_PLUS_COL"),
+            *(
+                "case",
+                "cast",
+                "distinct",
+                "String",
+                "tuple_",
+                "literal_column",
+                "LABEL_STYLE_TABLENAME_PLUS_COL",
+            ),
         )
     },
     **{
         name: ("sqlalchemy.orm", getattr(orm, name))
         for name in (
             *("aliased", "joinedload", "selectinload", "subqueryload", "lazyload", "contains_eager", "defer"),
-            *("load_only", "with_parent", "Bundle", "noload", "raiseload", "with_loader_criteria", "Session"),
+            *(
+                "load_only",
+                "with_parent",
+                "Bundle",
+                "noload",
+                "raiseload",
+                "with_loader_criteria",
+                "Session",
+                "undefer",
+                "immediateload",
+            ),
         )
     },
 }
@@ -55,6 +73,7 @@ def namespace() -> dict[str, Any]:
         .group_by(models.Address.user_id)
         .subquery("counts")
     )
+    names["every"] = orm.with_polymorphic(models.Employee, [models.Manager])
     names["repeated"] = aliased(
         models.User, models.select(models.User).join(models.User.addresses).subquery()
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.orm import MANYTOONE, Bundle, RelationshipProperty
 from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.orm.util import AliasedClass
-from sqlalchemy.sql.elements import ColumnElement, Label
+from sqlalchemy.sql.elements import ColumnElement, Label, TextClause
 from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.selectable import FromClause, Subquery
 
@@ -170,6 +170,8 @@ def classify(value: Any) -> EntityInfo:
         if table is not None:
             return EntityInfo(EntityKind.COLUMN, owner=_table(table), attribute=value.key, hashable=True)
         return EntityInfo(EntityKind.EXPRESSION, hashable=None)
+    if isinstance(value, TextClause):
+        return EntityInfo(EntityKind.EXPRESSION)
     if isinstance(value, int | str | bool | None | list | tuple | dict | float):
         return EntityInfo(EntityKind.VALUE)
     return UNKNOWN_ENTITY

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 from sqlalchemy_guard.facts.query import Consumer
 from sqlalchemy_guard.rules.api import Applicability
+from tests.query import models
 from tests.query.grammar import chains
+from tests.query.names import IMPORTED
 from tests.query.oracle import difference_of_codes
 from tests.support.fixture import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 EXAMPLES = int(os.environ.get("SQLALCHEMY_GUARD_PROJECTS", "4"))
 PER_PROJECT = 15
@@ -31,25 +33,28 @@ MAPPINGS = [
 ]
 """The mapping in both styles: what is inferred from them must be the same."""
 
-HEADER = """\
-import sqlalchemy
-from sqlalchemy import (
-    LABEL_STYLE_TABLENAME_PLUS_COL, String, and_, bindparam, case, cast, delete, desc, distinct, except_, except_all, exists,
-    func, intersect, intersect_all, literal, not_, or_, select, text, union, union_all, update,
-)
-from sqlalchemy.orm import (
-    Bundle, Session, aliased, contains_eager, defer, joinedload, lazyload, load_only, noload, raiseload, selectinload,
-    subqueryload, with_loader_criteria, with_parent,
-)
 
-from models import (
-    Address, Car, Company, Contract, Employee, Letter, Line, Manager, Node, Order, Paper, Profile, Tag, User, Vehicle,
-    user_tags,
-)
+def _imports(module: str, names: Iterable[str]) -> str:
+    lines = "".join(f"    {name},\n" for name in sorted(names))
+    return f"from {module} import (\n{lines})\n"
 
+
+HEADER = "".join(
+    (
+        "import sqlalchemy\n",
+        *(
+            _imports(module, (name for name, (where, _) in IMPORTED.items() if where == module))
+            for module in ("sqlalchemy", "sqlalchemy.orm")
+        ),
+        "from sqlalchemy.orm import with_polymorphic\n\n",
+        _imports("models", (*(model.__name__ for model in models.MODELS), "friendships", "user_tags")),
+        """
 U2 = aliased(User, name="u2")
 A2 = aliased(Address)
 N2 = aliased(Node, name="n2")
+P2 = aliased(Person)
+every = with_polymorphic(Employee, [Manager])
+repeated = aliased(User, select(User).join(User.addresses).subquery())
 counts = (
     select(Address.user_id, func.count(Address.id).label("n")).group_by(Address.user_id).subquery("counts")
 )
@@ -57,7 +62,10 @@ opaque_condition = User.id > 1
 opaque_join = Address.user_id == User.id
 number = 2
 name = "ann"
-"""
+""",
+    )
+)
+"""What the module of queries begins with: the names of the oracle."""
 
 BODIES = {
     Consumer.ITERATED: "return [each for each in {}]",

@@ -245,6 +245,9 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
+    "session.query(user_tags.c.tag_id).exists()": "plain column",
+    "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User.id, Address.id).all()": "called `id`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",

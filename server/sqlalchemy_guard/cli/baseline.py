@@ -58,9 +58,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{path} {trouble.reason}")
     if not options.quiet:
         total = sum(sum(known.values()) for known in files.values())
-        print(
-            f"Put off {count(total, 'violation')} in {count(len(files), 'file')}: {path.removeprefix(os.path.join(canonical('.'), ''))}"
-        )
+        shown = path.removeprefix(os.path.join(canonical("."), ""))
+        print(f"Put off {count(total, 'violation')} in {count(len(files), 'file')}: {shown}")
         if configured != path:
             hint = f'baseline = "{os.path.basename(path)}"'
             print(

@@ -144,9 +144,27 @@ def called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution])
     come = [unit for contribution in fresh for unit in contribution.units]
     before: dict[str, list[Call]] = {}
     after: dict[str, list[Call]] = {}
-    for units, kept, calls in ((gone, set(come), before), (come, set(gone), after)):
+    # Calls that pass nothing are told apart by where they stand alone.
+    bare_before: dict[str, list[str]] = {}
+    bare_after: dict[str, list[str]] = {}
+    for units, kept, calls, bare in (
+        (gone, set(come), before, bare_before),
+        (come, set(gone), after, bare_after),
+    ):
         for unit in units:
-            if unit not in kept:
-                for name, found in unit.called.items():
-                    calls.setdefault(name, []).extend(found)
-    return {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
+            if unit in kept:
+                continue
+            for name, found in unit.called.items():
+                calls.setdefault(name, []).extend(found)
+            for fact in unit.calls:
+                call = fact.value
+                if not call.args and not call.keywords and isinstance(call.func, (Attr, Ref)):
+                    where = fact.function.qualname if fact.function is not None else ""
+                    bare.setdefault(call.func.name, []).append(where)
+    differing = {name for name in before.keys() | after.keys() if not same(before.get(name), after.get(name))}
+    moved = {
+        name
+        for name in bare_before.keys() | bare_after.keys()
+        if bare_before.get(name) != bare_after.get(name)
+    }
+    return differing | moved

@@ -13,6 +13,8 @@ from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.fixes.scan import Token
     from sqlalchemy_guard.fixes.source import Source
 
@@ -207,6 +209,25 @@ def remove_argument(
     found = _split(source, call, shift)
     index = _ordered(source, call, shift).index(argument)
     return _finish(source, _removal(source, found, index), statement, shift)
+
+
+def remove_arguments(
+    source: Source,
+    call: ast.Call,
+    arguments: Iterable[ast.expr | ast.keyword],
+    shift: int = 0,
+    statement: ast.stmt | None = None,
+) -> tuple[Edit, ...]:
+    """Remove several arguments; what stands between two of them is removed once."""
+    found = _split(source, call, shift)
+    ordered = _ordered(source, call, shift)
+    merged: list[Edit] = []
+    for edit in sorted(each for one in arguments for each in _removal(source, found, ordered.index(one))):
+        if merged and edit.start < merged[-1].end:
+            merged[-1] = Edit(merged[-1].start, max(edit.end, merged[-1].end), "")
+        else:
+            merged.append(edit)
+    return _finish(source, tuple(merged), statement, shift)
 
 
 def _removal(source: Source, found: _Arguments, index: int) -> tuple[Edit, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.columns import is_dataclass
+from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.tables import place_of
 from sqlalchemy_guard.records import dataclass
@@ -66,7 +67,10 @@ class Columns:
                 continue
             head, inside = f"{name}{annotation} = {call}(", f"{now}{more}{tail}"
             if len(margin) + len(head) + len(inside) + 1 > source.line_length:
-                inside = f"{source.newline}{margin}{source.indentation}{inside}{source.newline}{margin}"
+                deeper = f"{source.newline}{margin}{source.indentation}"
+                if len(deeper) - len(source.newline) + len(inside) > source.line_length:
+                    inside = inside.replace(", ", f",{deeper}") + ","
+                inside = f"{deeper}{inside}{source.newline}{margin}"
             made.append(f"{head}{inside})")
         return made
 
@@ -201,25 +205,60 @@ def add_mixin(texts: Texts, file: File, facts: ClassFacts, module: str | None, n
         texts.apply(file, [Edit(start, start, f"({name})")])
 
 
-def new_mixin(texts: Texts, file: File, facts: ClassFacts, columns: Columns) -> str:
-    """Write a mixin in front of a class of the module; returns its name.
+def new_mixin(texts: Texts, file: File, beside: str, columns: Columns) -> str:
+    """Write a mixin in front of a class of the module, or behind the assignment to a name; returns what it is called.
 
     Raises:
         SyntaxError: the file does not parse as a whole.
-        LookupError: the class is not where it was.
+        LookupError: the class or name is not where it was.
     """
     names = texts.need(file, columns.imports())
-    node = _class(texts, file, facts.qualname)
     source = texts.source(file)
     name = fresh("TimestampMixin", file.facts.names.keys() | file.facts.classes.keys())
-    line = source.first_line(node)
+    indent, newline = source.indentation, source.newline
+    body = "".join(f"{newline}{indent}{each}" for each in columns.lines(names, source, indent))
+    text = f"class {name}:{body}{newline}"
+    gap = newline * 2
+    assigned = [node for node in texts.tree(file).body if beside in _bound(node)]
+    if assigned:
+        at = source.next_line(source.end(assigned[-1]))
+        rest = source.text[at:]
+        between = (
+            newline * max(0, 2 - (len(rest) - len(rest.lstrip("\r\n"))) // len(newline))
+            if rest.strip()
+            else ""
+        )
+        ended = "" if at == 0 or source.text[at - 1] in "\r\n" else newline
+        texts.apply(file, [Edit(at, at, f"{ended}{gap}{text}{between}")])
+        return name
+    line = source.first_line(_class(texts, file, beside))
     while line and source.lines[line - 1].startswith("#"):
         line -= 1
     at = source.offset(line)
-    indent, newline = source.indentation, source.newline
-    body = "".join(f"{indent}{each}{newline}" for each in columns.lines(names, source, indent))
-    texts.apply(file, [Edit(at, at, f"class {name}:{newline}{body}{newline}{newline}")])
+    texts.apply(file, [Edit(at, at, f"{text}{gap}")])
     return name
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """The names that an assignment binds."""
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _home(workspace: Workspace, gap: Gap, file: File) -> tuple[File, str]:
+    """Where a new mixin goes: beside the base class, or else where the base or extension object is made."""
+    if any(table.model == (file.file_id, gap.facts.qualname) for table in gap.tables):
+        made = gap.tables[0].metadata
+        home = workspace.file(made[0]) if made is not None and made[1].isidentifier() else None
+        if made is not None and home is not None and home is not file and made[1] in home.facts.names:
+            return home, made[1]
+    return file, gap.facts.qualname
 
 
 def _class(texts: Texts, file: File, qualname: str) -> ast.ClassDef:
@@ -269,7 +308,16 @@ def can_fill(workspace: Workspace, gap: Gap, file: File) -> bool:
             return False
         if body_is_blocked(model.facts):
             return False
-    return True
+    if is_partial(gap, anchor) or (gap.mixin is None and not gap.is_wide):
+        return True
+    home = gap.mixin[0] if gap.mixin is not None else _home(workspace, gap, file)[0].file_id
+    places = [place_of(workspace, table) for table in gap.tables]
+    workspace.resolver.keys.add((IMPORTS, ""))
+    return all(
+        place is not None
+        and (place.file.file_id == home or module_for(workspace, place.file, home) is not None)
+        for place in places
+    )
 
 
 def is_partial(gap: Gap, anchor: tuple[str, str]) -> bool:
@@ -306,7 +354,8 @@ def fill(workspace: Workspace, settings: Settings, gap: Gap, file: File, *, type
             home, name = gap.mixin
             title = f"Inherit from `{name}`"
         else:
-            home, name = file.file_id, new_mixin(texts, file, gap.facts, columns)
+            holder, beside = _home(workspace, gap, file)
+            home, name = holder.file_id, new_mixin(texts, holder, beside, columns)
             title = f"Introduce `{name}` with {wanted}"
         for table in gap.tables:
             place = place_of(workspace, table)

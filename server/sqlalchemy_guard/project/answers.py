@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy_guard.project.types import Type
 
@@ -25,6 +26,9 @@ GATHERED = "*gathered"
 
 _FEW = 4
 """So many changes are compared one by one with what an answer rests on."""
+
+_SHARED = 100_000
+"""So many sets of keys are remembered, so that answers which rest on the same share one."""
 
 DEEPEST = 150
 FINAL = 1_000
@@ -72,6 +76,7 @@ class Answers:
         self._recent: deque[set[Key]] = deque(maxlen=64)
         self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
         self._gathered: dict[Key, frozenset[Key]] = {}
+        self._shared: dict[frozenset[Key], frozenset[Key]] = {}
         self._stack: list[Running] = []
         self._cut = FINAL
 
@@ -116,6 +121,15 @@ class Answers:
         changed = self._changed
         return all(changed.get(key, 0) <= revision for key in keys)
 
+    def shared(self, keys: AbstractSet[Key]) -> frozenset[Key]:
+        """These keys as a set that all who rest on the same ones share: most answers do, and there are very many."""
+        if not keys:
+            return NO_KEYS
+        if len(self._shared) > _SHARED:
+            self._shared.clear()
+        frozen = frozenset(keys)
+        return self._shared.setdefault(frozen, frozen)
+
     def collect(self) -> set[Key]:
         """Start to collect keys anew; returns the set that will be filled."""
         self.keys = set()
@@ -134,7 +148,7 @@ class Answers:
         try:
             result = answer()
             if self._cut == FINAL:
-                self._remembered[question] = (revision, frozenset(self.keys), result)
+                self._remembered[question] = (revision, self.shared(self.keys), result)
         finally:
             outer |= self.keys
             self.keys, self._cut = outer, min(self._cut, outer_cut)
@@ -149,7 +163,7 @@ class Answers:
         outer, self.keys = self.keys, set()
         try:
             result = self.remembered(key, answer)
-            self._gathered[key] = frozenset(self.keys)
+            self._gathered[key] = self.shared(self.keys)
         finally:
             self.keys = outer
         outer.add(key)

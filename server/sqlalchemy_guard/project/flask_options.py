@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Const
+from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def is_filled_later(units: Iterator[Unit], key: str) -> bool:
 
 def uses_flask_sqlalchemy(workspace: Workspace) -> bool:
     """Whether any file of the workspace imports the extension that reads these options."""
+    workspace.resolver.keys.add((IMPORTS, ""))
     return any(
         module.partition(".")[0] in _EXTENSIONS
         for file in workspace.known_files()

@@ -48,6 +48,7 @@ class ForeignKey:
         statement: The statement that a suppression may stand on.
         columns: The column that has it, in each table that it stands in: several for a mixin's.
         attribute: The column as an attribute of a class, None in a `Table` and in constraints.
+        is_part: Whether it is one of several columns of a constraint.
     """
 
     text: str
@@ -56,6 +57,7 @@ class ForeignKey:
     statement: ast.stmt | None
     columns: list[tuple[Table, TableColumn]]
     attribute: Column | None = None
+    is_part: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -213,12 +215,12 @@ def _of_table(
     pairs = list(zip(call.args, node.args, strict=False))
     for column in table.columns.values():
         made = column.call
-        holder = next((inner for value, inner in pairs if made is not None and value is made.call), None)
+        holder = next((inner for value, inner in pairs if made is not None and value == made.call), None)
         if made is None or not isinstance(holder, ast.Call):
             continue
         inside = list(zip(made.call.args, holder.args, strict=False))
         for key in made.foreign_keys:
-            inner = next((each for value, each in inside if value is key.call), None)
+            inner = next((each for value, each in inside if value == key.call), None)
             if key.text is not None and inner is not None:
                 yield ForeignKey(key.text, _string_in(inner), chunk, None, [(table, column)])
     yield from _constraints(call.args, node.args, chunk, None, [table], file, workspace)
@@ -247,7 +249,7 @@ def _constraints(
                 if name is not None and (column := table.column(name)) is not None
             ]
             if placed and isinstance(target, ast.Constant):
-                yield ForeignKey(text, target, chunk, statement, placed)
+                yield ForeignKey(text, target, chunk, statement, placed, None, len(targets) > 1)
 
 
 def _string_in(node: ast.expr) -> ast.expr:

@@ -14,7 +14,7 @@ from sqlalchemy_guard.project.types import FunctionType, known
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
@@ -129,12 +129,20 @@ class SessionDependency:
     alias: str | None
 
 
-def session_dependency(resolver: Resolver, kind: str) -> SessionDependency | None:
-    """The workspace's dependency for sessions of a kind, `"sync"` or `"async"`: one with an alias where there is one."""
+def session_dependency(
+    resolver: Resolver, kind: str, counts: Callable[[SourceFile], bool]
+) -> SessionDependency | None:
+    """The workspace's dependency for sessions of a kind: one with an alias where there is one.
+
+    Args:
+        resolver: Types.
+        kind: `"sync"` or `"async"`.
+        counts: Whether what a file says matters.
+    """
     found: SessionDependency | None = None
     for name in ("Depends", "Provide"):
         for call, file in resolver.sources.calls_of(name, None):
-            if _gives(resolver, call, file) != kind:
+            if _gives(resolver, call, file) != kind or not counts(file):
                 continue
             alias = next(
                 (bound for bound in file.facts.names if _is_alias(resolver, bound, call, file)), None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.project.bodies import root_name
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.effects import arguments_of, is_fresh, is_own
+from sqlalchemy_guard.project.types import ClassType, Instance, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 
 _BATCH_WORDS = ("batch", "chunk", "partition", "page", "slice")
 _PLACES = frozenset({"tenant", "schema", "database", "shard", "bind", "engine", "table"})
-_STOPS = frozenset(
-    {"stop", "stopped", "stopping", "running", "alive", "shutdown", "exit", "closed", "terminate", "set"}
-)
+_STOPS = frozenset({"stop", "stopped", "stopping", "running", "alive", "shutdown", "terminate"})
+"""What a method is called that asks whether to go on; of flags it is seen."""
+_LOOKING = frozenset({"is_set", "is_alive", "wait", "empty", "done"})
 _PROGRESS = ("progress", "heartbeat")
+_TYPED_PLACES = frozenset(
+    {
+        "sqlalchemy.Engine", "sqlalchemy.ext.asyncio.AsyncEngine", "sqlalchemy.Connection", "sqlalchemy.Table",
+        "sqlalchemy.ext.asyncio.AsyncConnection", "sqlalchemy.URL", "sqlalchemy.MetaData",
+    }
+)  # fmt: skip
 _PAUSES = frozenset({"sleep", "wait", "wait_for", "poll", "recv", "receive"})
 
 
@@ -46,7 +53,7 @@ def deliberate(resolver: Resolver, fact: CallFact, loop: Frame, file: SourceFile
         return "a batch"
     if _walks_batch_inside(node, fact):
         return "a batch"
-    if _walks_places(node):
+    if _walks_places(node) or _walks_typed_places(resolver, fact, node, file):
         return "one database, schema or table each"
     if _has_own_session(resolver, fact, loop, file):
         return "a session of its own"
@@ -111,9 +118,41 @@ def _is_worker(node: ast.AST) -> bool:
     if isinstance(node.test, ast.Constant):
         return True
     test = node.test.operand if isinstance(node.test, ast.UnaryOp) else node.test
-    if not _words(_last_name(test)).isdisjoint(_STOPS):
-        return True
-    return any(_called_name(part) in _PAUSES for part in _own_nodes(node))
+    return _is_ended_from_outside(node, test) or any(
+        _called_name(part) in _PAUSES for part in _own_nodes(node)
+    )
+
+
+def _is_ended_from_outside(loop: ast.While, test: ast.expr) -> bool:
+    """Whether nothing in a loop can change what it tests: a flag that somebody else sets, as `while not stop.is_set()`."""
+    flag = test
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and not test.args:
+        if not _words(test.func.attr).isdisjoint(_STOPS):
+            return True
+        flag = test.func.value
+    if not isinstance(flag, (ast.Name, ast.Attribute)) or not root_name(flag):
+        return False
+    text = ast.unparse(flag)
+    for part in (inner for statement in loop.body for inner in ast.walk(statement)):
+        if not isinstance(part, (ast.Name, ast.Attribute)) or ast.unparse(part) != text:
+            continue
+        if not isinstance(part.ctx, ast.Load):
+            return False
+        if any(_takes(other, part) for statement in loop.body for other in ast.walk(statement)):
+            return False
+    return True
+
+
+def _takes(node: ast.AST, part: ast.AST) -> bool:
+    """Whether a node may change an object: calls one of its methods, is handed it, or takes an item or iterates over it."""
+    if isinstance(node, ast.Call):
+        method = (
+            isinstance(node.func, ast.Attribute)
+            and node.func.value is part
+            and node.func.attr not in _LOOKING
+        )
+        return method or any(given is part for given in (*node.args, *(k.value for k in node.keywords)))
+    return isinstance(node, ast.Subscript) and node.value is part
 
 
 def _is_retry(node: ast.AST) -> bool:
@@ -201,6 +240,25 @@ def _walks_places(node: ast.AST) -> bool:
         return True
     inner = any(isinstance(part, (ast.For, ast.AsyncFor)) for part in node.body)
     return inner and any(not _words(name).isdisjoint({"model", "cls"}) for name in first)
+
+
+def _walks_typed_places(resolver: Resolver, fact: CallFact, node: ast.AST, file: SourceFile) -> bool:
+    """What the loop walks are engines, connections, tables or classes, as the calls in it show."""
+    if not isinstance(node, (ast.For, ast.AsyncFor)) or fact.function is None:
+        return False
+    targets = {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
+    inside = set(ast.walk(node))
+    for other in fact.function.calls:
+        if other.node not in inside:
+            continue
+        for value, expression in arguments_of(other):
+            if isinstance(expression, ast.Name) and expression.id in targets:
+                for option in known(resolver.type_of(value, file)):
+                    if isinstance(option, ClassType) or (
+                        isinstance(option, Instance) and option.ref in _TYPED_PLACES
+                    ):
+                        return True
+    return False
 
 
 def _has_own_session(resolver: Resolver, fact: CallFact, loop: Frame, file: SourceFile) -> bool:

@@ -53,11 +53,13 @@ class Mentions:
 
     def __init__(self) -> None:
         self._files: dict[Key, dict[str, None]] = {}
+        self._classes: dict[str, set[str]] = {}
         self._keys: dict[str, frozenset[Key]] = {}
         self._related: frozenset[str] | None = None
 
     def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
         """A file was analysed; returns the keys of what may mean something else."""
+        self._classes[file_id] = facts.classes.keys() | set()
         return self._set(file_id, mentions(facts) | _replacing(lines))
 
     def update(
@@ -73,14 +75,17 @@ class Mentions:
         """
         before = self._keys.get(file_id, frozenset())
         replaces = _replacing(typed) | (before & _REPLACES)
+        known = self._classes.get(file_id, set())
         if replaces <= before and not any(
-            name in facts.classes or name == "*called.Table" for name in changed
+            name in facts.classes or name in known or name == "*called.Table" for name in changed
         ):
             return set()
+        self._classes[file_id] = facts.classes.keys() | set()
         return self._set(file_id, mentions(facts) | replaces)
 
     def forget(self, file_id: str) -> set[Key]:
         """A file went; returns the keys of what may mean something else."""
+        self._classes.pop(file_id, None)
         return self._set(file_id, frozenset())
 
     def files(self, key: Key) -> list[str]:

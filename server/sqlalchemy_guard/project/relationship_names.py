@@ -14,7 +14,10 @@ from sqlalchemy_guard.facts.values import Sequence
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.columns import attribute_names, has_unknown_base
 from sqlalchemy_guard.project.index import IMPORTS
+from sqlalchemy_guard.project.mentions import TABLE
+from sqlalchemy_guard.project.metadata import metadata_of_class, schema_of
 from sqlalchemy_guard.project.relationships import registry_of, text_of
+from sqlalchemy_guard.project.tables import all_tables, is_closed
 from sqlalchemy_guard.project.types import ClassType, options
 from sqlalchemy_guard.records import dataclass
 
@@ -64,6 +67,7 @@ def unknown_names(workspace: Workspace, relationship: Relationship) -> Iterator[
         for node in ast.walk(relationship.annotation):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield from _unknown_annotation(workspace, relationship, registry, node, node.value)
+    yield from _unknown_table(workspace, relationship, registry)
     for name in EXPRESSIONS:
         given = relationship.argument(name)
         if given is None:
@@ -166,6 +170,32 @@ def _unknown_in_expression(
                 yield UnknownName(node, name, "attribute", known, owner)
 
 
+def _unknown_table(
+    workspace: Workspace, relationship: Relationship, registry: Registry
+) -> Iterator[UnknownName]:
+    """A string for `secondary` that is the name of no table of the class's `MetaData`."""
+    given = relationship.argument("secondary")
+    metadata = metadata_of_class(workspace.resolver, relationship.owner_id)
+    text = text_of(workspace.resolver, given[0], relationship.file) if given is not None else None
+    if given is None or text is None or metadata is None or not _is_literal(given[1]) or not _is_dotted(text):
+        return
+    if not is_closed(workspace, metadata) or registries.named(
+        workspace.resolver, text, relationship.file, registry
+    ):
+        return
+    known: set[str] = set()
+    for table in all_tables(workspace):
+        if table.name is not None and table.metadata == metadata:
+            known.add(table.name if table.schema is None else f"{table.schema}.{table.name}")
+            if not table.has_all_arguments or schema_of(workspace.resolver, metadata) is not None:
+                # Its schema is not certain: both ways to name it may be right.
+                known.add(table.name)
+                if text.endswith(f".{table.name}"):
+                    return
+    if text not in known:
+        yield UnknownName(given[1], text, "table", frozenset(known))
+
+
 def _local_names(tree: ast.AST) -> set[str]:
     return {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
@@ -193,6 +223,7 @@ def _may_exist(workspace: Workspace, name: str) -> bool:
 
 def _class_names(workspace: Workspace, registry: Registry) -> Iterable[str]:
     """The names of the classes of a registry."""
+    workspace.resolver.keys.add((TABLE, ""))
     for file in list(workspace.known_files()):
         for qualname in list(file.facts.classes):
             ref = (file.file_id, qualname)

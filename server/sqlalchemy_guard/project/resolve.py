@@ -37,7 +37,6 @@ from sqlalchemy_guard.project.answers import (
     DEEPEST,
     FINAL,
     MODULES,
-    NO_KEYS,
     Answers,
     Key,
     Memo,
@@ -155,7 +154,7 @@ class Resolver(Answers):
             stack.pop()
             inner, self.keys = self.keys, outer
             outer |= inner
-            keys = frozenset(inner) if inner else NO_KEYS
+            keys = self.shared(inner)
             cut, self._cut = self._cut, min(outer_cut, self._cut)
             if cut < level:
                 value.memo = Memo(type_, keys, revision, cut, stack[cut])

@@ -28,8 +28,10 @@ from sqlalchemy_guard.facts.values import (
     Value,
 )
 from sqlalchemy_guard.project import row_calls
+from sqlalchemy_guard.project.configured import is_collection
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.loads import Entity, Load, Statement
+from sqlalchemy_guard.project.relationships import relationship_of
 from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import NOTHING, Hop, Loaded, Many, Row, Shape, Shapes
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
@@ -224,7 +226,22 @@ class Rows:
         """The relationship of that name, None when the attribute is none or is not understood."""
         model = self.model(shape.ref)
         found = model.relationships.get(name) if model is not None else None
-        return found if found is not None and found.known else None
+        if found is None or not found.known:
+            return None
+        if found.collection is None:
+            return self.resolver.remembered(
+                ("direction", shape.ref, name), lambda: self._directed(shape.ref, found, name)
+            )
+        return found
+
+    def _directed(self, ref: tuple[str, str], info: RelationshipInfo, name: str) -> RelationshipInfo:
+        """The relationship with what the keys of the tables say about its direction."""
+        member = self.resolver.member(ClassType(ref), name)
+        if member is None or member.attribute is None:
+            return info
+        declared = relationship_of(self.resolver, member.attribute, member.owner, member.file)
+        said = is_collection(self.workspace, declared) if declared is not None else None
+        return replace(info, collection=said)
 
     def related(self, shape: Loaded, name: str) -> Iterator[Shape]:
         """What a relationship of an object gives."""

@@ -56,16 +56,13 @@ def _indexed_apart(workspace: Workspace, table: Table) -> Iterator[str]:
         yield from _first(workspace, table, call, file)
     for ref in table.classes:
         home = workspace.file(ref[0])
-        if home is None:
-            continue
-        for unit in home.facts.units():
+        for unit in home.facts.units() if home is not None else ():
             for fact in unit.calls:
                 func = fact.value.func
-                if type(func) is not ClassName or func.qualname != ref[1]:
-                    continue
-                constraint = read_constraint(workspace.resolver, fact.value, home)
-                if constraint is not None and constraint.columns and constraint.columns[0] is not None:
-                    yield constraint.columns[0]
+                if home is not None and type(func) is ClassName and func.qualname == ref[1]:
+                    constraint = read_constraint(workspace.resolver, fact.value, home)
+                    if constraint is not None and constraint.columns and constraint.columns[0] is not None:
+                        yield constraint.columns[0]
 
 
 def _first(workspace: Workspace, table: Table, call: Call, file: SourceFile) -> Iterator[str]:

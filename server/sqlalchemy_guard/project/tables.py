@@ -12,6 +12,7 @@ whether any could be missing. Facts hold values and names, never nodes, which ed
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Call, Ref, Value
@@ -41,7 +42,6 @@ from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts
@@ -107,6 +107,21 @@ class Place(NamedTuple):
     file: File
     chunk: Chunk
     node: ast.ClassDef | ast.Call
+
+    @property
+    def head(self) -> ast.expr:
+        """What points to it: `class Name`, or the function that is called."""
+        node = self.node
+        if isinstance(node, ast.Call):
+            return node.func
+        end = node.col_offset + len(f"class {node.name}".encode("utf-8", "surrogatepass"))
+        return ast.Name(
+            node.name,
+            lineno=node.lineno,
+            col_offset=node.col_offset,
+            end_lineno=node.lineno,
+            end_col_offset=end,
+        )
 
 
 # -- questions about the workspace ---------------------------------------------------------------------------------

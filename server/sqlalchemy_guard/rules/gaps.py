@@ -48,7 +48,7 @@ def gap_places(context: Context, gap: Gap) -> tuple[Related, ...]:
     for table in gap.tables[:_SHOWN] if gap.is_wide else ():
         place = place_of(context.workspace, table)
         if place is not None:
-            found.append(context.related(place.file, place.chunk, place.node, f"table `{table.name}`"))
+            found.append(context.related(place.file, place.chunk, place.head, f"table `{table.name}`"))
     return tuple(found)
 
 

@@ -25,7 +25,7 @@ _DEAR_TEXT = 200_000
 # A file that does not parse is parsed in windows of about so many lines, so that one error costs one window.
 _WINDOW = 400
 # A half-typed line is read with so many lines of code behind it less one to see whether they can go on.
-_CONTINUATION = 4
+_CONTINUATION = 3
 # Definitions in definitions beyond this depth are not taken apart.
 _DEPTH = 20
 

@@ -92,7 +92,9 @@ def count(ending: Ending) -> Tree | str | None:
 def exists(ending: Ending) -> None:
     statement = ending.statement
     statement.drop_loaders()
-    if "loose_join" in statement.clauses:
+    if any(each.info.kind is EntityKind.COLUMN and each.info.model is None for each in statement.selected):
+        statement.doubt("exists() of Query leaves out the table of a plain column")
+    if statement.clauses & {"loose_join", "self_join"}:
         statement.doubt("exists() joins from what is selected, not from the relationship's own class")
     kinds = {each.info.kind for each in statement.selected}
     if not kinds <= {EntityKind.MODEL, EntityKind.ALIAS, EntityKind.COLUMN}:

@@ -54,7 +54,7 @@ def filter_by(statement: Statement, link: Link) -> str | None:
             addressed.kind in (EntityKind.AGGREGATE, EntityKind.EXPRESSION)
             and model is not None
             and all(keyword.arg in model.columns for keyword in link.keywords)
-            and "with_entities" not in statement.clauses
+            and len(statement.sources) == 1
         )
         or (
             addressed.kind is EntityKind.COLUMN

@@ -10,20 +10,19 @@ statement is executed.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, Consumer, EntityInfo, EntityKind, read_query
-from sqlalchemy_guard.fixes.select import filtering
+from sqlalchemy_guard.facts.query import Consumer, EntityInfo, EntityKind, read_query
+from sqlalchemy_guard.fixes.select import filtering, joining, ordering
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, ORDERS, Selected
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, Selected
 from sqlalchemy_guard.fixes.select.tree import Chain, Step, Text, instantiate
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from sqlalchemy_guard.facts.query import Link, RelationshipInfo
+    from sqlalchemy_guard.facts.query import Link
     from sqlalchemy_guard.fixes.select.statement import Statement
 
     Effect = Callable[[Statement, Link], str | None]
@@ -127,39 +126,6 @@ def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
 # effects
 
 
-def _ordered(statement: Statement, link: Link) -> None:
-    for node in link.args:
-        unpacked = node.value if isinstance(node, ast.Starred) else node
-        unknown = _label_of_query(statement, unpacked)
-        if unknown is not None:
-            statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
-        if link.name == "order_by":
-            statement.ordering.append(unpacked)
-
-
-_LABELLED = re.compile(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
-
-
-def _label_of_query(statement: Statement, node: ast.expr) -> str | None:
-    """A word in the text of ORDER BY or GROUP BY that may be a label as Query writes them: `users_name`."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        known = {name for each in statement.selected if (name := each.info.label)}
-        if len(statement.sources) == 1:
-            known.update(name for model in statement.models.values() for name in model.columns)
-        return None if node.value in known else node.value
-    if not isinstance(node, ast.Call) or not node.args:
-        return None
-    name = (statement.knowledge.qualified_name(node.func) or "").rpartition(".")[2]
-    if name in ORDERS:
-        return _label_of_query(statement, node.args[0])
-    given = node.args[0]
-    if name == "text" and isinstance(given, ast.Constant) and isinstance(given.value, str):
-        known = {column for model in statement.models.values() for column in model.columns}
-        known.update(each.info.label for each in statement.selected if each.info.label)
-        return next((word for word in _LABELLED.findall(given.value) if word not in known), None)
-    return None
-
-
 def _execution_options(_: Statement, link: Link) -> None:
     for each in link.keywords:
         if each.arg in ("compiled_cache", "isolation_level"):
@@ -252,96 +218,6 @@ def _from_statement(statement: Statement, link: Link) -> None:
         raise Refuse("from_statement() takes one statement: wrap a string in text()")
 
 
-def _join(statement: Statement, link: Link) -> None:
-    allowed = {"target", "onclause", "isouter", "full"}
-    if link.has_unpacking or any(each.arg not in allowed for each in link.keywords):
-        raise Refuse(f"{link.name}() with these arguments was removed: join aliased() classes, one call each")
-    positional = [*link.args, *(value for name in ("target", "onclause") if (value := link.keyword(name)))]
-    if not positional or len(positional) > 2:
-        raise Refuse(
-            f"{link.name}() takes one target and one on-clause: write one {link.name}() for each step"
-        )
-    if any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in positional):
-        raise Refuse(f'{link.name}("name") was removed: write {link.name}(Class.name)')
-    if any(isinstance(node, ast.Tuple) for node in positional):
-        raise Refuse(f"{link.name}() with a tuple was removed: write {link.name}(target, on-clause)")
-    target, onclause = positional[0], positional[1] if len(positional) == 2 else None
-    info, relation, left, criteria = peel(statement, target)
-    if info.kind is EntityKind.RELATIONSHIP:
-        if onclause is not None:
-            raise Refuse(f"a relationship as target of {link.name}() takes no on-clause: write two calls")
-        info = relationship_target(relation)
-    elif onclause is not None:
-        joined, relation, left, more = peel(statement, onclause)
-        if joined.kind is EntityKind.RELATIONSHIP:
-            criteria = [*criteria, *more]
-        else:
-            relation, left = None, None
-            criteria = [*criteria, onclause]
-    if info.kind not in ENTITIES | {EntityKind.TABLE}:
-        info = UNKNOWN_ENTITY
-    known_left = left is not None and left.owner is not None and left.owner in statement.owners
-    if left is not None and left.owner not in {each.owner for each in statement.sources}:
-        statement.clauses.add("loose_join")
-    if relation is not None and not known_left and left is not None:
-        statement.refer(positional[-1], left)
-    starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
-    before = {each.owner for each in statement.sources[len(statement.selected) :]}
-    if info.owner is not None and info.owner in before:
-        statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
-    elif info.owner is not None and info.owner in starts:
-        statement.clauses.add("self_join")
-        statement.opaque = statement.opaque or "a class is joined to itself without aliased()"
-    elif info.owner is not None and left is not None and left.owner == info.owner:
-        statement.opaque = statement.opaque or "a table is joined to itself"
-    if relation is not None and (relation.secondary or not relation.known):
-        statement.opaque = statement.opaque or "a join goes through an association table"
-    statement.join(info, to_one=relation is not None and relation.to_one and known_left)
-    for node in criteria:
-        statement.refer(node, is_criterion=True)
-    statement.target = info
-    statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
-    statement.sources.append(info)
-
-
-def peel(
-    statement: Statement, node: ast.expr
-) -> tuple[EntityInfo, RelationshipInfo | None, EntityInfo | None, list[ast.expr]]:
-    """A join target without `.of_type()` and `.and_()`.
-
-    Returns:
-        What is joined; the relationship that says how, if one does; its left side; criteria in the ON clause.
-    """
-    criteria: list[ast.expr] = []
-    subtype: EntityInfo | None = None
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr == "of_type" and len(node.args) == 1:
-            subtype = subtype or statement.knowledge.entity(node.args[0])
-        elif node.func.attr == "and_":
-            criteria.extend(node.args)
-        else:
-            break
-        node = node.func.value
-    info = statement.knowledge.entity(node)
-    if info.kind is not EntityKind.RELATIONSHIP or info.model is None:
-        return info, None, None, criteria
-    relation = info.model.relationships.get(info.attribute or "")
-    left = EntityInfo(EntityKind.MODEL, info.model, info.owner)
-    return (subtype or info), relation, left, criteria
-
-
-def relationship_target(relation: RelationshipInfo | None) -> EntityInfo:
-    """The class that a relationship leads to, as a FROM element."""
-    model = relation.target if relation is not None else None
-    return EntityInfo(EntityKind.MODEL, model, model.identity) if model is not None else UNKNOWN_ENTITY
-
-
-def _reset_joinpoint(statement: Statement, _: Link) -> None:
-    statement.target = statement.target_node = None
-    if "join" in statement.clauses:
-        statement.clauses.add("reset_joinpoint")
-
-
 def _params(statement: Statement, link: Link) -> None:
     if statement.parameters is not None or len(link.args) + bool(link.keywords) != 1 or link.has_unpacking:
         raise Refuse("params() more than once or of both kinds: hand one mapping to the execution")
@@ -361,6 +237,8 @@ def _yield_per(statement: Statement, _: Link) -> None:
 def _with_entities(statement: Statement, link: Link) -> str | None:
     if not link.args or link.has_unpacking or link.keywords:
         raise Refuse("with_entities() hides what is selected: write select() with the columns")
+    if not any(each.info.kind in ENTITIES or each.info.model is not None for each in statement.selected):
+        statement.doubt("select() of what belongs to no class does not load objects later either")
     statement.select(chosen(statement, link.args))
     statement.sources.extend(each.info for each in statement.selected)
     return None
@@ -449,16 +327,18 @@ LINKS: Mapping[str, LinkForm] = {
         criterion=True,
         note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
-    "order_by": LinkForm("stmt.order_by(*args)", _ordered, clause="order_by", criterion=True),
-    "group_by": LinkForm("stmt.group_by(*args)", _ordered, clause="group_by", criterion=True),
+    "order_by": LinkForm("stmt.order_by(*args)", ordering.ordered, clause="order_by", criterion=True),
+    "group_by": LinkForm("stmt.group_by(*args)", ordering.ordered, clause="group_by", criterion=True),
     "having": LinkForm("stmt.having(*args)", _criteria, clause="having", criterion=True),
     "limit": LinkForm("stmt.limit(*args)", clause="limit", after_union=True),
     "offset": LinkForm("stmt.offset(*args)", clause="offset", after_union=True),
     "slice": LinkForm("stmt.slice(*args)", _slice, clause="limit", after_union=True),
     "distinct": LinkForm("stmt.distinct(*args)", clause="distinct", after_union=True),
-    "join": LinkForm("stmt.join(*args)", _join, clause="join", criterion=True),
-    "outerjoin": LinkForm("stmt.outerjoin(*args)", _join, clause="join", criterion=True),
-    "reset_joinpoint": LinkForm("", _reset_joinpoint, note="left out; `filter_by` behind it is qualified"),
+    "join": LinkForm("stmt.join(*args)", joining.join, clause="join", criterion=True),
+    "outerjoin": LinkForm("stmt.outerjoin(*args)", joining.join, clause="join", criterion=True),
+    "reset_joinpoint": LinkForm(
+        "", joining.reset_joinpoint, note="left out; `filter_by` behind it is qualified"
+    ),
     "select_from": LinkForm("stmt.select_from(*args)", _select_from, clause="select_from"),
     "with_entities": LinkForm("stmt.with_only_columns(*args)", _with_entities, clause="with_entities"),
     "add_columns": LinkForm("stmt.add_columns(*args)", _add),

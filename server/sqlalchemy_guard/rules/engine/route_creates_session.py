@@ -77,7 +77,9 @@ from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
 from sqlalchemy_guard.fixes.imports import need
 from sqlalchemy_guard.fixes.parameters import add_first
+from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.flask_options import uses_flask_sqlalchemy
 from sqlalchemy_guard.project.handlers import framework_of, session_dependency
 from sqlalchemy_guard.project.sessions import maker_kind
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.handlers import SessionDependency
+    from sqlalchemy_guard.project.resolve import SourceFile
 
 rule = Rule("SAG110", Severity.WARNING, Applicability.UNSAFE)
 
@@ -104,7 +107,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     if framework is None or _takes_session(context, function):
         return
     kind = maker_kind(context.resolver, made[0].value, context.file) or "sync"
-    dependency = session_dependency(context.resolver, kind)
+    dependency = session_dependency(context.resolver, kind, lambda file: _is_ours(context, file))
     if dependency is not None:
         advice = f"take `{dependency.alias}`" if dependency.alias else "take it from the dependency"
     elif framework in ("flask", "quart") and uses_flask_sqlalchemy(context.workspace):
@@ -120,6 +123,12 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
         applicability=Applicability.UNSAFE if block is not None else None,
         subject=(function, made[0], block, dependency),
     )
+
+
+def _is_ours(context: Context, file: SourceFile) -> bool:
+    """Whether a file is of the same application: no test, no other program of the workspace."""
+    other = None if is_test_file(file.file_id) else context.workspace.file(file.file_id)
+    return other is not None and belong_together(context.workspace, other, context.file)
 
 
 def _takes_session(context: Context, function: FunctionFacts) -> bool:

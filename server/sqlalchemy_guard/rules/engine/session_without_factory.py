@@ -108,6 +108,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 
 def _is_first(context: Context, fact: CallFact) -> bool:
     """Whether no other call of the file above this one will bring the factory that this one can use then."""
+    names = {name.rpartition(".")[2] for name in SESSIONS}
+    context.resolver.keys.update((context.file.file_id, f"*called.{name}") for name in names)
     for unit in context.file.facts.units():
         for other in unit.calls:
             if other.node is fact.node:

@@ -80,7 +80,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.columns import Column
-    from sqlalchemy_guard.project.tables import Place
 
 rule = Rule("SAG220", Severity.ERROR, None)
 
@@ -105,7 +104,7 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
             context.name_of(model.facts.chunk, header),
             f"table `{table.name}` is declared twice for one `MetaData`: SQLAlchemy raises when both are imported",
             statement=header,
-            related=(context.related(other.file, other.chunk, _head(other), "declared here first"),),
+            related=(context.related(other.file, other.chunk, other.head, "declared here first"),),
         )
 
 
@@ -117,13 +116,9 @@ def check_call(context: Context, call: LibraryCall) -> Iterator[Violation]:
             other = first_of_its_name(context.workspace, table)
             if other is not None:
                 message = f"table `{table.name}` is declared twice for one `MetaData`: SQLAlchemy raises when both are imported"
-                related = (context.related(other.file, other.chunk, _head(other), "declared here first"),)
+                related = (context.related(other.file, other.chunk, other.head, "declared here first"),)
                 yield context.at_call(rule, call.fact, message, node=call.fact.node.func, related=related)
             return
-
-
-def _head(place: Place) -> ast.expr | ast.ClassDef:
-    return place.node.func if isinstance(place.node, ast.Call) else place.node
 
 
 def _assigned_twice(context: Context, model: Model, columns: dict[str, Column]) -> Iterator[Violation]:

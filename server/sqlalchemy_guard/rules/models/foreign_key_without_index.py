@@ -3,7 +3,8 @@
 ## What it does
 Reports columns with a foreign key for which the table has no index, unique constraint or primary key that begins with the column.
 Off by default. Indexes are followed wherever they are written: `index=True`, `__table_args__`, mixins, `Index(…)` behind the class.
-Silent where some cannot be read, in migrations, and in projects whose engines are all of MySQL, which makes the index itself.
+Silent for keys of several columns, where some indexes cannot be read, in migrations, and in projects whose engines are all of
+MySQL, which makes the index itself.
 
 ## Why is this bad?
 PostgreSQL, SQLite and Oracle index only the referenced side. Every join along the key, every relationship that is loaded, and every
@@ -84,7 +85,7 @@ rule = Rule("SAG221", Severity.HINT, Applicability.UNSAFE, default=False)
 @rule.on(ForeignKey)
 def check(context: Context, key: ForeignKey) -> Iterator[Violation]:
     """Report a key that is indexed in none of its tables."""
-    if context.is_migration() or context.is_test() or only_mysql(context.workspace):
+    if key.is_part or context.is_migration() or context.is_test() or only_mysql(context.workspace):
         return
     if any(begins_index(context.workspace, table, column) is not False for table, column in key.columns):
         return

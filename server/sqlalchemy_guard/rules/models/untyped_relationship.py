@@ -74,7 +74,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.annotations import annotate, target_of
-from sqlalchemy_guard.fixes.arguments import remove_argument
+from sqlalchemy_guard.fixes.arguments import remove_arguments
 from sqlalchemy_guard.fixes.imports import need_all
 from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.relationship_shape import names_itself, shape_of
@@ -158,15 +158,11 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
     said = pattern.format(*names)
     edits = annotate(source, relationship.statement, said, shift)
-    given = relationship.node.args[0] if relationship.node.args else None
-    others = len(relationship.node.args) > 1
-    if (
-        given is not None
-        and not others
-        and names_itself(given, name)
-        and not _has_comment(source, given, shift)
-    ):
-        edits += remove_argument(source, relationship.node, given, shift)
+    # What the annotation says need not be said twice.
+    gone = [each for each in relationship.node.keywords if each.arg == "lazy" and shape.wrapper != "Mapped"]
+    given = relationship.node.args[:1] if len(relationship.node.args) == 1 else []
+    named = [each for each in given if names_itself(each, name) and not _has_comment(source, each, shift)]
+    edits += remove_arguments(source, relationship.node, (*named, *gone), shift)
     changes = (*reflow(source, relationship.statement, edits, shift), *imported)
     target = configured(context.workspace, relationship).target
     if target is not None and target[0] != context.file.file_id and not is_bound(statements, name):

@@ -79,19 +79,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.facts.uses import sole_use
-from sqlalchemy_guard.fixes.layout import reflow
+from sqlalchemy_guard.facts.result_iteration import iterated
+from sqlalchemy_guard.fixes.unique import with_unique
 from sqlalchemy_guard.project.eager import JoinedCollection, joined_collections
 from sqlalchemy_guard.project.statements import EXECUTIONS
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
-from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact
-    from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.statements import Execution
     from sqlalchemy_guard.syntax.chunk import Chunk
@@ -106,7 +104,6 @@ _READING = tuple(
     }.items()
     for method in methods.split()
 )
-_COLLECTING = frozenset(("list", "tuple", "set", "sorted", "next", "dict", "enumerate"))
 
 
 class _Place(NamedTuple):
@@ -133,42 +130,12 @@ def check_reading(context: Context, call: LibraryCall) -> Iterator[Violation]:
 def check_iteration(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a result that is iterated."""
     fact = call.fact
-    value: Value = fact.value
-    node: ast.expr = fact.node
-    parent = context.parent(fact.chunk, node)
-    if isinstance(parent, ast.Await):
-        node, parent = parent, context.parent(fact.chunk, parent)
-    while isinstance(parent, ast.Attribute) and parent.attr in ("scalars", "unique", "mappings"):
-        called = context.parent(fact.chunk, parent)
-        if parent.attr == "unique" or not isinstance(called, ast.Call):
-            return
-        node, parent = called, context.parent(fact.chunk, called)
-    place = _Place(node, fact.chunk, fact.statement)
-    if (
-        isinstance(parent, ast.Assign)
-        and parent is fact.statement
-        and fact.function is not None
-        and isinstance(parent.targets[0], ast.Name)
-    ):
-        use = sole_use(fact.function.header, fact.function.chunk, parent, parent.targets[0].id)
-        if use is None:
-            return
-        node, parent = use.node, context.parent(use.chunk, use.node)
-        if not _iterates(parent, node):
-            return
-    elif not _iterates(parent, node):
+    node = iterated(context.parent, fact)
+    if node is None:
         return
-    yield from _judge(context, fact, context.statements.execution(value, context.file), place, "iteration")
-
-
-def _iterates(parent: ast.AST | None, node: ast.expr) -> bool:
-    if isinstance(parent, (ast.For, ast.AsyncFor, ast.comprehension)):
-        return parent.iter is node
-    return (
-        isinstance(parent, ast.Call)
-        and isinstance(parent.func, ast.Name)
-        and parent.func.id in _COLLECTING
-        and parent.args[:1] == [node]
+    place = _Place(node, fact.chunk, fact.statement)
+    yield from _judge(
+        context, fact, context.statements.execution(fact.value, context.file), place, "iteration"
     )
 
 
@@ -206,21 +173,8 @@ def _collection(context: Context, execution: Execution) -> JoinedCollection | No
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Call `unique()` on the result."""
     place: _Place = violation.subject
-    source, shift = context.source, place.chunk.shift
-    end = source.end(place.node, shift)
     parent = context.parent(place.chunk, place.node)
-    if isinstance(parent, ast.Attribute):
-        dot = source.text.rindex(".", end, source.end(parent, shift))
-        _, line, margin = source.text[end:dot].rpartition(source.newline)
-        edits: list[Edit] = [Edit(dot, dot, f".unique(){line}{margin if line else ''}")]
-    elif isinstance(place.node, ast.Await):
-        edits = [
-            Edit(source.start(place.node, shift), source.start(place.node, shift), "("),
-            Edit(end, end, ").unique()"),
-        ]
-    else:
-        edits = [Edit(end, end, ".unique()")]
-    laid = reflow(source, place.statement, edits, shift)
+    laid = with_unique(context.source, place.statement, place.node, parent, place.chunk.shift)
     return Fix(
         "Call `unique()`", violation.applicability or Applicability.UNSAFE, {context.file.file_id: laid}
     )

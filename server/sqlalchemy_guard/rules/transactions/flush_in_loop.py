@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `flush()` and `expire_all()` that every iteration of a loop calls, where nothing behind them in the iteration reads what the
-loop made, and the loop asks the session for nothing. Batches, retries, savepoints and tests are left alone.
+loop made, and the loop asks the session for nothing. Batches, retries, savepoints, migrations and tests are left
+alone.
 
 ## Why is this bad?
 A flush sends what is pending. Once per object it is one round trip each, where one flush at the end sends many rows in one
@@ -75,7 +76,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a flush that no iteration needs."""
     fact = call.fact
     loop = _loop(fact)
-    if loop is None or context.is_test() or fact.node.args or fact.node.keywords:
+    if loop is None or fact.node.args or fact.node.keywords or context.is_test() or context.is_migration():
         return
     if any(deliberate(context.resolver, fact, one, context.file) for one in fact.loops()):
         return

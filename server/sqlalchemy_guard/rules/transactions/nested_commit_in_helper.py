@@ -85,7 +85,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     )
     if first.node is not fact.node:
         return
-    related = tuple(_owners(context, function, receiver.name))
+    related = tuple(dict.fromkeys(_owners(context, function, receiver.name)))
     if related:
         message = (
             f"`{function.name}()` commits the transaction of its callers, which commit it themselves;"

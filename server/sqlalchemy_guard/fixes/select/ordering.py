@@ -1,0 +1,50 @@
+"""ORDER BY and GROUP BY: names in their text that only the SQL of Query has.
+
+Query labels columns `users_name` where select() writes `name`; text that refers to such a label breaks.
+This module must never know other links.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes.select.statement import ORDERS
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.facts.query import Link
+    from sqlalchemy_guard.fixes.select.statement import Statement
+
+
+def ordered(statement: Statement, link: Link) -> None:
+    for node in link.args:
+        unpacked = node.value if isinstance(node, ast.Starred) else node
+        unknown = _label_of_query(statement, unpacked)
+        if unknown is not None:
+            statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
+        if link.name == "order_by":
+            statement.ordering.append(unpacked)
+
+
+_LABELLED = re.compile(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
+
+
+def _label_of_query(statement: Statement, node: ast.expr) -> str | None:
+    """A word in the text of ORDER BY or GROUP BY that may be a label as Query writes them: `users_name`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        known = {name for each in statement.selected if (name := each.info.label)}
+        if len(statement.sources) == 1:
+            known.update(name for model in statement.models.values() for name in model.columns)
+        return None if node.value in known else node.value
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    name = (statement.knowledge.qualified_name(node.func) or "").rpartition(".")[2]
+    if name in ORDERS:
+        return _label_of_query(statement, node.args[0])
+    given = node.args[0]
+    if name == "text" and isinstance(given, ast.Constant) and isinstance(given.value, str):
+        known = {column for model in statement.models.values() for column in model.columns}
+        known.update(each.info.label for each in statement.selected if each.info.label)
+        return next((word for word in _LABELLED.findall(given.value) if word not in known), None)
+    return None
