@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.state import join
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Walk:
                 if state is not None:
                     chunk = self.body.knowledge.scope.chunk_of(node)
                     self.solver.annotate(self.body, node.annotation, state, node, chunk)
+            case ast.AugAssign(target=ast.Name(id=name)) if name in self._held_now:
+                raise Refuse(f"`{name}` is not always a query of a known session")
             case ast.Return(value=value):
                 self._return(value)
             case ast.Raise():

@@ -60,7 +60,10 @@ def references_to(workspace: Workspace, function: FunctionFacts, home: File) -> 
     """Where the workspace names a function, its own definition left out."""
     found = References()
     names = {function.name}
-    for file in workspace.naming(function.name):
+    files, is_all = workspace.naming(function.name)
+    if not is_all:
+        found.possible.append(f"{function.name}()")
+    for file in files:
         workspace.resolver.keys.add((file.file_id, "*imports"))
         here = names | _renamed(file, function.name)
         for chunk in leaves_of(file):

@@ -43,17 +43,19 @@ class Words:
         self.put_aside(file_id)
         return {(WORD, word) for word in self._asked}
 
-    def files(self, word: str, known: Iterable[tuple[str, str]]) -> list[str]:
-        """The files that have a word, those included that were put aside.
+    def files(self, word: str, known: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+        """The files that have a word.
 
         Args:
             word: An identifier.
             known: Id and text of every analysed file; read when the word is asked for the first time only.
+
+        Returns those that were analysed, and those that were put aside.
         """
         found = self._asked.get(word)
         if found is None:
             found = self._asked[word] = {file_id for file_id, text in known if _has(text, word)}
-        return sorted(found.union(self._all_aside().get(word, ())))
+        return sorted(found), self._all_aside().get(word, [])
 
     def _all_aside(self) -> dict[str, list[str]]:
         if self._aside_words is None:

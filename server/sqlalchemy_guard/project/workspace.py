@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.text.document import LineEdit
 
+MOST_ASIDE = 40
+"""So many files that have nothing to say to the rules are analysed at most because they name something."""
+
 RELEVANT = ("sqlalchemy", "sqlmodel", "session", "alembic", "db.", "Base", "models")
 """A file without any of these words has nothing to say to the rules and is not parsed while indexing."""
 
@@ -273,18 +276,17 @@ class Workspace:
         found = (self._files.get(file_id) for file_id in self._mentions.files(key))
         return [file for file in found if file is not None]
 
-    def naming(self, word: str) -> list[File]:
-        """The files of the workspace that have a word in their text."""
+    def naming(self, word: str) -> tuple[list[File], bool]:
+        """The files of the workspace that have a word in their text, and whether these are all of them.
+
+        Files that have nothing to say by themselves are analysed for it, unless they are too many.
+        """
         self.resolver.keys.add((WORD, word))
         known = ((file.file_id, file.document.text) for file in self.known_files())
-        return [
-            file for file_id in self._words.files(word, known) if (file := self.file(file_id)) is not None
-        ]
-
-    def related_names(self) -> frozenset[str]:
-        """The names that relationships and properties have in known files."""
-        self.resolver.keys.add((RELATED, ""))
-        return self._mentions.related_names()
+        analysed, aside = self._words.files(word, known)
+        is_all = len(aside) <= MOST_ASIDE
+        wanted = [*analysed, *aside] if is_all else analysed
+        return [file for file_id in wanted if (file := self.file(file_id)) is not None], is_all
 
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, in functions as well, directly or through others."""
