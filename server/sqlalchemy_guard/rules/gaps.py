@@ -55,7 +55,7 @@ def gap_places(context: Context, gap: Gap) -> tuple[Related, ...]:
 def gap_fix(context: Context, gap: Gap) -> Fix | None:
     """The fix of a gap."""
     typed = context.target_version != "1.4" and any(
-        column.call is None or column.call.kind == "mapped_column"
+        column.python is not None or (column.call is not None and column.call.kind == "mapped_column")
         for table in gap.tables
         for column in table.columns.values()
     )
