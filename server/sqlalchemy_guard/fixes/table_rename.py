@@ -30,7 +30,10 @@ def rename_references(workspace: Workspace, table: Table, new: str) -> dict[str,
     found: dict[str, tuple[Edit, ...]] = {}
     if not table.name.isidentifier():
         return None
-    for file in workspace.naming(table.name):
+    files, is_all = workspace.naming(table.name)
+    if not is_all:
+        return None
+    for file in files:
         edits: dict[int, Edit] = {}
         source = Source(file.document.text, lines=file.document.lines)
         for node, shift, text in _named(workspace, file, table, new):

@@ -45,7 +45,10 @@ def uses_of(workspace: Workspace, column: Column) -> list[AttributeUse] | None:
         # Templates name attributes too, in files of their own.
         return None
     search = _Search(workspace, owner, column)
-    for file in workspace.naming(column.name):
+    files, is_all = workspace.naming(column.name)
+    if not is_all:
+        return None
+    for file in files:
         for chunk in leaves_of(file):
             lines = file.document.lines[chunk.start : chunk.end]
             if any(column.name in line for line in lines) and not search.look(file, chunk):

@@ -288,6 +288,11 @@ class Workspace:
         wanted = [*analysed, *aside] if is_all else analysed
         return [file for file_id in wanted if (file := self.file(file_id)) is not None], is_all
 
+    def related_names(self) -> frozenset[str]:
+        """The names that relationships and properties have in known files."""
+        self.resolver.keys.add((RELATED, ""))
+        return self._mentions.related_names()
+
     def dependents(self, file_id: str) -> set[str]:
         """Known files that import this one, in functions as well, directly or through others."""
         return self._index.dependents(file_id)
