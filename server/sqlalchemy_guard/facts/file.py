@@ -69,6 +69,10 @@ class _Head:
     unit: Unit | None = None
 
 
+WHOLE = "*whole"
+"""The name under which an edit of anything in a file is told."""
+
+
 class FileFacts:
     """Facts of one file.
 
@@ -81,6 +85,7 @@ class FileFacts:
             assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
             of `*body.f`: the body of a function f that somebody looked into.)
         generation: Counts the contributions that came and went; see `since`.
+        is_watched: Whether somebody looked at all of it: `update` tells of `*whole` then, whatever was edited.
         watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
             function was read anew, whether its outline changed or not.
     """
@@ -102,6 +107,7 @@ class FileFacts:
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
         self.watched: set[str] = set()
+        self.is_watched = False
         self._starring: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
@@ -513,6 +519,8 @@ class FileFacts:
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
         changed.update(f"*body.{name}" for name in touched & self.watched)
+        if self.is_watched and both:
+            changed.add(WHOLE)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
             values: dict[str, list[Value]] = {name: [] for name in stored}

@@ -91,5 +91,6 @@ def serves_another(resolver: Resolver, fact: CallFact, file: SourceFile, parent:
 def is_noticed(workspace: Workspace, file: SourceFile, base: LegacyBase) -> bool:
     """Whether somebody can tell a class from the base: it has another metaclass, and keeps an `__init__` of its own."""
     facts = file.facts.class_(base.name) if isinstance(base.statement, ast.ClassDef) else None
+    workspace.resolver.keys.update((other.file_id, "DeclarativeMeta") for other in workspace.known_files())
     uses_meta = any("DeclarativeMeta" in other.facts.names for other in workspace.known_files())
     return uses_meta or (facts is not None and "__init__" in facts.methods)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.file import WHOLE
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -69,6 +71,12 @@ def values_of(function: FunctionFacts, facts: FileFacts) -> dict[ast.expr, Value
         if child.children is None:
             found |= facts.values_in(child)
     return found
+
+
+def rests_on_all(resolver: Resolver, file: SourceFile) -> None:
+    """Note that what is concluded rests on all of a file: on what its functions do, and not only on what others see."""
+    file.facts.is_watched = True
+    resolver.keys.add((file.file_id, WHOLE))
 
 
 def is_docstring(statement: ast.stmt) -> bool:

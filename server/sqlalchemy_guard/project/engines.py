@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Joined, Mapping, Ref, Typed, Value
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.types import ClassType, External, known
 from sqlalchemy_guard.records import dataclass
 
@@ -132,7 +133,10 @@ def entries_of(resolver: Resolver, value: Value, file: SourceFile, depth: int = 
         if not is_dict or value.args or value.has_mapping:
             return None
         return {name: item for name, item in value.keywords if name is not None}
-    if not isinstance(value, Mapping) or _is_filled_later(value, file):
+    if not isinstance(value, Mapping):
+        return None
+    rests_on_all(resolver, file)
+    if _is_filled_later(value, file):
         return None
     entries: dict[str, Value] = {}
     for key, item in value.entries:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Enter, Ref, Sequence, Value
 from sqlalchemy_guard.project.bodies import own_nodes
+from sqlalchemy_guard.project.index import IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ def readers_of(file: File, name: str) -> list[FunctionFacts]:
 def is_imported(workspace: Workspace, file: File, name: str) -> bool:
     """Whether another file of the workspace imports a name of this one."""
     resolver = workspace.resolver
+    resolver.keys.add((IMPORTS, ""))
     for file_id in workspace.dependents(file.file_id):
         other = workspace.file(file_id)
         if other is None or other is file:

@@ -10,7 +10,7 @@ import os
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import FileFacts
+from sqlalchemy_guard.facts.file import WHOLE, FileFacts
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
 from sqlalchemy_guard.project.mapping import Mappings
@@ -150,7 +150,7 @@ class Workspace:
             typed = (line for edit in line_edits for line in lines[edit.start : edit.start + edit.added])
             keys |= self._mentions.update(file_id, file.facts, changed, typed)
             self.resolver.changed(keys)
-        return changed
+        return changed - {WHOLE}
 
     def close(self, file_id: str) -> None:
         """The disk counts again."""
@@ -211,6 +211,7 @@ class Workspace:
                 if not same(before.get(name), after.get(name))
             }
             | {(file_id, f"*body.{name}") for name in (old.facts.watched if old is not None else ())}
+            | {(file_id, WHOLE)}
         )
 
     def _modules_changed(self, file_ids: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Const
 from sqlalchemy_guard.fixes.arguments import add_keyword, replace_value
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.engines import entries_of
 from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, FACTORIES
 from sqlalchemy_guard.project.types import ClassType, Instance, known
@@ -107,6 +108,7 @@ def _option(context: Context, fact: CallFact) -> tuple[Value | None, bool]:
 
 def _is_set_later(context: Context) -> bool:
     """Whether the file gives the option to a factory's `configure()`, or to the factory when it makes a session."""
+    rests_on_all(context.resolver, context.file)
     for unit in context.file.facts.units():
         for fact in unit.calls:
             if fact.value.keyword(_OPTION) is None:

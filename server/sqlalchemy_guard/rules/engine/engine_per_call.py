@@ -52,6 +52,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.hoist import block_of, definition_to_hoist_over, hoist
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.engines import engine_of
 from sqlalchemy_guard.project.lasting import (
     callers_of,
@@ -96,6 +97,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if not related and runs_once(context.resolver, function, context.file):
         return
     message = f"Each call of `{function.name}()` makes an engine with connections of its own; make it once, at module level"
+    rests_on_all(context.resolver, context.file)
     around = definition_to_hoist_over(context.file, fact, name) if not related else None
     yield context.at_call(
         rule,

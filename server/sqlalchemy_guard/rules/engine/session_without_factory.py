@@ -71,6 +71,7 @@ from sqlalchemy_guard.fixes.arguments import replace_node
 from sqlalchemy_guard.fixes.hoist import insertion, place_in_front
 from sqlalchemy_guard.fixes.imports import need
 from sqlalchemy_guard.fixes.naming import fresh
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.externals import SESSIONS
 from sqlalchemy_guard.project.factories import class_of, engine_given, factory_like, is_async
 from sqlalchemy_guard.project.lasting import depends_on_call
@@ -108,8 +109,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 
 def _is_first(context: Context, fact: CallFact) -> bool:
     """Whether no other call of the file above this one will bring the factory that this one can use then."""
-    names = {name.rpartition(".")[2] for name in SESSIONS}
-    context.resolver.keys.update((context.file.file_id, f"*called.{name}") for name in names)
+    rests_on_all(context.resolver, context.file)
     for unit in context.file.facts.units():
         for other in unit.calls:
             if other.node is fact.node:

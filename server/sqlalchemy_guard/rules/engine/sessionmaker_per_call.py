@@ -51,6 +51,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.hoist import block_of, definition_to_hoist_over, hoist
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.lasting import (
     depends_on_call,
     is_kept,
@@ -84,6 +85,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if runs_once(context.resolver, function, context.file):
         return
     message = f"Each call of `{function.name}()` makes a session factory; make it once, at module level"
+    rests_on_all(context.resolver, context.file)
     around = definition_to_hoist_over(context.file, fact, name)
     yield context.at_call(
         rule,

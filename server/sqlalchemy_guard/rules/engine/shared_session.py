@@ -50,7 +50,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
-from sqlalchemy_guard.project.bodies import body_of
+from sqlalchemy_guard.project.bodies import body_of, rests_on_all
 from sqlalchemy_guard.project.calls import is_proven_session
 from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
 from sqlalchemy_guard.project.runs import is_cached, is_script
@@ -87,6 +87,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if is_script(context.file):
         return
+    rests_on_all(context.resolver, context.file)
     readers = readers_of(context.file, name)
     elsewhere = is_imported(context.workspace, context.file, name)
     if not readers and not elsewhere:
@@ -160,6 +161,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if gone is None:
         return None
     edits: list[Edit] = [*gone]
+    rests_on_all(context.resolver, context.file)
     for function in readers_of(context.file, name):
         body = body_of(function)
         users = [index for index, (_, statement) in enumerate(body) if _mentions(statement, name)]
