@@ -19,6 +19,7 @@ from sqlalchemy_guard.vfs import Vfs, canonical
 from tests.facts.support import SHOP, apply
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlalchemy_guard.check import FileReport
@@ -157,10 +158,11 @@ edits = st.tuples(
 class Editor:
     """A workspace on disk with all files open."""
 
-    def __init__(self, folder: Path, texts: dict[str, str]) -> None:
+    def __init__(self, folder: Path, texts: dict[str, str], select: Sequence[str] = ()) -> None:
         self.folder = folder
         vfs = Vfs()
-        self.workspace = Workspace([canonical(str(folder))], vfs, SettingsStore(vfs, {}, isolated=True))
+        settings = SettingsStore(vfs, {"extend-select": list(select)}, isolated=True)
+        self.workspace = Workspace([canonical(str(folder))], vfs, settings)
         self.checker = Checker(self.workspace, registry.rules())
         self.ids = {path: canonical(os.path.join(str(folder), *path.split("/"))) for path in texts}
         self.documents = {path: Document.from_text(self.ids[path], text, 1) for path, text in texts.items()}
@@ -172,6 +174,12 @@ class Editor:
         for document, line_edit in apply(self.documents[path], edit):
             self.documents[path] = document
             self.workspace.change(self.ids[path], document, [line_edit])
+
+    def replace(self, path: str, first: int, end: int, text: str) -> None:
+        """Put a text in the place of the lines `[first, end)`."""
+        document, line_edit = self.documents[path].replace(first, 0, end, 0, text, "utf-32")
+        self.documents[path] = document
+        self.workspace.change(self.ids[path], document, [line_edit])
 
     def reports(self) -> dict[str, object]:
         return {path: said(self.checker.check(self.ids[path])) for path in self.documents}

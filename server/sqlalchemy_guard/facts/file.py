@@ -69,6 +69,8 @@ class _Head:
     unit: Unit | None = None
 
 
+STORED = "*stored"
+"""The name under which an assignment to an attribute of any object but `self` that came or went is told."""
 WHOLE = "*whole"
 """The name under which an edit of anything in a file is told."""
 
@@ -527,8 +529,11 @@ class FileFacts:
             for _, name, _, value in self.foreign_sets:
                 if name in stored:
                     values[name].append(value)
+            others = len(changed)
             for name in stored:
                 self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
+            if len(changed) > others:
+                changed.add(STORED)
         return changed
 
     def _compare(self, name: str, outline: object, changed: set[str]) -> None:

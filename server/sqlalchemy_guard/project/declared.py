@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.file import STORED
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Mapping, Ref, Value
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
@@ -218,6 +219,7 @@ def _read(
             _special(resolver, name, attribute.value, file, found)
         elif name not in seen:
             _attribute(resolver, name, attribute.value, attribute.annotation, file, found, sqlmodel=sqlmodel)
+    resolver.keys.add((file.file_id, STORED))
     for value, name, annotation, assigned in file.facts.foreign_sets:
         if (
             type(value) is Ref

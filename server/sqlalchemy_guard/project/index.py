@@ -118,6 +118,9 @@ class Index:
                     self._classes[name][file_id] = None
                     keys.add((CLASSES, name))
             elif file_id in self._classes.get(name, ()):
+                if not any(other.rpartition(".")[2] == name for other in facts.classes):
+                    # So that it is news when the class comes back.
+                    del self._classes[name][file_id]
                 keys.add((CLASSES, name))
         return keys
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.facts.file import STORED
 from sqlalchemy_guard.facts.values import Call, Ref, Value
 from sqlalchemy_guard.project import declared
 from sqlalchemy_guard.project.column_calls import column_made_by
@@ -390,6 +391,7 @@ def _add_columns(resolver: Resolver, table: Table, ref: ClassId, *, sqlmodel: bo
     for attribute in facts.attributes.values():
         if not attribute.name.startswith("__") and attribute.name not in ("registry", "metadata"):
             _add(table, column_of_attribute(resolver, attribute, facts, file, sqlmodel=sqlmodel))
+    resolver.keys.add((file.file_id, STORED))
     for value, name, annotation, assigned in file.facts.foreign_sets:
         if (
             type(value) is Ref
