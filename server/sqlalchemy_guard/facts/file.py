@@ -25,8 +25,11 @@ from sqlalchemy_guard.facts.evaluate import (
     finish,
     recording,
 )
+from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.units import (
     NOTHING,
+    STORED,
+    WHOLE,
     Contribution,
     Unit,
     called_otherwise,
@@ -67,12 +70,6 @@ class _Head:
     facts: ClassFacts | FunctionFacts
     scope: Scope
     unit: Unit | None = None
-
-
-STORED = "*stored"
-"""The name under which an assignment to an attribute of any object but `self` that came or went is told."""
-WHOLE = "*whole"
-"""The name under which an edit of anything in a file is told."""
 
 
 class FileFacts:
@@ -472,10 +469,8 @@ class FileFacts:
                 if contribution is not NOTHING:
                     contribution.is_alive = contribution is come
                     self._log(contribution)
-            _move(self._mentions, gone.mentions(), come.mentions(), chunk)
-            _move(
-                self._holders, {name for name, _ in gone.facts()}, {name for name, _ in come.facts()}, chunk
-            )
+            move(self._mentions, gone.mentions(), come.mentions(), chunk)
+            move(self._holders, {name for name, _ in gone.facts()}, {name for name, _ in come.facts()}, chunk)
             gone_facts = {id(fact): name for name, fact in gone.facts()}
             come_facts = {id(fact): name for name, fact in come.facts()}
             touched.update([name for fact, name in gone_facts.items() if fact not in come_facts])
@@ -483,14 +478,14 @@ class FileFacts:
             touched |= come.renewed
             for unit in set(gone.units).difference(come.units):
                 for name in unit.called:
-                    _take(self._calling, name, unit)
+                    take(self._calling, name, unit)
             for unit in set(come.units).difference(gone.units):
                 for name in unit.called:
                     self._calling.setdefault(name, []).append(unit)
-            _mark(self._starring, chunk, come.stars)
-            _mark(self._storing, chunk, come.foreign_sets)
-            _mark(self._importing, chunk, come.imports)
-            _mark(self._naming, chunk, any(unit.named for unit in come.units))
+            mark(self._starring, chunk, come.stars)
+            mark(self._storing, chunk, come.foreign_sets)
+            mark(self._importing, chunk, come.imports)
+            mark(self._naming, chunk, any(unit.named for unit in come.units))
         for name in touched:
             holders = self._holders.get(name, [])
             if len(holders) > 1:
@@ -500,9 +495,9 @@ class FileFacts:
             if len(bindings) > 1:
                 # What functions bind is noted behind what stands outside them, chunk by chunk.
                 bindings.sort(key=_binding_place)
-            _put(self.names, name, bindings)
-            _put(self.functions, name, [f for one in found for f in one.functions if f.qualname == name])
-            _put(self.classes, name, [c for one in found for c in one.classes if c.qualname == name])
+            put(self.names, name, bindings)
+            put(self.functions, name, [f for one in found for f in one.functions if f.qualname == name])
+            put(self.classes, name, [c for one in found for c in one.classes if c.qualname == name])
         return touched
 
     def _changed(
@@ -555,35 +550,6 @@ class FileFacts:
         if name in self.classes:
             parts.append(self.classes[name][-1].outline())
         return tuple(parts) or None
-
-
-def _put(table: dict[str, list[T]], name: str, found: list[T]) -> None:
-    if found:
-        table[name] = found
-    else:
-        table.pop(name, None)
-
-
-def _move(table: dict[str, list[Chunk]], before: set[str], after: set[str], chunk: Chunk) -> None:
-    """A chunk stands under other names than before."""
-    for name in before - after:
-        _take(table, name, chunk)
-    for name in after - before:
-        table.setdefault(name, []).append(chunk)
-
-
-def _take(table: dict[str, list[T]], name: str, one: T) -> None:
-    held = table[name]
-    held.remove(one)
-    if not held:
-        del table[name]
-
-
-def _mark(table: dict[Chunk, None], chunk: Chunk, wanted: object) -> None:
-    if wanted:
-        table[chunk] = None
-    else:
-        table.pop(chunk, None)
 
 
 def _outermost(chunk: Chunk) -> Chunk:

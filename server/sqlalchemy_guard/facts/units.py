@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 AttributeSet = tuple[Value, str, "Value | None", Value]
 
 
+STORED = "*stored"
+"""The name under which an assignment to an attribute of any object but `self` that came or went is told."""
+WHOLE = "*whole"
+"""The name under which an edit of anything in a file is told."""
+
+
 class Unit:
     """What the rules look at in one go.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import WHOLE
+from sqlalchemy_guard.facts.units import WHOLE
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import STORED
+from sqlalchemy_guard.facts.units import STORED
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Mapping, Ref, Value
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES

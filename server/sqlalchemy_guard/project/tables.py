@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.facts.file import STORED
+from sqlalchemy_guard.facts.units import STORED
 from sqlalchemy_guard.facts.values import Call, Ref, Value
 from sqlalchemy_guard.project import declared
 from sqlalchemy_guard.project.column_calls import column_made_by

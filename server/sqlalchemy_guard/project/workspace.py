@@ -10,7 +10,8 @@ import os
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.file import WHOLE, FileFacts
+from sqlalchemy_guard.facts.file import FileFacts
+from sqlalchemy_guard.facts.units import WHOLE
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
 from sqlalchemy_guard.project.mapping import Mappings
