@@ -131,6 +131,11 @@ def _without_lists(sql: str) -> str:
     return sql
 
 
+def _plain_name(key: str) -> str:
+    """The name of a column without the number of a label that nobody gave."""
+    return re.sub(r"%\(\d+ (\w+)\)s", r"\1", key)
+
+
 def normal(value: Any) -> Any:
     """A value that can be compared: what type it is, which rows, what is loaded."""
     if isinstance(value, Row):
@@ -139,7 +144,7 @@ def normal(value: Any) -> Any:
             tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
         )
     if isinstance(value, FromClause):
-        return ("FROM", normal_sql(str(value.select())), tuple(value.c.keys()))
+        return ("FROM", normal_sql(str(value.select())), tuple(map(_plain_name, value.c.keys())))
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
         return (

@@ -119,13 +119,13 @@ def test_a_column_inside_a_character_is_its_start() -> None:
     assert to_code_points("é", 99, "utf-8") == 1
 
 
-@given(st.text(alphabet="ab\r\n😀", max_size=40), st.data())
+@given(st.lists(st.sampled_from(["a", "b", "\r\n", "\n", "😀"]), max_size=40).map("".join), st.data())
 def test_steps_lead_to_the_text_after_all_edits(text: str, data: st.DataObject) -> None:
-    # No fix cuts a terminator in two.
+    # No fix cuts a terminator in two, nor makes one of two.
     whole = st.integers(0, len(text)).filter(lambda at: text[at - 1 : at + 1] != "\r\n")
     places = sorted(data.draw(st.lists(whole, max_size=10)))
     edits = sort_edits(
-        Edit(start, end, data.draw(st.sampled_from(["", "x", "\n", "y\r\nz", "\r"])))
+        Edit(start, end, data.draw(st.sampled_from(["", "x", "\n", "y\r\nz"])))
         for start, end in zip(places[::2], places[1::2], strict=False)
     )
     document = Document.from_text("a.py", text)

@@ -176,7 +176,7 @@ def _last_column(node: ast.ClassDef) -> ast.stmt | None:
     if place is None:
         plain = [i for i, each in enumerate(body) if isinstance(each, (ast.Assign, ast.AnnAssign, ast.Pass))]
         if not plain:
-            return None
+            return body[0] if is_docstring(body[0]) else None
         place = plain[-1]
     if place + 1 < len(body) and is_docstring(body[place + 1]):
         place += 1
