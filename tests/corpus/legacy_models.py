@@ -21,6 +21,10 @@ class Everything:
     def created(cls):  # noqa: N805
         return Column(DateTime, default=dt.datetime.now)
 
+    @declared_attr
+    def updated(cls):  # noqa: N805
+        return Column(DateTime, onupdate=dt.datetime.now)
+
 
 # The base of all models.
 # It took us years to agree on this line.
