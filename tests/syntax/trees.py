@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.syntax.tree import walk
@@ -15,22 +14,12 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Syntax
 
 
-def copied(node: ast.stmt) -> ast.stmt:
-    """A copy of a statement, however deep: copying takes several calls of Python for each level of the tree."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(50_000)
-    try:
-        return copy.deepcopy(node)
-    finally:
-        sys.setrecursionlimit(limit)
-
-
 def statements(chunks: list[Chunk]) -> list[ast.stmt]:
     """The statements at their absolute lines, cut definitions put together again."""
     result: list[ast.stmt] = []
     for chunk in chunks:
         for node in chunk.body:
-            node = copied(node)
+            node = copy.deepcopy(node)
             ast.increment_lineno(node, chunk.shift)
             if chunk.children is not None:
                 assert isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
