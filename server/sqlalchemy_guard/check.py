@@ -7,7 +7,6 @@ This module must never know a rule by its name.
 
 from __future__ import annotations
 
-import ast
 import logging
 import os
 import tomllib
@@ -109,7 +108,6 @@ class Checker:
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
-        self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -353,19 +351,6 @@ class Checker:
         return DocumentContext(self, file_id, self.workspace.settings_for(file_id))
 
     # -- helpers ---------------------------------------------------------------------------------------------------
-
-    def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
-        """For each node of a chunk the node that contains it; kept for the chunk asked for last."""
-        if self._parents[0] is not chunk:
-            parents: dict[ast.AST, ast.AST] = {}
-            todo: list[ast.AST] = list(chunk.body)
-            while todo:
-                node = todo.pop()
-                for child in ast.iter_child_nodes(node):
-                    parents[child] = node
-                    todo.append(child)
-            self._parents = (chunk, parents)
-        return self._parents[1]
 
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
