@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import tomllib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.baseline import Baselines, fresh
@@ -371,4 +372,10 @@ class Checker:
 
 def _may_be_ours(comment: Suppression) -> bool:
     """Whether a suppression may silence a rule of ours; most are made for other linters."""
-    return comment.codes is None or any(code.startswith(_OURS) for code in comment.codes)
+    return comment.codes is None or _are_ours(comment.codes)
+
+
+@lru_cache(maxsize=256)
+def _are_ours(codes: frozenset[str]) -> bool:
+    """Whether a code among them is ours: a file has the same few combinations again and again."""
+    return any(code.startswith(_OURS) for code in codes)
