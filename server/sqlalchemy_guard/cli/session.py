@@ -46,6 +46,9 @@ class Opened(NamedTuple):
         """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
         if self.is_project:
             drain(self.workspace.index_steps(), "reading", show_progress)
+        # Those that the index puts aside as well: one that came between two checks would make answers about all files anew.
+        for file_id in self.files:
+            self.workspace.file(file_id)
 
     def project_files(self) -> list[str]:
         """The files that the files asked for may rely on, those included that are found in the project."""
