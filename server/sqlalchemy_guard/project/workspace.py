@@ -69,11 +69,15 @@ class Workspace:
 
     Attributes:
         READ: The key of what rests on `is_read` or `is_reading`.
+        LISTED: `(LISTED, folder)` is the key of what rests on the names in a folder.
+        TEXT: `(TEXT, file id)` is the key of what rests on the text of a file that is not Python.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
         is_reading: Whether an index was begun that did not come to its end.
     """
 
     READ: Key = ("*read", "")
+    LISTED = "*listed"
+    TEXT = "*text"
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -172,9 +176,10 @@ class Workspace:
         ]
         if moved:
             self._modules_changed(moved)
+        self.resolver.changed({(self.TEXT, file_id) for file_id in file_ids if not _is_python(file_id)})
         wanted = dict.fromkeys(file_ids)
         for file_id in file_ids:
-            if not file_id.endswith((".py", ".pyi")):
+            if not _is_python(file_id):
                 below = file_id.rstrip(os.sep) + os.sep
                 wanted.update(dict.fromkeys(known for known in self._files if known.startswith(below)))
         for file_id in file_ids:
@@ -218,7 +223,10 @@ class Workspace:
     def _modules_changed(self, file_ids: Sequence[str]) -> None:
         """These files or folders came or went: what was imported by any part of their names may be found elsewhere."""
         parts = {part for file_id in file_ids for part in self.modules.parts(file_id)}
-        self.resolver.changed({(MODULES, part) for part in parts})
+        folders = {os.path.dirname(file_id) for file_id in file_ids}
+        self.resolver.changed(
+            {(MODULES, part) for part in parts} | {(self.LISTED, folder) for folder in folders}
+        )
         self._index.modules_changed()
 
     def _source_roots(self, file_id: str) -> tuple[str, ...]:
@@ -227,6 +235,17 @@ class Workspace:
     def settings_for(self, file_id: str) -> Settings:
         """The settings in force for a file."""
         return self.settings.for_file(file_id)
+
+    def names_in(self, folder: str) -> frozenset[str]:
+        """The names of what is in a folder, open documents that were never saved included."""
+        self.resolver.keys.add((self.LISTED, folder))
+        return self.modules.names(folder)
+
+    def text_of(self, file_id: str) -> str | None:
+        """The text of a file that is not Python: the editor's where it is open; None when it cannot be read."""
+        self.resolver.keys.add((self.TEXT, file_id))
+        document = self.documents.get(file_id)
+        return document.text if document is not None else self.vfs.read_text(file_id)
 
     # -- the workspace as a whole ----------------------------------------------------------------------------------
 
@@ -341,6 +360,10 @@ class Workspace:
             yield done, len(files)
         self.is_read, self.is_reading = True, False
         self.resolver.changed({self.READ})
+
+
+def _is_python(file_id: str) -> bool:
+    return file_id.endswith((".py", ".pyi"))
 
 
 def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:
