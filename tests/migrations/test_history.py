@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlalchemy_guard.migrations.graph import Graph
-from sqlalchemy_guard.migrations.history import environment_of, history
+from sqlalchemy_guard.migrations.history import environments_of, history
 from sqlalchemy_guard.migrations.revision import Revision
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import canonical
@@ -155,12 +155,11 @@ def test_it_follows_the_disk_and_the_editor(tmp_path: Path) -> None:
     assert _ids(workspace) == [["aaaa1", "bbbb2"]]
 
 
-def test_the_environment_of_a_file(tmp_path: Path) -> None:
+def test_the_environments_of_a_file(tmp_path: Path) -> None:
     workspace = opened(tmp_path, {"db/env.py": ENV, **_chain("db/versions")})
-    found = environment_of(workspace, canonical(str(tmp_path / "db/versions/two.py")))
-    assert found is not None
-    assert found[1].id == "bbbb2"
-    assert environment_of(workspace, canonical(str(tmp_path / "db/env.py"))) is None
+    two = canonical(str(tmp_path / "db/versions/two.py"))
+    assert [revision.id for _, revision in environments_of(workspace, two)] == ["bbbb2"]
+    assert not list(environments_of(workspace, canonical(str(tmp_path / "db/env.py"))))
 
 
 # -- the graph -------------------------------------------------------------------------------------------------------

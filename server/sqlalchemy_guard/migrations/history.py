@@ -15,7 +15,7 @@ from sqlalchemy_guard.migrations.revision import revision_of
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy_guard.migrations.environment import Configuration, Scripts
     from sqlalchemy_guard.migrations.revision import Revision
@@ -84,12 +84,26 @@ def _graph(workspace: Workspace, scripts: Scripts) -> Graph:
     return Graph(revisions)
 
 
-def environment_of(workspace: Workspace, file_id: str) -> tuple[Environment, Revision] | None:
-    """The environment that a file is a revision of, and that revision; None when it is none."""
+def environments_of(workspace: Workspace, file_id: str) -> Iterator[tuple[Environment, Revision]]:
+    """The environments that a file is a revision of, with that revision; mostly one, none for other files."""
     folder = os.path.dirname(file_id)
     for environment in history(workspace):
         if folder in environment.scripts.version_folders:
             for revision in environment.graph.revisions:
                 if revision.file_id == file_id:
-                    return environment, revision
-    return None
+                    yield environment, revision
+
+
+def is_complete(workspace: Workspace, environment: Environment) -> bool:
+    """Whether every version folder that the configuration names is in the workspace."""
+    return all(workspace.names_in(folder) for folder in environment.scripts.version_folders)
+
+
+def is_elsewhere(workspace: Workspace, reference: str) -> bool:
+    """Whether some revision of the workspace has an id or label, in whatever environment, or in none that is known."""
+    files, is_all = workspace.naming("down_revision")
+    found = (revision_of(workspace, file.file_id) for file in files)
+    wanted = reference.rpartition("@")[2] or reference
+    return not is_all or any(
+        each is not None and (each.id.startswith(wanted) or wanted in each.labels) for each in found
+    )
