@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Call, Value
     from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.text.document import LineEdit
+    from sqlalchemy_guard.vfs.git import GitFolder
 
 MOST_ASIDE = 40
 """So many files that have nothing to say to the rules are analysed at most because they name something."""
@@ -71,6 +72,7 @@ class Workspace:
         READ: The key of what rests on `is_read` or `is_reading`.
         LISTED: `(LISTED, folder)` is the key of what rests on the names in a folder.
         TEXT: `(TEXT, file id)` is the key of what rests on the text of a file that is not Python.
+        GIT: The key of what rests on the index or the branches of Git.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
         is_reading: Whether an index was begun that did not come to its end.
     """
@@ -78,6 +80,7 @@ class Workspace:
     READ: Key = ("*read", "")
     LISTED = "*listed"
     TEXT = "*text"
+    GIT: Key = ("*git", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -89,6 +92,7 @@ class Workspace:
         self.skipped: dict[str, str] = {}
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
+        self._git: dict[str, tuple[object, GitFolder | None]] = {}
         self._disk_changes = 0
         self.is_read = self.is_reading = False
         self._index = Index(self.modules)
@@ -246,6 +250,22 @@ class Workspace:
         self.resolver.keys.add((self.TEXT, file_id))
         document = self.documents.get(file_id)
         return document.text if document is not None else self.vfs.read_text(file_id)
+
+    def git(self, folder: str) -> GitFolder | None:
+        """What Git knows of a folder, as of the last look at it; None outside a working tree."""
+        if folder not in self._git:
+            self._git[folder] = (self.vfs.git_state(folder), self.vfs.git(folder))
+        self.resolver.keys.add(self.GIT)
+        return self._git[folder][1]
+
+    def look_at_git(self) -> bool:
+        """See whether Git knows something else by now: a matter of a few stamps. True when it may."""
+        changed = [folder for folder, (state, _) in self._git.items() if self.vfs.git_state(folder) != state]
+        for folder in changed:
+            del self._git[folder]
+        if changed:
+            self.resolver.changed({self.GIT})
+        return bool(changed)
 
     # -- the workspace as a whole ----------------------------------------------------------------------------------
 
