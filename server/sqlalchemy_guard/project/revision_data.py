@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.revision_steps import Operation, Step
 
-_EMPTYING = re.compile(
+_EMPTYING = lazy_pattern(
     r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)",
     re.I,
 )
