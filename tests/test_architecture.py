@@ -22,7 +22,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/stubs.py": 720,  # one table: what SQLAlchemy's names are
+    "project/stubs.py": 740,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
 
