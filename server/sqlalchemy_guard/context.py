@@ -17,6 +17,7 @@ from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.project.target import VERSIONS
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.syntax.parents import parents_in
@@ -86,14 +87,26 @@ class Context(DocumentContext):
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
 
-    @cached_property
+    @property
     def target_version(self) -> str | None:
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        self.resolver.keys.add(VERSIONS)
+        return self._target_version
+
+    @property
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        self.resolver.keys.add(VERSIONS)
+        return self._has_scalars
+
+    # Asked of the disk once for each check of a file.
+
+    @cached_property
+    def _target_version(self) -> str | None:
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
     @cached_property
-    def has_scalars(self) -> bool:
-        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+    def _has_scalars(self) -> bool:
         return self.settings.target_version is not None or self._services.targets.has_scalars(
             self.file.file_id
         )
