@@ -390,7 +390,7 @@ def operations(unit: Unit, file: File, workspace: Workspace) -> Iterator[Operati
 
 @dataclass(slots=True, eq=False)
 class Directions:
-    """Both directions of a revision, told where `upgrade` is defined.
+    """Both directions of a revision.
 
     Attributes:
         upgrade: The function.
@@ -406,13 +406,14 @@ class Directions:
 
 
 def both_directions(unit: Unit, file: File, workspace: Workspace) -> Iterator[Directions]:
-    """The directions whose `upgrade` is defined in a unit."""
+    """The directions whose `downgrade` is defined in a unit, or whose `upgrade` is when there is no `downgrade`."""
     resolver = workspace.resolver
     if not unit.functions or not is_revision(resolver, file):
         return
     for upgrade, downgrade in directions(resolver, file):
-        if upgrade is not None and any(
-            each.qualname == upgrade.qualname and each.chunk is upgrade.chunk for each in unit.functions
-        ):
+        told = downgrade if downgrade is not None else upgrade
+        if upgrade is None or told is None:
+            continue
+        if any(each.qualname == told.qualname and each.chunk is told.chunk for each in unit.functions):
             up, down = steps_of(resolver, file, upgrade), steps_of(resolver, file, downgrade)
             yield Directions(upgrade, downgrade, up, down)
