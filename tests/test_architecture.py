@@ -46,6 +46,9 @@ RUNS_CODE = {"eval", "exec", "__import__", "pickle", "marshal", "shelve", "runpy
 
 DISK = {"vfs", "cache"}
 
+SLOW_TO_START = {"dataclasses", "inspect"}
+"""What costs a start many milliseconds; `records` and the types of our own take its place."""
+
 ALLOWANCES: dict[str, dict[str, str]] = {
     "lsp/lifecycle.py": {
         "os.pidfd_open": "waits for the end of the client's process",
@@ -199,6 +202,24 @@ def test_no_dependency_comes_in_unnoticed(module: str) -> None:
     known = set(sys.stdlib_module_names) | PROTOCOL | {"sqlalchemy_guard", "pathspec"}
     unknown = {one.module.partition(".")[0] for one in imports(module)} - known
     assert not unknown
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_start_pays_for_what_it_may_not_need(module: str) -> None:
+    """Classes that hold data are made by `records`, patterns are compiled when they are used."""
+    slow = [
+        one.module
+        for one in imports(module)
+        if one.module in SLOW_TO_START and not (one.typing_only or one.deferred)
+    ]
+    for statement in tree(module).body:
+        defined = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        slow.extend(
+            ast.unparse(node)
+            for node in (() if defined else ast.walk(statement))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile"
+        )
+    assert not slow
 
 
 def _os_names(module: str) -> set[str]:
