@@ -60,9 +60,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.facts.values import NONE, Sequence
+from sqlalchemy_guard.migrations.idle import MARK, is_idle, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.project.bodies import body_of
-from sqlalchemy_guard.project.revision_idle import MARK, is_idle, says_why
 from sqlalchemy_guard.project.revision_names import is_revision
 from sqlalchemy_guard.project.revision_steps import Directions, Operation
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
