@@ -42,3 +42,12 @@ def _has_label(graph: Graph, lines: dict[str, frozenset[str]], head: Revision) -
 
 def _folder(revision: Revision) -> str:
     return os.path.dirname(revision.file_id)
+
+
+def nearest(graph: Graph, revision: Revision, reference: str) -> str | None:
+    """The id that is written almost like the reference and that nothing follows yet."""
+    from difflib import get_close_matches
+
+    free = [each.id for each in graph.heads if each is not revision]
+    found = get_close_matches(reference, free, 2, 0.7)
+    return found[0] if len(found) == 1 else None

@@ -109,7 +109,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.revisions import merged, relinked
-from sqlalchemy_guard.migrations.branches import loose_heads
+from sqlalchemy_guard.migrations.branches import loose_heads, nearest
 from sqlalchemy_guard.migrations.history import environments_of, is_complete, is_elsewhere
 from sqlalchemy_guard.project.revision_names import RevisionName, named_in
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -119,7 +119,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.migrations.graph import Graph
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.migrations.revision import Revision
     from sqlalchemy_guard.rules.api import Related
@@ -152,19 +151,10 @@ def _unknown(context: Context, environment: Environment, revision: Revision) -> 
         if not is_complete(workspace, environment) or is_elsewhere(workspace, reference):
             continue
         name = "down_revision" if reference in revision.down else "depends_on"
-        meant = _nearest(graph, revision, reference)
+        meant = nearest(graph, revision, reference)
         hint = f"; did you mean `{meant}`?" if meant else ": its file is missing, or was never committed"
         words = f"`{name}` is `{reference}`, which no revision is{hint}"
         yield from _at(context, name, words, (reference, meant) if meant else None)
-
-
-def _nearest(graph: Graph, revision: Revision, reference: str) -> str | None:
-    """The id that is written almost like the reference and that nothing follows yet."""
-    from difflib import get_close_matches
-
-    free = [each.id for each in graph.heads if each is not revision]
-    found = get_close_matches(reference, free, 2, 0.7)
-    return found[0] if len(found) == 1 else None
 
 
 def _duplicate(
