@@ -21,7 +21,7 @@ from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, kn
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import RelationshipInfo
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.text.span import Span
 
 _LAZY = frozenset(("select", "True"))
 _PROPERTIES_DEEP = 2
@@ -40,7 +41,7 @@ class Site:
     """An attribute that is read, and what stands around it.
 
     Attributes:
-        node: The attribute.
+        node: The attribute, or what is handed to somebody who reads attributes.
         chunk: The chunk that it belongs to.
         statement: The statement around it.
         loops: The loops and comprehensions around it, innermost first, within its function.
@@ -50,7 +51,7 @@ class Site:
         conditions: Names that the `if`s around it, in its function, demand to be true or false.
     """
 
-    node: ast.Attribute
+    node: ast.expr
     chunk: Chunk
     statement: ast.stmt
     loops: tuple[ast.AST, ...]
@@ -68,6 +69,36 @@ class Place(NamedTuple):
     node: ast.expr
 
 
+class Spot(NamedTuple):
+    """A place of a file that is no Python, and what happens there."""
+
+    path: str
+    span: Span
+    message: str
+
+
+if TYPE_CHECKING:
+    # A place that explains a read: in Python with its file and chunk, else a spot.
+    Step = tuple[SourceFile, Chunk, ast.expr | ast.stmt, str] | Spot
+
+
+@dataclass(slots=True, eq=False)
+class Outside:
+    """Who reads attributes of what he is handed: a template, a response model, a schema.
+
+    Attributes:
+        name: How he is called.
+        steps: Where he reads the relationship, and what walks the objects there.
+        is_looped: Whether he reads it of one object after the other.
+        is_late: Whether he does so when the function around has returned.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    is_looped: bool
+    is_late: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class LazyRead:
     """A relationship that is loaded when it is read.
@@ -82,6 +113,7 @@ class LazyRead:
         query: Where the statement begins that loads the object, as far as the place is known.
         executed: Where that is executed, likewise.
         others: How else the object may have been loaded, the relationship lazily as well.
+        outside: Who reads it, when that is no expression of Python.
     """
 
     site: Site
@@ -93,11 +125,25 @@ class LazyRead:
     query: Place | None = None
     executed: Place | None = None
     others: list[Loaded] = field(default_factory=list)
+    outside: Outside | None = None
 
     @property
     def is_repeated(self) -> bool:
         """Whether it happens once per object of a loop, here or around the call that passed the object."""
+        if self.outside is not None and self.outside.is_looped:
+            return True
         return self.loop is not None or self.source.repeated
+
+    @property
+    def reader(self) -> str:
+        """What reads the relationship when it is not the expression itself: a property, a template; else ""."""
+        if self.outside is not None:
+            return self.outside.name
+        return (
+            self.site.node.attr
+            if self.inner is not None and isinstance(self.site.node, ast.Attribute)
+            else ""
+        )
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -120,23 +166,43 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
             continue
         values = file.facts.values_in(chunk)
         for site in sites:
-            found = [read for read in _Reader(rows, file).reads(site, values) if _is_plain(read)]
-            for is_async in (False, True):
-                reads = [read for read in found if read.source.load.is_async is is_async]
-                keys = {(id(each.source.load.statement.root), each.path, id(site.function)) for each in reads}
-                if not reads or keys <= seen:
-                    continue
-                seen |= keys
-                # The shortest way is the easiest to follow.
-                reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
-                read = reads[0]
-                read.others = [each.source for each in reads[1:] if each.path == read.path]
-                load, here = read.source.load, Place(file, chunk, site.node)
-                read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
-                read.executed = read.query
-                if load.call is not None:
-                    read.executed = place_of(load.call, load.file, here, values, workspace)
-                yield read
+            found = Reader(rows, file).reads(site, values)
+            yield from told(found, seen, Place(file, chunk, site.node), values, workspace)
+
+
+def told(
+    found: Iterable[LazyRead],
+    seen: set[object],
+    here: Place,
+    values: Mapping[ast.expr, Value],
+    workspace: Workspace,
+) -> Iterator[LazyRead]:
+    """Of the lazy reads of one site those to tell of, with the places that they rest on.
+
+    Args:
+        found: The reads.
+        seen: What was told before; more is added.
+        here: The site.
+        values: The values of its chunk.
+        workspace: The files.
+    """
+    plain = [read for read in found if _is_plain(read)]
+    for is_async in (False, True):
+        reads = [read for read in plain if read.source.load.is_async is is_async]
+        keys = {(id(each.source.load.statement.root), each.path, id(each.site.function)) for each in reads}
+        if not reads or keys <= seen:
+            continue
+        seen |= keys
+        # The shortest way is the easiest to follow.
+        reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
+        read = reads[0]
+        read.others = [each.source for each in reads[1:] if each.path == read.path]
+        load = read.source.load
+        read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
+        read.executed = read.query
+        if load.call is not None:
+            read.executed = place_of(load.call, load.file, here, values, workspace)
+        yield read
 
 
 def _is_plain(read: LazyRead) -> bool:
@@ -187,16 +253,16 @@ def _leaves(chunk: Chunk) -> Iterator[Chunk]:
             yield from _leaves(child)
 
 
-def chain_of(
-    read: LazyRead, workspace: Workspace
-) -> Iterator[tuple[SourceFile, Chunk, ast.expr | ast.stmt, str]]:
-    """The places that explain a read, each with its file and what happens there, in the order in which it happens."""
+def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:
+    """The places that explain a read, in the order in which things happen there."""
     if read.query is not None:
         yield read.query.file, read.query.chunk, read.query.node, "the rows are loaded here"
     for source, fact in read.source.calls:
         yield source, fact.chunk, fact.node, "an object is passed on here"
     if read.loop is not None:
         yield read.file, read.site.chunk, head_of(read.loop), "the loop"
+    if read.outside is not None:
+        yield from read.outside.steps
     if read.inner is not None:
         yield *read.inner, "the relationship is read here"
     member = workspace.resolver.member(ClassType(read.source.ref), read.info.name)
@@ -247,7 +313,7 @@ def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.Async
     return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
 
-class _Reader:
+class Reader:
     """Decides for one site which relationships it loads."""
 
     def __init__(self, rows: Rows, file: File) -> None:
@@ -255,11 +321,14 @@ class _Reader:
         self.file = file
 
     def reads(self, site: Site, values: Mapping[ast.expr, Value]) -> Iterator[LazyRead]:
+        assert isinstance(site.node, ast.Attribute)
         value = values.get(site.node.value, UNKNOWN)
-        if not isinstance(values.get(site.node), Attr):
-            # The attribute was set before: what was set is there.
-            return
-        name = site.node.attr
+        # Where the attribute was set before, what was set is there.
+        if isinstance(values.get(site.node), Attr):
+            yield from self.of(site, value, site.node.attr)
+
+    def of(self, site: Site, value: Value, name: str) -> Iterator[LazyRead]:
+        """What reading an attribute of a value at a site loads."""
         if not self._may_relate(value, name):
             return
         scope = self.rows.scope(self.file)

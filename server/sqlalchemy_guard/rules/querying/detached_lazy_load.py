@@ -108,8 +108,8 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         applicability = Applicability.UNSAFE if load.likely else Applicability.SAFE
     owner = read.source.ref[1].rpartition(".")[2]
     name = f"`{owner}.{read.info.name}`"
-    if read.inner is not None:
-        name = f"`{site.node.attr}` reads {name}, which"
+    if read.reader:
+        name = f"`{read.reader}` reads {name}, which"
     advice = f"load it with the object: `{plan.text}`" if plan is not None else "load it with the object"
     yield context.violation(
         rule,
@@ -119,7 +119,7 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         statement=site.statement,
         applicability=applicability,
         related=(
-            *(context.related(*place) for place in chain_of(read, context.workspace)),
+            *context.explained(chain_of(read, context.workspace)),
             context.related(*closing, "the session is closed here"),
         ),
         subject=plan,

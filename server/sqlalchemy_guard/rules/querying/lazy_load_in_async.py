@@ -108,8 +108,8 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         applicability = Applicability.UNSAFE if load.likely else Applicability.SAFE
     owner = read.source.ref[1].rpartition(".")[2]
     name = f"`{owner}.{read.info.name}`"
-    if read.inner is not None:
-        name = f"`{site.node.attr}` reads {name}, which"
+    if read.reader:
+        name = f"`{read.reader}` reads {name}, which"
     advice = f"load it with the object: `{plan.text}`" if plan is not None else "load it with the object"
     yield context.violation(
         rule,
@@ -118,7 +118,7 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         f"{name} is not loaded, and loading it here raises `MissingGreenlet` in an asynchronous session; {advice}",
         statement=site.statement,
         applicability=applicability,
-        related=tuple(context.related(*place) for place in chain_of(read, context.workspace)),
+        related=context.explained(chain_of(read, context.workspace)),
         subject=plan,
     )
 

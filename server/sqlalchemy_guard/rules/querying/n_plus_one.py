@@ -118,7 +118,7 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         _message(read, plan),
         statement=site.statement,
         applicability=applicability,
-        related=tuple(context.related(*place) for place in chain_of(read, context.workspace)),
+        related=context.explained(chain_of(read, context.workspace)),
         subject=plan,
     )
 
@@ -126,14 +126,15 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
 def _message(read: LazyRead, plan: loading.Plan | None) -> str:
     owner = read.source.ref[1].rpartition(".")[2]
     name = f"`{owner}.{read.info.name}`"
-    if read.inner is not None:
-        name = f"`{read.site.node.attr}` reads {name}, which"
+    verb = "is loaded lazily here"
+    if read.reader:
+        name, verb = f"`{read.reader}` reads {name}", "lazily"
     if read.info.collection is False:
         target = read.info.target
         other = f"`{target.name}`" if target is not None else "object"
-        cost = f"is loaded lazily here, which costs one SELECT for every different {other} of the loop"
+        cost = f"{verb}, which costs one SELECT for every different {other} of the loop"
     else:
-        cost = f"is loaded lazily here, which costs one SELECT for every `{owner}` of the loop"
+        cost = f"{verb}, which costs one SELECT for every `{owner}` of the loop"
     last = f"`{plan.text}`" if plan is not None else "a loader option"
     return f"{name} {cost}; load it with the rows: {last}"
 
