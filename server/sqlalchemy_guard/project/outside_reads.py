@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Element, Item
 from sqlalchemy_guard.project.effects import arguments_of
-from sqlalchemy_guard.project.reads import Outside, Place, Reader, Site, Spot, told
+from sqlalchemy_guard.project.reads import Outside, Place, Reader, Spot, told
 from sqlalchemy_guard.project.renders import may_render, render_of
 from sqlalchemy_guard.project.rows import Rows
+from sqlalchemy_guard.project.sites import Site
 from sqlalchemy_guard.project.template_reads import reads_of
 
 if TYPE_CHECKING:

@@ -118,5 +118,4 @@ PRODUCERS: Mapping[type, Producer] = {
     RevisionName: revision_names,
     Operation: operations,
     Directions: both_directions,
-    LazyRead: lazy_reads,
 }
