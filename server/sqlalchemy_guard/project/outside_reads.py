@@ -12,6 +12,8 @@ from sqlalchemy_guard.project.effects import arguments_of
 from sqlalchemy_guard.project.reads import Outside, Place, Reader, Spot, told
 from sqlalchemy_guard.project.renders import may_render, render_of
 from sqlalchemy_guard.project.rows import Rows
+from sqlalchemy_guard.project.serializations import may_serialize, returned, serializations
+from sqlalchemy_guard.project.serializers import serialized
 from sqlalchemy_guard.project.sites import Site
 from sqlalchemy_guard.project.template_reads import reads_of
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.reads import LazyRead
     from sqlalchemy_guard.project.renders import Render
+    from sqlalchemy_guard.project.serializations import Serialization
     from sqlalchemy_guard.project.template_reads import TemplateRead
     from sqlalchemy_guard.project.workspace import File, Workspace
 
@@ -36,6 +39,38 @@ def outside_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[Lazy
             render = render_of(workspace, fact, file)
             if render is not None:
                 yield from _rendered(render, fact, file, workspace, seen)
+        if may_serialize(fact):
+            rows = Rows(workspace)
+            for each in serializations(workspace, fact, file, rows):
+                site = site_at(fact, node_of(fact, each.given))
+                yield from _serialized(each, site, Reader(rows, file), seen, is_late=False)
+    for function in unit.functions:
+        rows = Rows(workspace)
+        for chunk, node, each in returned(workspace, function, file):
+            assert node.value is not None, "a `return` that returns something"
+            site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
+            yield from _serialized(each, site, Reader(rows, file), seen, is_late=True)
+
+
+def _serialized(
+    given: Serialization, site: Site, reader: Reader, seen: set[object], *, is_late: bool
+) -> Iterator[LazyRead]:
+    rows, file = reader.rows, reader.file
+    workspace = rows.workspace
+    if not rows.shapes(given.given, rows.scope(file)):
+        return
+    names = workspace.related_names()
+    for read in serialized(workspace, given.schema, given.value):
+        if read.name not in names:
+            continue
+        found = []
+        for lazy in reader.of(site, read.base, read.name):
+            step = (read.file, read.chunk, read.node, "the relationship is read for this field")
+            is_looped = lazy.source.walked and lazy.loop is None
+            lazy.outside = Outside(read.serializer, (step,), is_looped, is_late)
+            found.append(lazy)
+        values = file.facts.values_in(site.chunk)
+        yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
 
 
 def _rendered(
