@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
 
 def outside_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
-    """The lazy reads of what the calls of a unit hand to templates and serializers."""
+    """The lazy reads of what a unit hands to templates and serializers, those of the rows of one statement together."""
+    groups: dict[object, LazyRead] = {}
+    for read in _each(unit, file, workspace):
+        load = read.source.load
+        group = (id(read.site.node), id(load.statement.root), load.is_async, read.is_repeated)
+        first = groups.setdefault(group, read)
+        if first is not read:
+            first.along.append(read)
+    yield from groups.values()
+
+
+def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
     seen: set[object] = set()
     for fact in unit.calls:
         if may_render(fact):

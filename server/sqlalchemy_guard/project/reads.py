@@ -90,6 +90,7 @@ class LazyRead:
         executed: Where that is executed, likewise.
         others: How else the object may have been loaded, the relationship lazily as well.
         outside: Who reads it, when that is no expression of Python.
+        along: What he reads besides, lazily as well, of the rows of the same statement.
     """
 
     site: Site
@@ -102,6 +103,7 @@ class LazyRead:
     executed: Place | None = None
     others: list[Loaded] = field(default_factory=list)
     outside: Outside | None = None
+    along: list[LazyRead] = field(default_factory=list)
 
     @property
     def is_repeated(self) -> bool:
