@@ -1,4 +1,4 @@
-"""Lazy reads that no expression of Python makes: a template or a serializer reads what it is handed.
+"""Lazy reads that no expression of the code around makes: a template, a serializer or a method reads what it is handed.
 
 They are told of where the objects are handed over. This module must never judge a read.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Element, Item
 from sqlalchemy_guard.project.effects import arguments_of
+from sqlalchemy_guard.project.method_reads import method_of, read_by_method
 from sqlalchemy_guard.project.reads import Outside, Place, Reader, Spot, told
 from sqlalchemy_guard.project.renders import may_render, render_of
 from sqlalchemy_guard.project.rows import Rows
@@ -45,11 +46,18 @@ def outside_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[Lazy
 
 def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
     seen: set[object] = set()
+    shared = Rows(workspace)
     for fact in unit.calls:
         if may_render(fact):
             render = render_of(workspace, fact, file)
             if render is not None:
                 yield from _rendered(render, fact, file, workspace, seen)
+        method = method_of(fact, file, shared)
+        if method is not None:
+            site = site_at(fact, fact.node)
+            found = read_by_method(fact, method, site, Reader(shared, file))
+            values = file.facts.values_in(fact.chunk)
+            yield from told(found, seen, Place(file, fact.chunk, fact.node), values, workspace)
         if may_serialize(fact):
             rows = Rows(workspace)
             for each in serializations(workspace, fact, file, rows):

@@ -316,7 +316,7 @@ class Reader:
                 continue
             if not self._happens(site, shape):
                 continue
-            loop = self._loop(site, shape)
+            loop = self.loop(site, shape)
             info = self.rows.relationship(shape, name)
             if info is not None:
                 if is_lazy(self.rows, shape, info):
@@ -360,7 +360,7 @@ class Reader:
                     return False
         return True
 
-    def _loop(self, site: Site, shape: Loaded) -> ast.AST | None:
+    def loop(self, site: Site, shape: Loaded) -> ast.AST | None:
         """The loop that walks the object."""
         if not shape.walked:
             return None

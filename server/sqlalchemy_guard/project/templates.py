@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.templates import Node
     from sqlalchemy_guard.project.workspace import Workspace
 
-TEMPLATES = "*templates"
-"""`(TEMPLATES, name)` is the key of what rests on the files of that last name that a template may be."""
 SUFFIXES = (".html", ".htm", ".jinja", ".jinja2", ".j2", ".txt", ".xml", ".md")
 _FOLDER = "templates"
 _DEEP = 3
@@ -78,11 +76,10 @@ def find(workspace: Workspace, name: str, near: str) -> Template | None:
 
 
 def _found(workspace: Workspace, name: str, near: str) -> Template | None:
-    workspace.resolver.keys.add((TEMPLATES, name.rpartition("/")[2]))
     parts = [part for part in name.split("/") if part]
     for folder in _around(workspace, near):
         for path in _candidates(folder, parts):
-            text = workspace.vfs.read_text(path)
+            text = workspace.text_of(path)
             if text is not None:
                 return Template(path, name, parse(text), Document.from_text(path, text))
     return None
@@ -106,7 +103,6 @@ def _around(workspace: Workspace, near: str) -> list[str]:
         return []
 
     def search() -> list[str]:
-        workspace.resolver.keys.add((TEMPLATES, ""))
         found: dict[str, None] = {}
         seen: set[str] = set()
         at = folder
@@ -116,7 +112,7 @@ def _around(workspace: Workspace, near: str) -> list[str]:
                 return list(found)
             at = os.path.dirname(at)
 
-    return workspace.resolver.remembered(("template folders", folder, top), search)
+    return workspace.resolver.gathered(f"template folders {folder}", search)
 
 
 def _below(workspace: Workspace, start: str, seen: set[str]) -> Iterator[str]:
@@ -128,7 +124,7 @@ def _below(workspace: Workspace, start: str, seen: set[str]) -> Iterator[str]:
             if folder in seen or len(seen) > _MOST_FOLDERS:
                 continue
             seen.add(folder)
-            for name in workspace.vfs.names(folder):
+            for name in sorted(workspace.names_in(folder)):
                 if name == _FOLDER:
                     yield os.path.join(folder, name)
                 elif "." not in name and name not in _PASSED_OVER:
