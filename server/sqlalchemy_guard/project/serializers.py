@@ -59,11 +59,24 @@ class Schema(NamedTuple):
 
 
 class _Field(NamedTuple):
+    """A field, the attributes that it reads one of the other, and the class and attribute that say so.
+
+    No place is kept: other edits of its file make it anew, and this rests on what the class says alone.
+    """
+
     name: str
     path: tuple[str, ...]
     nested: tuple[tuple[Schema, bool], ...]
-    file: SourceFile
+    owner: Ref
+    said: str
+
+
+class _Said(NamedTuple):
+    """An attribute of a `Meta` class."""
+
     attribute: Attribute
+    file: SourceFile
+    owner: Ref
 
 
 # -- Pydantic ----------------------------------------------------------------------------------------------------------
@@ -119,8 +132,8 @@ def reads_attributes(resolver: Resolver, ref: Ref) -> bool:
 def _pydantic_fields(resolver: Resolver, ref: Ref) -> list[_Field]:
     found: dict[str, _Field] = {}
     for ancestor in resolver.ancestors(ClassType(ref)):
-        inside = resolver.class_facts(ancestor) if isinstance(ancestor, tuple) else None
-        if inside is None:
+        inside = resolver.class_facts(ancestor)
+        if inside is None or isinstance(ancestor, str):
             continue
         facts, file = inside
         if _looks_itself(facts, file, resolver):
@@ -132,7 +145,9 @@ def _pydantic_fields(resolver: Resolver, ref: Ref) -> list[_Field]:
                 continue
             type_ = resolver.instance_of(attribute.annotation, file)
             nested = tuple((Schema(each), is_many) for each, is_many in models_in(resolver, type_))
-            found[attribute.name] = _Field(attribute.name, (attribute.name,), nested, file, attribute)
+            found[attribute.name] = _Field(
+                attribute.name, (attribute.name,), nested, ancestor, attribute.name
+            )
     return list(found.values())
 
 
@@ -233,25 +248,24 @@ def _texts(value: Value | None) -> frozenset[str] | None:
 def _marshmallow_fields(workspace: Workspace, ref: Ref) -> list[_Field]:
     resolver = workspace.resolver
     found: dict[str, _Field] = {}
-    meta: dict[str, tuple[Attribute, SourceFile]] = {}
+    meta: dict[str, _Said] = {}
     for ancestor in resolver.ancestors(ClassType(ref)):
-        inside = resolver.class_facts(ancestor) if isinstance(ancestor, tuple) else None
-        if inside is None:
+        inside = resolver.class_facts(ancestor)
+        if inside is None or isinstance(ancestor, str):
             continue
         facts, file = inside
         for attribute in facts.attributes.values():
-            field = _marshmallow_field(workspace, attribute, file)
+            field = _marshmallow_field(workspace, attribute, file, ancestor)
             if field is not None:
                 found.setdefault(attribute.name, field)
-        inner = (
-            resolver.class_facts((file.file_id, facts.classes["Meta"])) if "Meta" in facts.classes else None
-        )
+        own = (file.file_id, facts.classes.get("Meta", ""))
+        inner = resolver.class_facts(own) if own[1] else None
         for attribute in inner[0].attributes.values() if inner is not None else ():
-            meta.setdefault(attribute.name, (attribute, file))
+            meta.setdefault(attribute.name, _Said(attribute, file, own))
     for name, field in _automatic(workspace, meta):
         found.setdefault(name, field)
-    only = _texts(meta["fields"][0].value) if "fields" in meta else None
-    without = _texts(meta["exclude"][0].value) if "exclude" in meta else frozenset()
+    only = _texts(meta["fields"].attribute.value) if "fields" in meta else None
+    without = _texts(meta["exclude"].attribute.value) if "exclude" in meta else frozenset()
     return [
         field
         for name, field in found.items()
@@ -259,21 +273,22 @@ def _marshmallow_fields(workspace: Workspace, ref: Ref) -> list[_Field]:
     ]
 
 
-def _automatic(
-    workspace: Workspace, meta: dict[str, tuple[Attribute, SourceFile]]
-) -> Iterator[tuple[str, _Field]]:
+def _automatic(workspace: Workspace, meta: dict[str, _Said]) -> Iterator[tuple[str, _Field]]:
     """The relationships that `include_relationships` makes fields of."""
     wanted, model = meta.get("include_relationships"), meta.get("model")
-    if wanted is None or model is None or wanted[0].value != Const(True) or model[0].value is None:
+    if wanted is None or model is None or wanted.attribute.value != Const(True):
         return
-    for option in known(workspace.resolver.type_of(model[0].value, model[1])):
+    given = model.attribute.value
+    for option in known(workspace.resolver.type_of(given, model.file)) if given is not None else ():
         if isinstance(option, ClassType) and isinstance(option.ref, tuple):
             info = workspace.mappings.model(option.ref)
             for name in info.relationships if info is not None else ():
-                yield name, _Field(name, (name,), (), wanted[1], wanted[0])
+                yield name, _Field(name, (name,), (), wanted.owner, "include_relationships")
 
 
-def _marshmallow_field(workspace: Workspace, attribute: Attribute, file: SourceFile) -> _Field | None:
+def _marshmallow_field(
+    workspace: Workspace, attribute: Attribute, file: SourceFile, owner: Ref
+) -> _Field | None:
     resolver, value = workspace.resolver, attribute.value
     if not isinstance(value, Call):
         return None
@@ -299,7 +314,7 @@ def _marshmallow_field(workspace: Workspace, attribute: Attribute, file: SourceF
     if isinstance(inner, Call) and _library_name(resolver, inner.func, file).endswith((".Nested", ".Pluck")):
         target = _nested_schema(workspace, inner, file)
         nested = ((target, is_many),) if target is not None else ()
-    return _Field(attribute.name, tuple(path.split(".")), nested, file, attribute)
+    return _Field(attribute.name, tuple(path.split(".")), nested, owner, attribute.name)
 
 
 def _nested_schema(workspace: Workspace, call: Call, file: SourceFile) -> Schema | None:
@@ -348,9 +363,13 @@ def serialized(
     for field in _fields(workspace, schema.ref):
         if (schema.only is not None and field.name not in schema.only) or field.name in schema.without:
             continue
+        found = workspace.resolver.class_facts(field.owner)
+        said = found[0].attributes.get(field.said) if found is not None else None
+        if found is None or said is None:
+            continue
         at = value
         for part in field.path:
-            yield Serialized(at, part, name, field.file, field.attribute.chunk, field.attribute.node)
+            yield Serialized(at, part, name, found[1], said.chunk, said.node)
             at = Attr(at, part)
         for nested, is_many in field.nested:
             inner = Element(at) if is_many else at
