@@ -77,6 +77,7 @@ from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
 from sqlalchemy_guard.fixes.imports import need, need_all
 from sqlalchemy_guard.fixes.parameters import add_first
+from sqlalchemy_guard.fixes.relationship_text import module_for
 from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.file_roles import is_test_file
@@ -176,12 +177,14 @@ def fix(context: Context, violation: Violation) -> Fix | None:
 
 def _annotation(context: Context, dependency: SessionDependency) -> tuple[str, tuple[Edit, ...]] | None:
     """The annotation of the parameter, an alias where there is one, with the imports that it needs."""
-    module = context.workspace.modules.dotted(dependency.file.file_id)
-    root = module.partition(".")[0]
     level = context.module_statements()
+    module = module_for(context.workspace, dependency.file.file_id, context.file_id, level)
+    root = (module or "").partition(".")[0]
     if dependency.alias is not None:
         if dependency.file.file_id == context.file.file_id:
             return dependency.alias, ()
+        if module is None:
+            return None
         imported = need(context.source, level, module, dependency.alias, first_party={root})
         return imported.expression, imported.edits
     given = injected_by(context.resolver, context.resolver.type_of(dependency.call, dependency.file))
@@ -195,7 +198,11 @@ def _annotation(context: Context, dependency: SessionDependency) -> tuple[str, t
         return None
     wanted = [("typing", "Annotated"), (home, session), ("fastapi", "Depends")]
     if function.file_id != context.file.file_id:
-        wanted.append((context.workspace.modules.dotted(function.file_id), function.qualname))
+        home = module_for(context.workspace, function.file_id, context.file_id, level) or ""
+        if not home:
+            return None
+        wanted.append((home, function.qualname))
+        root = home.partition(".")[0]
     names, edits = need_all(context.source, level, wanted, first_party={root})
     provider = names[3] if len(names) > 3 else function.qualname
     return f"{names[0]}[{names[1]}, {names[2]}({provider})]", edits
