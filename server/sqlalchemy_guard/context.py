@@ -16,6 +16,7 @@ from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.reads import Spot
 from sqlalchemy_guard.project.statements import Statements
 from sqlalchemy_guard.project.target import VERSIONS
 from sqlalchemy_guard.project.types import ClassType
@@ -25,12 +26,15 @@ from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.reads import Step
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.target import Targets
     from sqlalchemy_guard.project.types import Type
@@ -233,6 +237,13 @@ class Context(DocumentContext):
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message, chunk, chunk.shift)
+
+    def explained(self, steps: Iterable[Step]) -> tuple[Related, ...]:
+        """The places that explain a read."""
+        return tuple(
+            Related(step.path, step.span, step.message) if isinstance(step, Spot) else self.related(*step)
+            for step in steps
+        )
 
     def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
         """Where an attribute of a mapped class is declared; None where no class body declares it."""
