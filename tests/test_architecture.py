@@ -31,7 +31,7 @@ PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs", "websockets"}
 
 SCHEMA = {"alembic", "sqlalchemy", "sqlglot"}
 SCHEMA_LAYERS = {"sql", "migrations"}
-"""The extra `schema`, and the layers that may import it; everybody else imports these layers in functions."""
+"""The extra `schema`, and the layers that may import it; everybody else imports `sql` in functions."""
 
 PURE_OS = frozenset(
     {"PathLike", "altsep", "curdir", "fsdecode", "fsencode", "fspath", "linesep", "name", "pardir", "path"}
@@ -49,6 +49,9 @@ RUNS_CODE = {"eval", "exec", "__import__", "pickle", "marshal", "shelve", "runpy
 """The user's code is data: never imported, never run, and no cache format that could run any."""
 
 DISK = {"vfs", "cache"}
+
+SLOW_TO_START = {"dataclasses", "inspect"}
+"""What costs a start many milliseconds; `records` and the types of our own take its place."""
 
 ALLOWANCES: dict[str, dict[str, str]] = {
     "lsp/lifecycle.py": {
@@ -215,9 +218,27 @@ def test_the_schema_is_imported_when_it_is_needed(module: str) -> None:
         one
         for one in imports(module)
         if not (one.typing_only or one.deferred)
-        and one.module.startswith(tuple(f"sqlalchemy_guard.{name}" for name in SCHEMA_LAYERS))
+        and one.module.startswith("sqlalchemy_guard.sql")
     ]
     assert early == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_start_pays_for_what_it_may_not_need(module: str) -> None:
+    """Classes that hold data are made by `records`, patterns are compiled when they are used."""
+    slow = [
+        one.module
+        for one in imports(module)
+        if one.module in SLOW_TO_START and not (one.typing_only or one.deferred)
+    ]
+    for statement in tree(module).body:
+        defined = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        slow.extend(
+            ast.unparse(node)
+            for node in (() if defined else ast.walk(statement))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile"
+        )
+    assert not slow
 
 
 def _os_names(module: str) -> set[str]:

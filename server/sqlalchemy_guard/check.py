@@ -7,10 +7,10 @@ This module must never know a rule by its name.
 
 from __future__ import annotations
 
-import ast
 import logging
 import os
 import tomllib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.baseline import Baselines, fresh
@@ -109,7 +109,6 @@ class Checker:
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
-        self._parents: tuple[Chunk | None, dict[ast.AST, ast.AST]] = (None, {})
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
@@ -354,19 +353,6 @@ class Checker:
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
-    def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
-        """For each node of a chunk the node that contains it; kept for the chunk asked for last."""
-        if self._parents[0] is not chunk:
-            parents: dict[ast.AST, ast.AST] = {}
-            todo: list[ast.AST] = list(chunk.body)
-            while todo:
-                node = todo.pop()
-                for child in ast.iter_child_nodes(node):
-                    parents[child] = node
-                    todo.append(child)
-            self._parents = (chunk, parents)
-        return self._parents[1]
-
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query; kept while the unit that the chunk belongs to is checked."""
         # Large, and only wanted where queries are.
@@ -386,4 +372,10 @@ class Checker:
 
 def _may_be_ours(comment: Suppression) -> bool:
     """Whether a suppression may silence a rule of ours; most are made for other linters."""
-    return comment.codes is None or any(code.startswith(_OURS) for code in comment.codes)
+    return comment.codes is None or _are_ours(comment.codes)
+
+
+@lru_cache(maxsize=256)
+def _are_ours(codes: frozenset[str]) -> bool:
+    """Whether a code among them is ours: a file has the same few combinations again and again."""
+    return any(code.startswith(_OURS) for code in codes)

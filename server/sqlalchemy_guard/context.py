@@ -19,6 +19,7 @@ from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.statements import Statements
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
+from sqlalchemy_guard.syntax.parents import parents_in
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.edit import Edit
 
@@ -41,9 +42,6 @@ class Services(Protocol):
 
     workspace: Workspace
     targets: Targets
-
-    def parents(self, chunk: Chunk) -> dict[ast.AST, ast.AST]:
-        """For each node of a chunk the node that contains it."""
 
     def query_knowledge(self, chunk: Chunk, file: File) -> QueryKnowledge:
         """What the nodes of a chunk mean inside a query."""
@@ -251,7 +249,7 @@ class Context(DocumentContext):
 
     def parent(self, chunk: Chunk, node: ast.AST) -> ast.AST | None:
         """The node that directly contains a node of a chunk."""
-        return self._services.parents(chunk).get(node)
+        return parents_in(chunk).get(node)
 
     @cached_property
     def statements(self) -> Statements:

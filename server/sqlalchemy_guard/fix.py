@@ -24,6 +24,7 @@ from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import LineEdit
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, fit, sort_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -39,7 +40,7 @@ STEP = 20
 """Edits after which the workspace is told, so that nobody waits long for the analysis of many."""
 
 _start = attrgetter("start")
-_SUPPRESSION = re.compile(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
+_SUPPRESSION = lazy_pattern(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
 
 
 class _Chunk(Protocol):

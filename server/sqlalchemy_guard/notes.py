@@ -136,9 +136,10 @@ class Notes:
         result: list[Violation] = []
         for chunk in sorted(self._found, key=start_of):
             found = self._found[chunk]
-            if any(_has_moved(violation) for violation in found):
-                found = [_moved(violation) for violation in found]
-                self._found[chunk] = found
+            for violation in found:
+                if _has_moved(violation):
+                    found = self._found[chunk] = [_moved(each) for each in found]
+                    break
             result.extend(found)
         # Chunks stand in order; what is wrong in them may not.
         result.sort(key=order)
@@ -158,7 +159,11 @@ def _has_moved(one: Violation | Related) -> bool:
     """Whether it, or what it points at, stands at other lines than it says."""
     if one.chunk is not None and one.chunk.shift != one.shift:
         return True
-    return isinstance(one, Violation) and any(_has_moved(related) for related in one.related)
+    if isinstance(one, Violation):
+        for related in one.related:
+            if _has_moved(related):
+                return True
+    return False
 
 
 def _moved(violation: Violation) -> Violation:

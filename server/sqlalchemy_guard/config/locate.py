@@ -10,18 +10,20 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from sqlalchemy_guard.config.settings import KeyPath
 
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SPACE = re.compile(r"[ \t]*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BASIC = re.compile(r'"(?:[^"\\\n]|\\.)*"')
-_LITERAL = re.compile(r"'[^'\n]*'")
-_LONG = re.compile(r'"""(?:[^\\]|\\.)*?"""(?!")|\'\'\'.*?\'\'\'(?!\')', re.DOTALL)
-_OTHER = re.compile(r"[^,\]}#\r\n]*")
+_BLANK = lazy_pattern(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = lazy_pattern(r"[ \t]*")
+_BARE_KEY = lazy_pattern(r"[A-Za-z0-9_-]+")
+_BASIC = lazy_pattern(r'"(?:[^"\\\n]|\\.)*"')
+_LITERAL = lazy_pattern(r"'[^'\n]*'")
+_LONG = lazy_pattern(r'"""(?:[^\\]|\\.)*?"""(?!")|\'\'\'.*?\'\'\'(?!\')', re.DOTALL)
+_OTHER = lazy_pattern(r"[^,\]}#\r\n]*")
 _DEPTH = 100
-_REST = re.compile(r"[^\n]*")
+_REST = lazy_pattern(r"[^\n]*")
 
 
 class Place(NamedTuple):

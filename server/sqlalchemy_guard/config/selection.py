@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.config.settings import ConfigProblem, KeyPath, RuleLike, Selection, Settings, nearest
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _CODE_LENGTH = len("SAG000")
-_CODE = re.compile(r"SAG\d*")
+_CODE = lazy_pattern(r"SAG\d*")
 
 
 def specificity(selector: str, rule: RuleLike) -> int:

@@ -27,6 +27,7 @@ from sqlalchemy_guard.facts.evaluate import (
 )
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.units import (
+    ITEMS,
     NOTHING,
     STORED,
     WHOLE,
@@ -35,13 +36,14 @@ from sqlalchemy_guard.facts.units import (
     called_otherwise,
     is_foreign,
     is_same_class,
+    items_otherwise,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy_guard.facts.blocks import Env
     from sqlalchemy_guard.facts.units import AttributeSet
@@ -49,6 +51,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Change
 
 T = TypeVar("T")
+
+_VALUES_KEPT = 64
+"""Of how many chunks the values are kept: those of one large function, and of what it calls."""
+_VALUES: dict[Chunk, tuple[object, dict[ast.expr, Value]]] = {}
+"""By chunk the memo that its values were made for, and these; the one that was asked for last stands last."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,11 +152,22 @@ class FileFacts:
         )
         return either(options), annotation
 
-    def values_in(self, chunk: Chunk) -> dict[ast.expr, Value]:
-        """The symbolic value of every expression of a leaf chunk, nested functions included; evaluated anew on each call.
+    def values_in(self, chunk: Chunk) -> Mapping[ast.expr, Value]:
+        """The symbolic value of every expression of a leaf chunk, nested functions included.
 
-        Where a loop runs its body twice, the values are those of the second run.
+        Where a loop runs its body twice, the values are those of the second run. The values of the chunks that were
+        asked for last are kept while what the chunk's facts rest on is the same.
         """
+        kept = chunk.memo
+        known = _VALUES.pop(chunk, None)
+        if known is None or known[0] is not kept:
+            known = (kept, self._evaluated_again(chunk))
+            while len(_VALUES) >= _VALUES_KEPT:
+                del _VALUES[next(iter(_VALUES))]
+        _VALUES[chunk] = known
+        return known[1]
+
+    def _evaluated_again(self, chunk: Chunk) -> dict[ast.expr, Value]:
         kept = chunk.memo
         with recording() as recorded:
             if isinstance(kept, _Leaf):
@@ -516,6 +534,8 @@ class FileFacts:
             self._compare("*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
         changed.update(f"*body.{name}" for name in touched & self.watched)
+        if items_otherwise(old, fresh):
+            changed.add(ITEMS)
         if self.is_watched and both:
             changed.add(WHOLE)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}

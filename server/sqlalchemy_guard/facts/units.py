@@ -22,6 +22,8 @@ AttributeSet = tuple[Value, str, "Value | None", Value]
 
 STORED = "*stored"
 """The name under which an assignment to an attribute of any object but `self` that came or went is told."""
+ITEMS = "*items"
+"""The name under which an assignment to an item that came or went is told."""
 WHOLE = "*whole"
 """The name under which an edit of anything in a file is told."""
 
@@ -142,6 +144,18 @@ def is_same_class(one: ClassFacts, other: ClassFacts) -> bool:
 
 NOTHING = Contribution(Chunk(0, 0, 0, []), {})
 """What a chunk says that is not there."""
+
+
+def items_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> bool:
+    """Whether new contributions assign to other items than those that they replace."""
+    gone = {unit: None for contribution in old for unit in contribution.units}
+    come = {unit: None for contribution in fresh for unit in contribution.units}
+    before = [item for unit in gone if unit not in come for item in unit.item_sets]
+    after = [item for unit in come if unit not in gone for item in unit.item_sets]
+    return len(before) != len(after) or not all(
+        same((one.base, one.key, one.value), (other.base, other.key, other.value))
+        for one, other in zip(before, after, strict=True)
+    )
 
 
 def called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.doc import width
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy_guard.fixes.source import Source
 
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = lazy_pattern(r"(\d+)")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

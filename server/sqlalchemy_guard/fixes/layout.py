@@ -8,7 +8,6 @@ invent anything but white space, trailing commas and the parentheses around a br
 from __future__ import annotations
 
 import ast
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,12 @@ from sqlalchemy_guard.fixes.doc import Doc, Group, Text, render, width
 from sqlalchemy_guard.fixes.scan import tokens
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LINE = re.compile(r"\r\n|\n|\r")
+_LINE = lazy_pattern(r"\r\n|\n|\r")
 
 
 def expression(text: str, source: Source, at: int, *, margin: str | None = None, after: int = 0) -> str:

@@ -5,13 +5,13 @@ None wherever it is not clear which two sides belong together. This module must 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword, replace_argument
 from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side, source_of, write
 from sqlalchemy_guard.fixes.naming import nearest
 from sqlalchemy_guard.project.partners import Mismatch, Mismatched, candidates
+from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source

@@ -6,7 +6,6 @@ This module must never decide whether a string is SQL.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import need
@@ -14,6 +13,7 @@ from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.local_names import bound_in
 from sqlalchemy_guard.fixes.sql_literals import UnknownFormError, interpolation
 from sqlalchemy_guard.text.edit import Edit, sort_edits
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.imports import Placed
     from sqlalchemy_guard.fixes.source import Source
 
-_BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
-_NAMED = re.compile(r"%\((\w+)\)s")
-_POSITIONAL = re.compile(r"(?<!%)%s|\?")
+_BOUND = lazy_pattern(r"(?<![:\w\\]):(\w+)(?!:)")
+_NAMED = lazy_pattern(r"%\((\w+)\)s")
+_POSITIONAL = lazy_pattern(r"(?<!%)%s|\?")
 
 
 def as_text(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,7 +25,7 @@ class Token(NamedTuple):
     end: int
 
 
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     r"""(?P<space>(?:[ \t\f]|\\\r\n|\\\n|\\\r)+)
       | (?P<newline>\r\n|\n|\r)
       | (?P<comment>\#[^\r\n]*)

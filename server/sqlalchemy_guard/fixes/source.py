@@ -6,7 +6,6 @@ This module must never change a text: it answers questions only.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy_guard.fixes.scan import Token, tokens
 from sqlalchemy_guard.text.columns import from_utf8
 from sqlalchemy_guard.text.lines import LineIndex, content_length, split_lines
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
 
-_INDENTED = re.compile(r":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)([ \t]+)\S")
+_INDENTED = lazy_pattern(r":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)([ \t]+)\S")
 
 
 class Located(Protocol):

@@ -17,12 +17,13 @@ from sqlalchemy_guard.fixes.sql_literals import Expression, Interpolation, Unkno
 from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
 
-_BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+_BOUND = lazy_pattern(r"(?<![:\w\\]):(\w+)(?!:)")
 
 
 class Judged(NamedTuple):

@@ -7,19 +7,21 @@ This module must never know SQL, nor change a text.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.scan import field_end
 from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
+    import re
+
     from sqlalchemy_guard.fixes.source import Source
 
-_PREFIX = re.compile(r"([rRbBuUfFtT]{0,2})('''|\"\"\"|'|\")")
+_PREFIX = lazy_pattern(r"([rRbBuUfFtT]{0,2})('''|\"\"\"|'|\")")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "\n": ""}
-_PERCENT = re.compile(r"%(?:(?P<percent>%)|(?:\((?P<name>\w+)\))?(?P<kind>s))")
-_FIELD = re.compile(r"\{(?P<name>\w*)\}")
+_PERCENT = lazy_pattern(r"%(?:(?P<percent>%)|(?:\((?P<name>\w+)\))?(?P<kind>s))")
+_FIELD = lazy_pattern(r"\{(?P<name>\w*)\}")
 
 
 class UnknownFormError(Exception):

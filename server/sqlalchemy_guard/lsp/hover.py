@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy_guard.lsp.convert import place, range_of
 from sqlalchemy_guard.lsp.diagnostics import moved_span
 from sqlalchemy_guard.lsp.pages import page_uri
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.rules.api import Rule, Span
 
-_FENCE = re.compile(r"^```\w*$\n?", re.MULTILINE)
-_HEADING = re.compile(r"^#+ ", re.MULTILINE)
+_FENCE = lazy_pattern(r"^```\w*$\n?", re.MULTILINE)
+_HEADING = lazy_pattern(r"^#+ ", re.MULTILINE)
 
 
 def hover(session: Session, uri: str, line: int, character: int) -> dict[str, Any] | None:

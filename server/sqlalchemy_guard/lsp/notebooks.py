@@ -6,20 +6,20 @@ would touch such a line is refused. This module must never analyse.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.documents import OpenDocument, Part, opened_document
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.lines import content_length
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.convert import DiagnosticTexts
     from sqlalchemy_guard.text.columns import Encoding
 
 CODE_CELL = 2
-_ASSIGNED_MAGIC = re.compile(r"(\s*[A-Za-z_][\w., ]*=\s*)[%!]")
-_HELP = re.compile(r"\s*[\w.]+\?{1,2}\s*$")
+_ASSIGNED_MAGIC = lazy_pattern(r"(\s*[A-Za-z_][\w., ]*=\s*)[%!]")
+_HELP = lazy_pattern(r"\s*[\w.]+\?{1,2}\s*$")
 
 
 def python_line(line: str) -> str:

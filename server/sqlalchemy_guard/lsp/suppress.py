@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.syntax.comments import comments
 from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.lines import content_length
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.rules.api import Span
     from sqlalchemy_guard.text.document import Document
 
-_CODES = re.compile(r"#\s*noqa\s*:\s*[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*", re.IGNORECASE)
-_BARE = re.compile(r"#\s*noqa\b(?!\s*:)", re.IGNORECASE)
-_FILE = re.compile(
+_CODES = lazy_pattern(r"#\s*noqa\s*:\s*[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*", re.IGNORECASE)
+_BARE = lazy_pattern(r"#\s*noqa\b(?!\s*:)", re.IGNORECASE)
+_FILE = lazy_pattern(
     r"#\s*sqlalchemy-guard\s*:\s*noqa\s*:\s*[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*",
     re.IGNORECASE,
 )
-_HEADER = re.compile(r"#!|#.*?coding[:=]")
+_HEADER = lazy_pattern(r"#!|#.*?coding[:=]")
 
 
 def disable_line(document: Document, span: Span, statement: tuple[int, int], code: str) -> Edit | None:

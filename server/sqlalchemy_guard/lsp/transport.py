@@ -17,6 +17,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterator
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Message: TypeAlias = dict[str, Any]
 
-_LENGTH = re.compile(rb"Content-Length:\s*(\d+)\s*$", re.IGNORECASE)
+_LENGTH = lazy_pattern(rb"Content-Length:\s*(\d+)\s*$", re.IGNORECASE)
 _HEADER_LIMIT = 64 * 1024
 _BODY_LIMIT = 512 * 1024 * 1024
 

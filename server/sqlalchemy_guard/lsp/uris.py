@@ -12,6 +12,7 @@ import os
 import posixpath
 import re
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.vfs import canonical
 
 READ_ONLY_SCHEMES = frozenset(
@@ -19,9 +20,9 @@ READ_ONLY_SCHEMES = frozenset(
 )
 """Shown to be read or compared: nobody can mend what is wrong there, so nothing is published for them."""
 
-_PLAIN = re.compile(r"[\w.~/-]*", re.ASCII)
+_PLAIN = lazy_pattern(r"[\w.~/-]*", re.ASCII)
 """Paths that are spelt alike in a URI."""
-_DRIVE = re.compile(r"/[A-Za-z]:(/|$)")
+_DRIVE = lazy_pattern(r"/[A-Za-z]:(/|$)")
 
 
 def scheme(uri: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy_guard.project.query_references import leaves_of
 from sqlalchemy_guard.project.types import ClassType, Instance, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy_guard.project.columns import Column
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -76,7 +76,7 @@ class _Search:
 
     def look(self, file: File, chunk: Chunk) -> bool:
         """Take the places of one chunk; False when one is not certain."""
-        values: dict[ast.expr, Value] | None = None
+        values: Mapping[ast.expr, Value] | None = None
         for statement in chunk.body:
             allowed = self._by_column(file, statement)
             for node, parent in _with_parents(statement):

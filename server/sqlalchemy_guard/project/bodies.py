@@ -12,7 +12,7 @@ from sqlalchemy_guard.facts.units import WHOLE
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
@@ -58,8 +58,8 @@ def root_name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def values_of(function: FunctionFacts, facts: FileFacts) -> dict[ast.expr, Value]:
-    """The symbolic value of every expression of a function's body, evaluated anew on each call.
+def values_of(function: FunctionFacts, facts: FileFacts) -> Mapping[ast.expr, Value]:
+    """The symbolic value of every expression of a function's body.
 
     Whoever keeps what it concludes from them rests on the key `*body.` with the function's qualified name.
     """

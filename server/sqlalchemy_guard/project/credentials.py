@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.syntax.chunk import Chunk
 
-_URL = re.compile(
+_URL = lazy_pattern(
     r"(?P<dialect>postgresql|postgres|mysql|mariadb|oracle|mssql|cockroachdb|redshift|snowflake|db2|firebird|clickhouse)"
     r"(?:\+\w+)?://(?P<user>[^:/@\s]+):(?P<password>[^@/\s]+)@"
 )
-_PLACEHOLDER = re.compile(r"[<>${}%*\[\]]|^x+$|^\.+$", re.IGNORECASE)
+_PLACEHOLDER = lazy_pattern(r"[<>${}%*\[\]]|^x+$|^\.+$", re.IGNORECASE)
 _NOBODYS = frozenset(
     {
         "password", "passwd", "pass", "pw", "pwd", "secret", "changeme", "change_me", "changethis", "tiger", "example",

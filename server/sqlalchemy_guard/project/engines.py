@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.units import ITEMS
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Joined, Mapping, Ref, Typed, Value
-from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.types import ClassType, External, known
 from sqlalchemy_guard.records import dataclass
 
@@ -23,6 +23,7 @@ CREATORS = (
 )
 
 _MAX_DEPTH = 6
+_FILLING = ("update", "setdefault", "pop")
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +136,8 @@ def entries_of(resolver: Resolver, value: Value, file: SourceFile, depth: int = 
         return {name: item for name, item in value.keywords if name is not None}
     if not isinstance(value, Mapping):
         return None
-    rests_on_all(resolver, file)
+    resolver.keys.add((file.file_id, ITEMS))
+    resolver.keys.update([(file.file_id, f"*called.{name}") for name in _FILLING])
     if _is_filled_later(value, file):
         return None
     entries: dict[str, Value] = {}
@@ -168,7 +170,7 @@ def _is_filled_later(mapping: Mapping, file: SourceFile) -> bool:
             return True
         for call in unit.calls:
             func = call.value.func
-            if type(func) is Attr and func.name in ("update", "setdefault", "pop") and is_it(func.base):
+            if type(func) is Attr and func.name in _FILLING and is_it(func.base):
                 return True
     return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.units import ITEMS
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.records import dataclass
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.units import Unit
-    from sqlalchemy_guard.project.workspace import Workspace
+    from sqlalchemy_guard.project.resolve import Resolver
+    from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 KEY = "SQLALCHEMY_ENGINE_OPTIONS"
@@ -109,9 +111,11 @@ def _read(value: ast.expr, database: str, statement: ast.stmt, chunk: Chunk) -> 
             yield EngineOptions(value, entries, database, statement, chunk)
 
 
-def is_filled_later(units: Iterator[Unit], key: str) -> bool:
+def is_filled_later(resolver: Resolver, file: File, key: str) -> bool:
     """Whether some code of a file assigns to an item of that name: the options may get it there."""
-    return any(type(item.key) is Const and item.key.value == key for unit in units for item in unit.item_sets)
+    resolver.keys.add((file.file_id, ITEMS))
+    items = (item for unit in file.facts.units() for item in unit.item_sets)
+    return any(type(item.key) is Const and item.key.value == key for item in items)
 
 
 def uses_flask_sqlalchemy(workspace: Workspace) -> bool:

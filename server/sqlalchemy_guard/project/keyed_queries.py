@@ -233,7 +233,7 @@ def executed_inside(
     facts = file.facts.function(function.qualname) if file is not None else None
     if file is None or facts is None or facts.yielded is not None:
         return None
-    if (facts.is_async and not call.awaited) or _remembers(resolver, facts, file):
+    if facts.is_async and not call.awaited:
         return None
     if isinstance(function.bound, Instance) and _is_class_method(resolver, facts, file):
         # `row.data.get(key)` is hardly meant to be the class method of that name of what `data` may hold.
@@ -252,7 +252,7 @@ def executed_inside(
                 continue
             keys = keys_of(resolver, fact.value, resolved.name, file)
             if any(_is_passed(key.value, facts, call) for key in keys):
-                return file, fact
+                return None if _remembers(resolver, facts, file) else (file, fact)
     return None
 
 

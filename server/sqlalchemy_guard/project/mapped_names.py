@@ -6,12 +6,12 @@ makes its names unknown. This module must never report a name that may exist.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Const, Def, Operation, Sequence, Star, Value
 from sqlalchemy_guard.project.columns import attribute_names
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ _INHERITED = frozenset(
         "c",
     )
 )
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_WORD = lazy_pattern(r"[A-Za-z_]\w*")
 
 
 class Mention(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Ref, Value
 from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _STEPS = 400
 _LONGEST = 200
-_QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
+_QUANTIFIED_GROUP = lazy_pattern(r"\)[*+?{]")
 _CLASS = object()
 """Stands for the class whose table is named."""
 

@@ -17,7 +17,7 @@ from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, Mo
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts, Parameter
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -114,7 +114,7 @@ def _means(
     workspace: Workspace,
     node: ast.Name | ast.Attribute,
     file: File,
-    values: dict[ast.expr, Value],
+    values: Mapping[ast.expr, Value],
     function: FunctionFacts,
     home: File,
 ) -> bool | None:

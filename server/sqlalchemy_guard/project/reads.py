@@ -21,7 +21,7 @@ from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, kn
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import RelationshipInfo
@@ -109,13 +109,13 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
     """The lazy reads of a unit in the order in which they stand, each relationship of the same rows once."""
     if unit.kind == "class" or not unit.attribute_names:
         return
-    names = unit.attribute_names & workspace.related_names()
-    if not names:
+    names = workspace.related_names()
+    if unit.attribute_names.isdisjoint(names):
         return
     rows = Rows(workspace)
     seen: set[object] = set()
     for chunk in _leaves(unit.chunk):
-        sites = _Finder(chunk, names).sites()
+        sites = chunk.once(_sites, names)
         if not sites:
             continue
         values = file.facts.values_in(chunk)
@@ -151,7 +151,7 @@ def _is_plain(read: LazyRead) -> bool:
 
 
 def place_of(
-    root: Value, home: SourceFile, here: Place, values: dict[ast.expr, Value], workspace: Workspace
+    root: Value, home: SourceFile, here: Place, values: Mapping[ast.expr, Value], workspace: Workspace
 ) -> Place | None:
     """Where a value is written.
 
@@ -254,7 +254,7 @@ class _Reader:
         self.rows = rows
         self.file = file
 
-    def reads(self, site: Site, values: dict[ast.expr, Value]) -> Iterator[LazyRead]:
+    def reads(self, site: Site, values: Mapping[ast.expr, Value]) -> Iterator[LazyRead]:
         value = values.get(site.node.value, UNKNOWN)
         if not isinstance(values.get(site.node), Attr):
             # The attribute was set before: what was set is there.
@@ -422,10 +422,15 @@ def _names_one(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:
     )
 
 
+def _sites(chunk: Chunk, names: frozenset[str]) -> list[Site]:
+    """The reads of attributes with certain names in a chunk, in the order in which they stand."""
+    return _Finder(chunk, names).sites()
+
+
 class _Finder:
     """Finds the reads of attributes with certain names in a chunk."""
 
-    def __init__(self, chunk: Chunk, names: set[str] | frozenset[str]) -> None:
+    def __init__(self, chunk: Chunk, names: frozenset[str]) -> None:
         self.chunk = chunk
         self.names = names
         self.found: list[Site] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.syntax.parents import parents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def row_keys(unit: Unit, file: File, resolver: Resolver) -> Iterator[RowKey]:
     ):
         return
     for chunk in _leaves(unit.chunk):
-        read = list(_string_items(chunk))
+        read = chunk.once(_string_items)
         values = file.facts.values_in(chunk) if read else {}
         for node, key in read:
             value = values.get(node.value)
@@ -79,12 +80,13 @@ def _leaves(chunk: Chunk) -> Iterator[Chunk]:
             yield from _leaves(child)
 
 
-def _string_items(chunk: Chunk) -> Iterator[tuple[ast.Subscript, str]]:
-    for statement in chunk.body:
-        for node in ast.walk(statement):
-            match node:
-                case ast.Subscript(ctx=ast.Load(), slice=ast.Constant(value=str(key))):
-                    yield node, key
+def _string_items(chunk: Chunk) -> list[tuple[ast.Subscript, str]]:
+    found: list[tuple[ast.Subscript, str]] = []
+    for node in parents_in(chunk):
+        match node:
+            case ast.Subscript(ctx=ast.Load(), slice=ast.Constant(value=str(key))):
+                found.append((node, key))
+    return sorted(found, key=lambda each: (each[0].lineno, each[0].col_offset))
 
 
 def _is_row(resolver: Resolver, value: Value, file: File) -> bool:

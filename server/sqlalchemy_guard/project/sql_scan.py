@@ -10,6 +10,8 @@ import re
 from enum import Enum, auto
 from typing import NamedTuple
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 HOLE = "\ue000"
 """Stands for an interpolated expression: a character of the private use area, which no SQL contains."""
 
@@ -46,7 +48,7 @@ class Placeholder(NamedTuple):
     is_bindable: bool = True
 
 
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     rf"""
     (?P<space>\s+)
   | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))

@@ -6,7 +6,6 @@ literals. This module must never judge what is interpolated.
 
 from __future__ import annotations
 
-import re
 from string import Formatter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +29,7 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.sql_scan import HOLE
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, Literal, known
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 12
 _MAX_TEXTS = 12
 _MAX_READS = 2000
-_PERCENT = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[#0\- +]*[\d*]*(?:\.[\d*]+)?(?P<kind>[a-zA-Z]))")
-_DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
+_PERCENT = lazy_pattern(r"%(?:%|(?:\((?P<name>[^)]*)\))?[#0\- +]*[\d*]*(?:\.[\d*]+)?(?P<kind>[a-zA-Z]))")
+_DOLLAR = lazy_pattern(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
 _SAME_TEXT = frozenset(
     {"strip", "lstrip", "rstrip", "lower", "upper", "expandtabs", "encode", "casefold", "title"}
 )

@@ -11,6 +11,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,15 +20,19 @@ if TYPE_CHECKING:
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _DECLARATIONS = ("pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "environment.yml", "environment.yaml")
-_LOCKED = re.compile(r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)(?:\.(\d+))?""", re.IGNORECASE)
-_LOCKED_JSON = re.compile(r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)(?:\.(\d+))?', re.IGNORECASE)
-_MENTION = re.compile(
+_LOCKED = lazy_pattern(
+    r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)(?:\.(\d+))?""", re.IGNORECASE
+)
+_LOCKED_JSON = lazy_pattern(
+    r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)(?:\.(\d+))?', re.IGNORECASE
+)
+_MENTION = lazy_pattern(
     r"""(?<![\w./-])sqlalchemy(?![\w.-])(?:\[[^\]\n]*\])?["']?[ \t]*
         (?:(?P<assigned>=[ \t]*(?:\{[^}\n]*?version[ \t]*=[ \t]*)?["'])|\(|)[ \t]*
         (?P<spec>(?:[=<>!~^]{0,3}[ \t]*\d[\w.*+]*[ \t]*,?[ \t]*)+)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CLAUSE = re.compile(
+_CLAUSE = lazy_pattern(
     r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?[\w.*+]*"
 )
 _Version = tuple[int, ...]

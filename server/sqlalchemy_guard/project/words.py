@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 WORD = "*word"
 """`(WORD, "find")` is the key of what rests on where the word `find` stands."""
 
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_IDENTIFIER = lazy_pattern(r"[^\W\d]\w*")
 
 
 class Words:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Attr, Call, Const
 from sqlalchemy_guard.project.engines import leading_text
 from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
@@ -27,7 +28,7 @@ UNIT_OF_WORK = frozenset(
 EXECUTING = frozenset({"execute", "exec", "scalars", "scalar"})
 
 _CHANGES = frozenset({"sqlalchemy.Insert", "sqlalchemy.Update", "sqlalchemy.Delete"})
-_CHANGING_TEXT = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+_CHANGING_TEXT = lazy_pattern(r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
 
 
 def executes_change(resolver: Resolver, fact: CallFact, file: SourceFile) -> bool:

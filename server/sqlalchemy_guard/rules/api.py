@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the vocabulary at run time)
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ SECTIONS: Mapping[str, str] = {
     "migrations": "Migrations",
 }
 
-_HEADING = re.compile(r"^## (?P<title>.+?)\s*$", re.MULTILINE)
+_HEADING = lazy_pattern(r"^## (?P<title>.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(eq=False)

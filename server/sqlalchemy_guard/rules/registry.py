@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.rules.api import SECTIONS, Rule, RuleError
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 HEADINGS = ("What it does", "Why is this bad?", "Example", "Use instead", "Fix safety", "References")
 """The headings of a rule's documentation, in the order in which they must come."""
 
-_HEADING_LINE = re.compile(r"^\s*## (.+?)\s*$", re.MULTILINE)
+_HEADING_LINE = lazy_pattern(r"^\s*## (.+?)\s*$", re.MULTILINE)
 
 
 @cache

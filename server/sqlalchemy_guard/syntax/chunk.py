@@ -12,10 +12,13 @@ This module must never know what the statements mean.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 class Chunk:
@@ -37,6 +40,7 @@ class Chunk:
         problem: Why lines are broken: relative line, column in code points, the parser's words.
         memo: What higher layers keep about this very chunk; a re-parsed chunk is a new object with `memo`
             None.
+        derived: What was found in its nodes, by what found it; see `once`.
         is_alive: Whether it is still part of the tree; cleared when another chunk takes its place.
         stale: Set on a chunk and all its parents when something inside was re-parsed; the facts layer clears
             it.
@@ -46,6 +50,7 @@ class Chunk:
         "body",
         "broken",
         "children",
+        "derived",
         "end",
         "indent",
         "is_alive",
@@ -70,8 +75,21 @@ class Chunk:
         self.indent = ""
         self.problem: tuple[int, int, str] | None = None
         self.memo: Any = None
+        self.derived: dict[Any, Any] | None = None
         self.is_alive = True
         self.stale = True
+
+    def once(self, find: Callable[..., T], *given: object) -> T:
+        """What `find(chunk, *given)` finds in the nodes: looked for once, and again when something else is given.
+
+        Nothing but the nodes and what is given may go into it, and nobody may change it.
+        """
+        if self.derived is None:
+            self.derived = {}
+        kept: tuple[tuple[object, ...], T] | None = self.derived.get(find)
+        if kept is None or kept[0] != given:
+            kept = self.derived[find] = (given, find(self, *given))
+        return kept[1]
 
     def __repr__(self) -> str:
         kind = "cut" if self.children is not None else "leaf"

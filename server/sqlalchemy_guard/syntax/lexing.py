@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,21 +27,21 @@ class Literal(NamedTuple):
     fields: tuple[tuple[int, int], ...]
 
 
-_START = re.compile(r"""\#[^\r\n]*|(?:(?<!\w)[bfrtuBFRTU]{1,2})?(?:\"\"\"|'''|["'])""")
-_INNER = re.compile(r"""\#[^\r\n]*|(?:(?<!\w)[bfrtuBFRTU]{1,2})?(?:\"\"\"|'''|["'])|[()\[\]{}:]""")
+_START = lazy_pattern(r"""\#[^\r\n]*|(?:(?<!\w)[bfrtuBFRTU]{1,2})?(?:\"\"\"|'''|["'])""")
+_INNER = lazy_pattern(r"""\#[^\r\n]*|(?:(?<!\w)[bfrtuBFRTU]{1,2})?(?:\"\"\"|'''|["'])|[()\[\]{}:]""")
 _PLAIN = {
-    '"': re.compile(r'(?:[^"\\\r\n]|\\(?:\r\n|.))*"?', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\\r\n]|\\(?:\r\n|.))*'?", re.DOTALL),
-    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*(?:""")?', re.DOTALL),
-    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*(?:''')?", re.DOTALL),
+    '"': lazy_pattern(r'(?:[^"\\\r\n]|\\(?:\r\n|.))*"?', re.DOTALL),
+    "'": lazy_pattern(r"(?:[^'\\\r\n]|\\(?:\r\n|.))*'?", re.DOTALL),
+    '"""': lazy_pattern(r'(?:[^"\\]|\\.|"(?!""))*(?:""")?', re.DOTALL),
+    "'''": lazy_pattern(r"(?:[^'\\]|\\.|'(?!''))*(?:''')?", re.DOTALL),
 }
 _FORMATTED = {
-    quote: re.compile(
+    quote: lazy_pattern(
         rf"\{{\{{|\}}\}}|\{{|\\(?:\r\n|.)|{quote}" + ("" if len(quote) == 3 else r"|\r|\n"), re.DOTALL
     )
     for quote in _PLAIN
 }
-_SPEC = re.compile(r"[{}\r\n]")
+_SPEC = lazy_pattern(r"[{}\r\n]")
 _NESTING_LIMIT = 20
 
 

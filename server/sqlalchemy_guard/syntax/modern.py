@@ -15,6 +15,7 @@ import sys
 from typing import NamedTuple
 
 from sqlalchemy_guard.syntax.lexing import Literal, literals, mask
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 _TYPE_PARAMETERS = sys.version_info < (3, 12)
 _FORMAT_STRINGS = sys.version_info < (3, 12)
@@ -22,17 +23,17 @@ _BARE_EXCEPT = sys.version_info < (3, 14)
 _TEMPLATES = sys.version_info < (3, 14)
 
 # Cheap: says no for nearly every text, so that half-typed lines do not pay for this module.
-_HINT = re.compile(
+_HINT = lazy_pattern(
     r"""^[^\S\n\r]*type\s+\w+\s*[\[=]|\b(?:def|class)\s+\w+\s*\[|\bexcept\b\s*\*?[^:(\r\n]*,|(?<!\w)(?:[fFtT][rR]?|[rR][fFtT])["']|^\s*lazy\s"""
     r"""|:\s*type\s+\w+\s*[\[=]""",
     re.MULTILINE,
 )
-_TYPE = re.compile(r"(?:^|[:;])[^\S\r\n]*(type)[^\S\r\n]+\w+[^\S\r\n]*(\[|=(?!=))", re.MULTILINE)
-_PARAMETERS = re.compile(r"\b(?:def|class)\s+\w+[^\S\r\n]*(\[)")
-_EXCEPT = re.compile(r"^[^\S\r\n]*except\b[^\S\r\n]*\*?", re.MULTILINE)
-_LAZY = re.compile(r"^[^\S\r\n]*(lazy)[^\S\r\n]+(?:import|from)\b", re.MULTILINE)
-_NESTED = re.compile(r"""(?<!\w)(?:[ft]r?|r[ft])["']""", re.IGNORECASE)
-_BRACKETS = re.compile(r"[()\[\]{}:,]")
+_TYPE = lazy_pattern(r"(?:^|[:;])[^\S\r\n]*(type)[^\S\r\n]+\w+[^\S\r\n]*(\[|=(?!=))", re.MULTILINE)
+_PARAMETERS = lazy_pattern(r"\b(?:def|class)\s+\w+[^\S\r\n]*(\[)")
+_EXCEPT = lazy_pattern(r"^[^\S\r\n]*except\b[^\S\r\n]*\*?", re.MULTILINE)
+_LAZY = lazy_pattern(r"^[^\S\r\n]*(lazy)[^\S\r\n]+(?:import|from)\b", re.MULTILINE)
+_NESTED = lazy_pattern(r"""(?<!\w)(?:[ft]r?|r[ft])["']""", re.IGNORECASE)
+_BRACKETS = lazy_pattern(r"[()\[\]{}:,]")
 _OPENING, _CLOSING = "([{", ")]}"
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import codeop
-import re
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.syntax import modern
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # Makes the parser tell "the text ended too early" from "no text that goes on can be right".
 _INCOMPLETE = getattr(codeop, "PyCF_ALLOW_INCOMPLETE_INPUT", 0x4000)
 _TREE = ast.PyCF_ONLY_AST
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_OPENER = re.compile(r"on line (\d+)$")
+_SURROGATE = lazy_pattern("[\ud800-\udfff]")
+_OPENER = lazy_pattern(r"on line (\d+)$")
 _UNREADABLE = "a character that no Python source may hold"
 
 

@@ -9,12 +9,12 @@ more line.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, continues, cut, is_filler
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,8 +29,8 @@ _CONTINUATION = 3
 # Definitions in definitions beyond this depth are not taken apart.
 _DEPTH = 20
 
-_DEFINITION = re.compile(r"(?P<kind>(?:async\s+)?def|class)\s+(?P<name>\w+)")
-_CLAUSE = re.compile(r"(else|elif|except|finally)\b")
+_DEFINITION = lazy_pattern(r"(?P<kind>(?:async\s+)?def|class)\s+(?P<name>\w+)")
+_CLAUSE = lazy_pattern(r"(else|elif|except|finally)\b")
 _KEPT_CLAUSES = {"else": "else:", "elif": "elif 1:", "except": "except:", "finally": "finally:"}
 
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.syntax.comments import comments
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.span import Span
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Syntax
 
 _CODES = r"[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*"
-_NOQA = re.compile(rf"#\s*noqa\b(?:\s*:\s*(?P<codes>{_CODES})?(?P<rest>\S*))?", re.IGNORECASE)
-_FILE = re.compile(
+_NOQA = lazy_pattern(rf"#\s*noqa\b(?:\s*:\s*(?P<codes>{_CODES})?(?P<rest>\S*))?", re.IGNORECASE)
+_FILE = lazy_pattern(
     rf"^#\s*sqlalchemy-guard\s*:\s*noqa\b(?:\s*:\s*(?P<codes>{_CODES})?(?P<rest>\S*))?", re.IGNORECASE
 )
-_SEPARATOR = re.compile(r"[\s,]+")
+_SEPARATOR = lazy_pattern(r"[\s,]+")
 
 
 class Suppression(NamedTuple):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 # Where a capital begins a word: after something that is not a capital, or before a small letter (`HTTPServer`).
-_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?!^)(?=[A-Z][a-z])")
+_BOUNDARY = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?!^)(?=[A-Z][a-z])")
 
 
 def snake_case(name: str) -> str:

@@ -14,6 +14,7 @@ import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +27,8 @@ SUFFIXES = (".py", ".pyi")
 Kind: TypeAlias = Literal[
     "missing", "folder", "permission", "binary", "large", "encoding", "changed", "other"
 ]
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_BLANK = re.compile(rb"^[ \t\f]*(?:#.*)?$")
+_COOKIE = lazy_pattern(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BLANK = lazy_pattern(rb"^[ \t\f]*(?:#.*)?$")
 
 
 class Stamp(NamedTuple):

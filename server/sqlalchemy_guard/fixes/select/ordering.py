@@ -7,10 +7,10 @@ This module must never know other links.
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.select.statement import ORDERS
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.query import Link
@@ -27,7 +27,7 @@ def ordered(statement: Statement, link: Link) -> None:
             statement.ordering.append(unpacked)
 
 
-_LABELLED = re.compile(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
+_LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
 
 
 def _label_of_query(statement: Statement, node: ast.expr) -> str | None:

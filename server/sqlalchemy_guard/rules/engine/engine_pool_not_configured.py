@@ -38,7 +38,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_entry, add_keyword
-from sqlalchemy_guard.project.bodies import in_main_block, rests_on_all
+from sqlalchemy_guard.project.bodies import in_main_block
 from sqlalchemy_guard.project.engines import CREATORS, engine_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, is_filled_later, uses_flask_sqlalchemy
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -82,9 +82,11 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 @rule.on(EngineOptions)
 def check_options(context: Context, options: EngineOptions) -> Iterator[Violation]:
     """Report options of Flask-SQLAlchemy without sizes."""
-    rests_on_all(context.resolver, context.file)
-    units = context.file.facts.units
-    missing = [name for name in _SIZES if name not in options.entries and not is_filled_later(units(), name)]
+    missing = [
+        name
+        for name in _SIZES
+        if name not in options.entries and not is_filled_later(context.resolver, context.file, name)
+    ]
     if (
         not missing
         or context.is_test()

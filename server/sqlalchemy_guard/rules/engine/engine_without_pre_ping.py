@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import add_entry, add_keyword, replace_node, replace_value
-from sqlalchemy_guard.project.bodies import in_main_block, rests_on_all
+from sqlalchemy_guard.project.bodies import in_main_block
 from sqlalchemy_guard.project.engines import CREATORS, engine_of
 from sqlalchemy_guard.project.flask_options import EngineOptions, is_filled_later, uses_flask_sqlalchemy
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -79,8 +79,7 @@ def check_options(context: Context, options: EngineOptions) -> Iterator[Violatio
     given = options.entries.get("pool_pre_ping")
     if context.is_test() or options.has_no_pool:
         return
-    rests_on_all(context.resolver, context.file)
-    if given is None and is_filled_later(context.file.facts.units(), "pool_pre_ping"):
+    if given is None and is_filled_later(context.resolver, context.file, "pool_pre_ping"):
         return
     if given is not None and not (isinstance(given, ast.Constant) and given.value is False):
         return

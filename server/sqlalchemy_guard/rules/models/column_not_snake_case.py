@@ -65,7 +65,6 @@ project. Unsafe where `getattr`, `setattr` or `**` name attributes by data somew
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.annotations import target_of
@@ -77,6 +76,7 @@ from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG206", Severity.WARNING, Applicability.SAFE)
 
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
+_CONSTANT = lazy_pattern(r"[A-Z][A-Z0-9_]*")
 
 
 def _is_bad(name: str) -> bool:

@@ -76,6 +76,7 @@ from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.project.tables import core_tables, table_of, tables_named
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG205", Severity.WARNING, Applicability.UNSAFE)
 
-_SNAKE_CASE = re.compile(r"[a-z_][a-z0-9_]*")
+_SNAKE_CASE = lazy_pattern(r"[a-z_][a-z0-9_]*")
 
 
 @rule.on(Model)

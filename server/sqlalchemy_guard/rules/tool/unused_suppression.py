@@ -39,6 +39,7 @@ from sqlalchemy_guard.config import rule_selected, severity_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.rules.meta import UnusedSuppression
 from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG001", Severity.WARNING, Applicability.SAFE)
 
-_CODES = re.compile(r"[A-Z]+[A-Z0-9]*", re.IGNORECASE)
-_SPACE = re.compile(r"[ \t]*")
+_CODES = lazy_pattern(r"[A-Z]+[A-Z0-9]*", re.IGNORECASE)
+_SPACE = lazy_pattern(r"[ \t]*")
 
 
 @rule.on(UnusedSuppression)

@@ -1,0 +1,50 @@
+"""Which node of a chunk contains which: one walk, kept for the chunks that were asked for last.
+
+This module must never know what the nodes mean.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+_KEPT = 64
+"""Chunks: those of one large function and of what it calls. All chunks of all files would fill the memory."""
+_PARENTS: dict[Chunk, dict[ast.AST, ast.AST]] = {}
+"""The chunk that was asked for last stands last."""
+
+
+def parents_in(chunk: Chunk) -> dict[ast.AST, ast.AST]:
+    """For each node of a chunk below its statements the node that contains it.
+
+    Contexts (`ast.Load`) and operators are shared between nodes and are left out. The keys come in no particular order.
+    """
+    parents = _PARENTS.pop(chunk, None)
+    if parents is None:
+        parents = _walk(chunk)
+        while len(_PARENTS) >= _KEPT:
+            del _PARENTS[next(iter(_PARENTS))]
+    _PARENTS[chunk] = parents
+    return parents
+
+
+def _walk(chunk: Chunk) -> dict[ast.AST, ast.AST]:
+    parents: dict[ast.AST, ast.AST] = {}
+    todo: list[ast.AST] = list(chunk.body)
+    while todo:
+        node = todo.pop()
+        for name in node._fields:
+            child = getattr(node, name, None)
+            if isinstance(child, ast.AST):
+                if child._fields:
+                    parents[child] = node
+                    todo.append(child)
+            elif type(child) is list:
+                for one in child:
+                    if isinstance(one, ast.AST) and one._fields:
+                        parents[one] = node
+                        todo.append(one)
+    return parents
