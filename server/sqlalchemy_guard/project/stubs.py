@@ -354,6 +354,10 @@ FUNCTIONS: dict[str, Stub] = {
         TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
     ),
     "typing.cast": _cast,
+    # A name of its own for type checkers; at run time the class that it was made from.
+    "typing.NewType": lambda site: (
+        site.type_of(site.call.args[1]) if len(site.call.args) == 2 else UNKNOWN_TYPE
+    ),
     "copy.copy": _first_argument,
     "fastapi.Depends": _depends,
     "fastapi.Security": _depends,

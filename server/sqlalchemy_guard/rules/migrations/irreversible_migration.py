@@ -57,12 +57,10 @@ and nothing says that it was.
 
 from __future__ import annotations
 
-import ast
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.migrations.review import is_reviewed
-from sqlalchemy_guard.project.bodies import body_of, is_docstring, own_nodes
+from sqlalchemy_guard.project.revision_idle import is_idle, says_why
 from sqlalchemy_guard.project.revision_reverse import Thing, dropped_by, made_by
 from sqlalchemy_guard.project.revision_steps import Directions
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -75,8 +73,6 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG504", Severity.WARNING, Applicability.SAFE)
 
-_GENERATED = re.compile(r"[# ]+(commands auto generated|end alembic commands)", re.IGNORECASE)
-
 
 @rule.on(Directions)
 def check(context: Context, both: Directions) -> Iterator[Violation]:
@@ -85,9 +81,10 @@ def check(context: Context, both: Directions) -> Iterator[Violation]:
     if not changes or not is_reviewed(context.workspace, context.file_id, context.settings):
         return
     down = both.downgrade
-    if down is not None and (_is_declared(context, down) or not _is_empty(down)):
-        if not _is_declared(context, down):
-            yield from _left_behind(context, both, down)
+    if down is not None and says_why(context.source, down):
+        return
+    if down is not None and not is_idle(down):
+        yield from _left_behind(context, both, down)
         return
     from sqlalchemy_guard.fixes.downgrade import reversed_calls
 
@@ -108,33 +105,6 @@ def check(context: Context, both: Directions) -> Iterator[Violation]:
         applicability=applicability if calls is not None else None,
         subject=(both, calls),
     )
-
-
-def _is_empty(function: FunctionFacts) -> bool:
-    return all(
-        isinstance(statement, ast.Pass)
-        or (isinstance(statement, ast.Return) and statement.value is None)
-        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-        for _, statement in body_of(function)
-    )
-
-
-def _is_declared(context: Context, function: FunctionFacts) -> bool:
-    """Whether a function says that there is no way back: it raises, or it is empty and a comment or a docstring says why."""
-    if any(isinstance(node, ast.Raise) for _, node in own_nodes(function)):
-        return True
-    if not _is_empty(function):
-        return False
-    body = body_of(function)
-    if any(is_docstring(statement) for _, statement in body):
-        return any(
-            not isinstance(statement, ast.Pass) and len(ast.unparse(statement)) > 40 for _, statement in body
-        )
-    source = context.source
-    start = source.start(function.header, function.chunk.shift)
-    chunk, last = body[-1]
-    found = source.comments(start, source.line_end(source.end(last, chunk.shift)))
-    return any(not _GENERATED.match(source.text[each.start : each.end]) for each in found)
 
 
 def _left_behind(context: Context, both: Directions, down: FunctionFacts) -> Iterator[Violation]:
