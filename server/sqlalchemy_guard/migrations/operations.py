@@ -7,6 +7,7 @@ to anything, nor hand strings of the user to what evaluates them.
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from sqlalchemy_guard.migrations.sql_statements import Statements
 from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS, Unknown, convert
 from sqlalchemy_guard.sql.values import ANY_KEYWORDS, Class, Host, Native, Opaque, Value
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,12 @@ _TABLE_AT = {
     "drop_constraint": (1, "table_name"),
     "rename_table": (0, "old_table_name"),
 }
+_QUERY = lazy_pattern(
+    r"\.(select|insert|update|delete|values|where|limit|order_by|select_from|join|filter|join_from|returning|"
+    r"execution_options|on_conflict_do_nothing|on_conflict_do_update|from_select|add_columns|distinct|group_by)\(\)\Z|"
+    r"\A(select|insert|update|delete|union|union_all|exists)\(\)\Z"
+)
+"""Names of unknown values that are queries, whatever they are about."""
 _FAILS = (CommandError, *LIBRARY_ERRORS)
 
 
@@ -97,6 +105,7 @@ class Environment:
             "alembic.operations.ops": Opaque("ops"),
             "alembic.runtime.migration.MigrationContext.configure": Native("configure", lambda *_: context),
             "alembic.migration.MigrationContext.configure": Native("configure", lambda *_: context),
+            "textwrap.dedent": Native("dedent", _dedent),
             "sqlalchemy.inspect": Native("inspect", self._inspect),
             "sqlalchemy.engine.reflection.Inspector.from_engine": Native("inspect", self._inspect),
             "sqlalchemy.Inspector.from_engine": Native("inspect", self._inspect),
@@ -116,7 +125,7 @@ class Environment:
         if type(given) is str:
             self.statements.run(given)
         elif isinstance(given, Opaque):
-            if not given.dotted.endswith(("CreateSequence()", "DropSequence()")):
+            if not _QUERY.search(given.name) and not given.dotted.endswith(("CreateSequence()", "DropSequence()")):
                 self.limit(f"runs SQL that is not known here ({given.name})")
 
     # -- tables that make themselves -----------------------------------------------------------------------------------
@@ -151,6 +160,11 @@ class Environment:
         elif isinstance(receiver, sqlalchemy.Index):
             self.recorder.drop_index(receiver, if_exists=keywords.get("checkfirst") is True)
         return None
+
+
+def _dedent(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
+    text = args[0] if args else None
+    return textwrap.dedent(text) if type(text) is str else Opaque("dedent()")
 
 
 class _Applying(Host):
@@ -233,6 +247,8 @@ class _Applying(Host):
         if isinstance(table, Opaque) or table is None:
             if name in ("create_table", "rename_table"):
                 recorder.schema.has_unknown_tables = True
+            elif name == "alter_column":
+                self._doubt_columns(keywords)
             elif name != "drop_index":
                 for key in list(recorder.schema.tables):
                     recorder.doubt(key, CONSTRAINTS if "constraint" in name or "key" in name else COLUMNS)
@@ -250,6 +266,16 @@ class _Applying(Host):
                 recorder.doubt(key, COLUMNS)
         else:
             recorder.doubt(key, CONSTRAINTS)
+
+    def _doubt_columns(self, keywords: dict[str, Value]) -> None:
+        """Some column of some table was changed."""
+        recorder = self._environment.recorder
+        names = {"type_": "type", "nullable": "nullable", "server_default": "server_default", "new_column_name": "existence"}
+        doubts = [what for keyword, what in names.items() if keyword in keywords]
+        for key, table in list(recorder.schema.tables.items()):
+            for column in table.columns:
+                for what in doubts:
+                    recorder.doubt(key, what, column.name)
 
     def _column(self, args: list[Value], keywords: dict[str, Value]) -> str | None:
         found = keywords.get("column_name", args[1] if len(args) > 1 else None)
@@ -419,6 +445,18 @@ class ContextHost(Host):
         return Host()
 
 
+class UrlHost(Host):
+    """`bind.engine.url`: nothing but its database is known."""
+
+    def __init__(self, dialect: str) -> None:
+        self.drivername = dialect
+        self._dialect = dialect
+
+    def get_backend_name(self) -> Value:
+        """`url.get_backend_name()`."""
+        return self._dialect
+
+
 class BindHost(Host):
     """The connection of a revision. What it answers is not known; the DDL that it is given counts."""
 
@@ -426,6 +464,7 @@ class BindHost(Host):
         self._environment = environment
         self.dialect = environment.dialect
         self.name = environment.recorder.dialect.name
+        self.url = UrlHost(self.name)
         self.closed = False
 
     @property

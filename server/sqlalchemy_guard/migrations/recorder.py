@@ -60,8 +60,11 @@ class Recorder(DefaultImpl):
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether what runs now runs only perhaps."""
-        return self._is_uncertain()
+        """Whether what runs now runs only perhaps; whoever asks must leave a doubt then."""
+        if not self._is_uncertain():
+            return False
+        self._limit("changes tables under a condition that is not known here")
+        return True
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
@@ -94,10 +97,10 @@ class Recorder(DefaultImpl):
 
     def make(self, state: TableState, if_not_exists: bool = False) -> None:
         """A table comes to be; one that is there already stays, and one that comes only perhaps is in doubt."""
-        there = state.key in self.schema.tables
-        if there and (if_not_exists or self._is_uncertain()):
+        there, uncertain = state.key in self.schema.tables, self.is_uncertain
+        if there and (if_not_exists or uncertain):
             return
-        if self._is_uncertain():
+        if uncertain:
             state = replace(state, unknown=state.unknown | {EXISTENCE, COLUMNS, CONSTRAINTS})
         self.schema.put(state)
 
@@ -107,7 +110,7 @@ class Recorder(DefaultImpl):
 
     def unmake(self, key: Key, if_exists: bool = False) -> None:
         """A table goes."""
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(key, EXISTENCE)
         elif key in self.schema.tables:
             del self.schema.tables[key]
@@ -120,7 +123,7 @@ class Recorder(DefaultImpl):
         if table is None:
             return
         new = self.key(new_table_name, schema)
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(table.key, EXISTENCE)
             self.schema.has_unknown_tables = True
         else:
@@ -153,7 +156,7 @@ class Recorder(DefaultImpl):
         """A column comes to a table."""
         if table.column(state.name) is not None:
             return
-        if self._is_uncertain():
+        if self.is_uncertain:
             state = replace(state, unknown=state.unknown | {EXISTENCE})
         self._put(replace(table, columns=(*table.columns, state)))
 
@@ -168,7 +171,7 @@ class Recorder(DefaultImpl):
 
     def remove(self, table: TableState, name: str) -> None:
         """A column goes."""
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(table.key, EXISTENCE, name)
         elif table.column(name) is not None:
             self._put(table.without_column(name))
@@ -186,7 +189,7 @@ class Recorder(DefaultImpl):
                 self._limit(f"changes {table.name}.{column_name}, which no revision added")
                 self.doubt(table.key, COLUMNS)
             return
-        if self._is_uncertain():
+        if self.is_uncertain:
             self._doubt_change(table, column, kw)
             return
         changed = replace(column, revision=self.revision)
@@ -231,7 +234,7 @@ class Recorder(DefaultImpl):
 
     def constrain(self, table: TableState, state: ConstraintState) -> None:
         """A constraint comes to a table; NOT NULL comes with a primary key."""
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(table.key, CONSTRAINTS)
             return
         kept = tuple(
@@ -267,7 +270,7 @@ class Recorder(DefaultImpl):
 
     def unconstrain(self, table: TableState, name: str | None, kind: str | None, if_exists: bool = False) -> None:
         """A constraint goes. One that is there under no known name is found by its kind and columns, or left in doubt."""
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(table.key, CONSTRAINTS)
             return
         found = table.constraint(name) if name else None
@@ -289,7 +292,7 @@ class Recorder(DefaultImpl):
         table = self.find(index.table.name, index.table.schema)
         if table is None:
             return
-        if self._is_uncertain():
+        if self.is_uncertain:
             self.doubt(table.key, CONSTRAINTS)
             return
         state = reading.index_state(index, self.dialect, self.revision)
@@ -312,7 +315,7 @@ class Recorder(DefaultImpl):
             constraint = table.constraint(name, "unique") if name else None
             if index is None and constraint is None:
                 continue
-            if self._is_uncertain():
+            if self.is_uncertain:
                 self.doubt(table.key, CONSTRAINTS)
             elif index is not None:
                 self._put(replace(table, indexes=tuple(one for one in table.indexes if one is not index)))

@@ -18,6 +18,7 @@ from sqlalchemy_guard.migrations import reading
 from sqlalchemy_guard.migrations.sql_types import type_of
 from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS, Key, TableState
 from sqlalchemy_guard.records import replace
+from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,13 +90,17 @@ class Statements:
         except (errors.SqlglotError, RecursionError):
             self._not_understood(text)
             return
-        if isinstance(parsed, exp.Create):
-            self._create(parsed, text)
-        elif isinstance(parsed, exp.Drop):
-            self._drop(parsed)
-        elif isinstance(parsed, exp.Alter):
-            self._alter(parsed, text)
-        elif not isinstance(parsed, exp.Comment):
+        try:
+            if isinstance(parsed, exp.Create):
+                self._create(parsed, text)
+            elif isinstance(parsed, exp.Drop):
+                self._drop(parsed)
+            elif isinstance(parsed, exp.Alter):
+                self._alter(parsed, text)
+            elif not isinstance(parsed, exp.Comment):
+                self._not_understood(text)
+        except LIBRARY_ERRORS:
+            # A form that SQLAlchemy has no object for.
             self._not_understood(text)
 
     def _not_understood(self, text: str) -> None:
@@ -220,7 +225,8 @@ class Statements:
         found = identifier if isinstance(identifier, exp.Identifier) else identifier.find(exp.Identifier)
         if found is None:
             return str(identifier.name)
-        return str(found.name) if found.args.get("quoted") else self._folded(str(found.name))
+        longest = self._recorder.dialect.max_identifier_length
+        return (str(found.name) if found.args.get("quoted") else self._folded(str(found.name)))[:longest]
 
     def _create(self, parsed: exp.Create, text: str) -> None:
         from sqlglot import exp

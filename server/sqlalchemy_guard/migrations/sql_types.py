@@ -83,6 +83,8 @@ def type_of(node: Any, dialect: str, enum: Callable[[str], tuple[str, ...] | Non
         name = str(node.args.get("kind") or "").strip('"').rpartition(".")[2].strip('"')
         values = enum(name) if name else tuple(one.name for one in node.find_all(exp.Literal))
         return sqlalchemy.Enum(*values, name=name or None) if values else UnknownType(name or "SQL")
+    if kind in ("FLOAT", "DOUBLE") and dialect == "sqlite":
+        return sqlalchemy.Float()
     if kind == "TINYINT" and dialect in ("mysql", "mariadb"):
         return mysql.TINYINT(display_width=numbers[0] if numbers else None)
     found = _PLAIN.get(kind) or (_POSTGRESQL if dialect == "postgresql" else _MYSQL).get(kind)
