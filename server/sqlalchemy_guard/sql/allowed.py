@@ -243,7 +243,13 @@ def is_clause(value: Any) -> bool:
     """Whether a value is part of SQL: a table, a column, a statement, an attribute of a mapped class."""
     return isinstance(
         value,
-        (elements.ClauseElement, interfaces.PropComparator, sql_base.SchemaEventTarget, util.AliasedClass),
+        (
+            elements.ClauseElement,
+            interfaces.PropComparator,
+            sql_base.SchemaEventTarget,
+            util.AliasedClass,
+            orm.MappedColumn,
+        ),
     ) and not isinstance(value, type_api.TypeEngine)
 
 

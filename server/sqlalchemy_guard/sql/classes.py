@@ -162,6 +162,9 @@ def instantiate(evaluator: Evaluator, cls: Class, args: list[Value], keywords: d
         return Opaque(f"{cls.name}()")
     if _is_type(cls.native):
         return natives.call(evaluator, cls.native, args, keywords)
+    for one in cls.natives:
+        if one in evaluator.constructors:
+            return evaluator.constructors[one](evaluator, cls, args, keywords)
     instance = Instance(cls)
     init, _ = cls.find("__init__")
     if isinstance(init, Function):
@@ -298,8 +301,13 @@ def set_class_attribute(evaluator: Evaluator, cls: Class, name: str, value: Valu
         "__table_args__",
         "__mapper_args__",
     ):
-        cls.namespace[name] = Opaque(name) if evaluator.uncertain else value
+        cls.namespace[name] = value = Opaque(name) if evaluator.uncertain else value
         own(value, cls)
+        if not isinstance(value, Opaque):
+            place = evaluator.place
+            if place is not None and place[0].module is cls.module and place[0].chunk is not None:
+                cls.places[name] = (place[0].chunk, place[1])
+            evaluator.class_changed(cls, name, value)
 
 
 def is_plain(value: Value) -> bool:

@@ -84,10 +84,16 @@ class Evaluator:
         hosts: What stands for a library's dotted name.
         methods: What methods of objects of SQLAlchemy do that the allow-list has not (`table.create`), given the object and arguments.
         makers: Each is asked to make a native class of a class of ours (a mapped class, an enum, a column type).
+        constructors: What makes an object of a library's class that a host stands for: called with the evaluator, the class of
+            ours that extends it (or None), and the arguments.
         program: The modules.
         uncertain: The unknown conditions under which the present statement runs.
         decide: Settles an unknown condition, or not.
+        native_attribute: Reads an attribute of a class as its native class has it.
+        class_changed: Told of attributes that are set behind a class.
         made: Our class behind each native class.
+        stand_ins: What stands in annotations for a class of ours that has no native one.
+        library_types: What stands in annotations for a library's class that is not known.
         notes: What was given up.
         marks: What is not complete about a native object, by its `id`; the object is kept, too.
     """
@@ -97,11 +103,15 @@ class Evaluator:
         self.hosts: dict[str, Value] = {}
         self.methods: dict[str, Callable[[Value, list[Value], dict[str, Value]], Value]] = {}
         self.makers: list[Callable[[Evaluator, Class], object]] = [classes.make_enum, classes.make_type]
+        self.constructors: dict[type, Callable[..., Value]] = {}
         self.program = Program(self, workspace)
         self.uncertain: list[str] = []
         self.decide: Callable[[Opaque], bool | None] = _undecided
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
+        self.class_changed: Callable[[Class, str, Value], None] = _unchanged
         self.made: dict[type, Class] = {}
+        self.library_types: dict[str, type] = {}
+        self.stand_ins: dict[Class, type] = {}
         self.notes: list[Note] = []
         self.marks: dict[int, tuple[object, frozenset[str]]] = {}
         self.calls = 0
@@ -348,6 +358,10 @@ class Evaluator:
         made = Class(name, name, frame.module, bases, namespace)
         made.keywords, made.chunk = keywords, frame.chunk
         return classes.finish(self, made)
+
+
+def _unchanged(cls: Class, name: str, value: Value) -> None:
+    """Nobody wants to know of attributes that are set behind a class."""
 
 
 def _undecided(condition: Opaque) -> bool | None:

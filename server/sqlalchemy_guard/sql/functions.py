@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.sql import harmless, statements
+from sqlalchemy_guard.sql import harmless, library, statements
 from sqlalchemy_guard.sql.budget import DEEPEST_NODES
 from sqlalchemy_guard.sql.scopes import Frame, join
 from sqlalchemy_guard.sql.values import (
     ANY_KEYWORDS,
     Class,
     Function,
+    Host,
     Instance,
     Method,
     Native,
@@ -154,10 +155,28 @@ def attribute(evaluator: Evaluator, value: Function | Method, name: str) -> Valu
         "comparator",
         "getter",
     ):
-        return function if name == "inplace" else Native(name, lambda *_: function)
+        return InPlace(function) if name == "inplace" else Native(name, lambda *_: function)
     if name == "expression" and function.kind:
         return Native(name, lambda _, args, __: _with_expression(function, args))
     return function.extra.get(name, Opaque(f"{function.name}.{name}"))
+
+
+class InPlace(Host):
+    """`hybrid.inplace`: what it adds, it adds to the property itself."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    def get(self, name: str) -> Value:
+        """The decorator of an expression; what the others decorate is nothing that SQL sees."""
+        if name == "expression":
+            return Native(name, lambda _, args, __: self._add(args))
+        return Native(name, lambda _, args, __: args[0] if args else self._function)
+
+    def _add(self, args: list[Value]) -> Value:
+        if args and isinstance(args[0], Function):
+            self._function.extra["expression"] = args[0]
+        return self._function
 
 
 def _with_expression(function: Function, args: list[Value]) -> Value:
@@ -170,11 +189,9 @@ def _with_expression(function: Function, args: list[Value]) -> Value:
 def part_of_library(value: Native | NativeMethod, name: str) -> Value:
     """An attribute of something callable of a library: only its dotted name is known."""
     dotted = value.dotted if isinstance(value, Native) else value.name
-    return (
-        Native(f"{dotted}.{name}", value.call)
-        if dotted == "declared_attr" and isinstance(value, Native)
-        else Opaque(f"{dotted}.{name}", f"{dotted}.{name}")
-    )
+    if dotted == "declared_attr":
+        return library.kind_of_attribute("declared_attr.cascading" if name == "cascading" else dotted)
+    return Opaque(f"{dotted}.{name}", f"{dotted}.{name}")
 
 
 def receiver_class(value: Value) -> Value:

@@ -483,13 +483,27 @@ def substitute(evaluator: Evaluator, args: Arguments, keywords: Keywords) -> Val
 
 def substitute_plain(args: Arguments) -> Value:
     """`re.sub(pattern, replacement, text)`; unknown for what is not short, plain and tame."""
-    known = len(args) == 3 and all(type(arg) is str and len(arg) <= 100 for arg in args)
+    return _search("re.sub()", 3, re.sub, args)
+
+
+def split(evaluator: Evaluator, args: Arguments, keywords: Keywords) -> Value:
+    """`re.split` on short texts with tame patterns."""
+    return Opaque("re.split()") if keywords else _search("re.split()", 2, re.split, args)
+
+
+def find_all(evaluator: Evaluator, args: Arguments, keywords: Keywords) -> Value:
+    """`re.findall` on short texts with tame patterns."""
+    return Opaque("re.findall()") if keywords else _search("re.findall()", 2, re.findall, args)
+
+
+def _search(shown: str, count: int, function: Callable[..., Value], args: Arguments) -> Value:
+    known = len(args) == count and all(type(arg) is str and len(arg) <= 100 for arg in args)
     if not known or not is_tame(args[0]):
-        return Opaque("re.sub()")
+        return Opaque(shown)
     try:
-        return re.sub(*args)
+        return function(*args)
     except (re.error, IndexError):
-        return Opaque("re.sub()")
+        return Opaque(shown)
 
 
 def is_data(value: Value) -> bool:

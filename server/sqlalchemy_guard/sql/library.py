@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
 
-def _kind(kind: str) -> Native:
+def kind_of_attribute(kind: str) -> Native:
     """A decorator that makes a function an attribute of its own kind."""
 
     def call(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
@@ -64,6 +64,14 @@ class _Pattern(Host):
         return harmless.substitute_plain([self._pattern, replacement, text])
 
 
+def _as_mutable(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
+    """A type of which values are watched: the type."""
+    if len(args) != 1:
+        return Opaque("as_mutable()")
+    native = args[0].native if isinstance(args[0], Class) else args[0]
+    return evaluator.call(native, [], {}) if isinstance(native, type) else native
+
+
 def _with_metaclass(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
     return args[1] if len(args) > 1 else Opaque("with_metaclass()")
 
@@ -92,17 +100,23 @@ _KNOWN: dict[str, Value] = {
     "typing.cast": Native("typing.cast", _cast),
     "functools.partial": Native("functools.partial", _partial),
     "functools.wraps": Native("functools.wraps", _wraps),
-    "functools.cached_property": _kind("property"),
+    "functools.cached_property": kind_of_attribute("property"),
     "re.sub": Native("re.sub", harmless.substitute),
+    "re.split": Native("re.split", harmless.split),
+    "re.findall": Native("re.findall", harmless.find_all),
     "re.compile": Native("re.compile", _compile),
-    "sqlalchemy.orm.declared_attr": _kind("declared_attr"),
-    "sqlalchemy.ext.hybrid.hybrid_property": _kind("hybrid_property"),
-    "sqlalchemy.ext.hybrid.hybrid_method": _kind("hybrid_method"),
-    "sqlalchemy.util.classproperty": _kind("classproperty"),
-    "sqlalchemy.util.langhelpers.classproperty": _kind("classproperty"),
+    "sqlalchemy.orm.declared_attr": kind_of_attribute("declared_attr"),
+    "sqlalchemy.ext.hybrid.hybrid_property": kind_of_attribute("hybrid_property"),
+    "sqlalchemy.ext.hybrid.hybrid_method": kind_of_attribute("hybrid_method"),
+    "sqlalchemy.util.classproperty": kind_of_attribute("classproperty"),
+    "sqlalchemy.util.langhelpers.classproperty": kind_of_attribute("classproperty"),
     "sqlalchemy.orm.declarative_mixin": Native("declarative_mixin", _identity),
-    "sqlalchemy.util.hybridproperty": _kind("classproperty"),
+    "sqlalchemy.util.hybridproperty": kind_of_attribute("classproperty"),
     "six.with_metaclass": Native("with_metaclass", _with_metaclass),
+    **{
+        f"sqlalchemy.ext.mutable.{name}.as_mutable": Native("as_mutable", _as_mutable)
+        for name in ("MutableDict", "MutableList", "MutableSet")
+    },
     "copy.copy": Native("copy.copy", _identity),
     "copy.deepcopy": Native("copy.deepcopy", _identity),
     "uuid.UUID": uuid.UUID,

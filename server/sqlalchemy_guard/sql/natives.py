@@ -21,7 +21,7 @@ from sqlalchemy.orm import util as orm_util
 from sqlalchemy.sql import base as sql_base
 from sqlalchemy.sql import elements, functions
 
-from sqlalchemy_guard.sql import allowed, harmless
+from sqlalchemy_guard.sql import allowed, harmless, library
 from sqlalchemy_guard.sql.budget import Exhausted
 from sqlalchemy_guard.sql.values import (
     ANY_KEYWORDS,
@@ -54,6 +54,7 @@ LIBRARY_ERRORS = (
     IndexError,
     NotImplementedError,
     AssertionError,
+    NameError,
 )
 """What SQLAlchemy raises when it is given what it does not take."""
 
@@ -75,7 +76,7 @@ class UnknownType(sqlalchemy.types.UserDefinedType[Any]):
         return "UNKNOWN"
 
 
-class Unknown(Exception):
+class Unknown(ValueError):
     """A value has no counterpart in SQLAlchemy; `name` says which."""
 
     def __init__(self, name: str) -> None:
@@ -139,6 +140,7 @@ def callback(evaluator: Evaluator, function: Function | Method) -> Callable[...,
         return convert(evaluator, result, False)
 
     inner = function.function if isinstance(function, Method) else function
+    run.__annotations__ = {}
     run.__name__ = inner.name
     run.__qualname__ = inner.name
     return run
@@ -146,15 +148,23 @@ def callback(evaluator: Evaluator, function: Function | Method) -> Callable[...,
 
 def back(evaluator: Evaluator, value: Any) -> Value:
     """Something that SQLAlchemy hands to a callback, as the evaluator knows it."""
-    return evaluator.made.get(value, value) if isinstance(value, type) else value
+    if not isinstance(value, type):
+        return value
+    # A class that is being made is not yet known by itself.
+    return value.__dict__.get("_guard_class_") or evaluator.made.get(value, value)
+
+
+def quietly(work: Callable[[], Any]) -> Any:
+    """Do something without the warnings of SQLAlchemy."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return work()
 
 
 def call_library(evaluator: Evaluator, shown: str, work: Callable[[], Any], node_reason: str = "") -> Value:
     """Call SQLAlchemy: what it refuses is unknown."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = work()
+        result = quietly(work)
     except Unknown as error:
         evaluator.note(f"{shown}: {error.name} is not known")
         return Opaque(shown, shown)
@@ -193,6 +203,8 @@ def call(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[st
         return schema_calls.make_type(evaluator, callee, args, keywords)
     if isinstance(callee, enum.EnumMeta):
         return Opaque(callee.__name__)
+    if isinstance(callee, type) and callee in evaluator.constructors:
+        return evaluator.constructors[callee](evaluator, None, args, keywords)
     if not allowed.is_callable(callee):
         return Opaque(getattr(callee, "__name__", "…") + "()")
     name = allowed.name_of(callee)
@@ -322,6 +334,8 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
         return getattr(value, name)
     if isinstance(value, sql_base.ReadOnlyColumnCollection) and name in value:
         return value[name]
+    if isinstance(value, orm.MappedColumn):
+        return attribute(evaluator, value.column, name)
     if name in allowed.method_names(value):
         return NativeMethod(value, name) if hasattr(value, name) else Opaque(f"….{name}")
     if name in allowed.attribute_names(value):
@@ -347,6 +361,9 @@ def _class_attribute(value: type, name: str) -> Value:
             return dict(value.__members__)
         raise AttributeError(name)
     dotted = allowed.name_of(value) or value.__name__
+    known = library.known(f"{dotted}.{name}")
+    if known is not MISSING:
+        return known
     return Opaque(f"{value.__name__}.{name}", f"{dotted}.{name}")
 
 
@@ -369,25 +386,11 @@ def item(evaluator: Evaluator, value: Any, key: Value, shown: str) -> Value:
         raise KeyError(str(key))
     if is_clause(value):
         return operate(evaluator, lambda one, other: one[other], value, key)
-    if isinstance(value, type):
-        return generic(evaluator, value, key)
+    if isinstance(value, type) or typing.get_origin(value) is not None or library.is_form(value):
+        from sqlalchemy_guard.sql import forms
+
+        return forms.subscripted(evaluator, value, key)
     return Opaque(shown)
-
-
-def generic(evaluator: Evaluator, value: type, key: Value) -> Value:
-    """`Mapped[int]`, `list["User"]`: the class with its arguments, where all of them are classes or forms of types."""
-    keys = key if isinstance(key, tuple) else (key,)
-    try:
-        converted = tuple(convert(evaluator, one, False) for one in keys)
-    except Unknown:
-        return value
-    if any(isinstance(one, str) for one in converted):
-        # Strings would be evaluated by whoever reads the annotation.
-        return value
-    whole: Any = value
-    return call_library(
-        evaluator, value.__name__, lambda: whole[converted if len(keys) > 1 else converted[0]]
-    )
 
 
 def item_of_unknown(value: Value, key: Value, shown: str) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.externals import canonical
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.evaluator import Evaluator
     from sqlalchemy_guard.syntax.chunk import Chunk
 
+MOST_RETRIES = 3
+"""How often a name is evaluated again that was unknown because of a cycle."""
 Statement = tuple["Chunk", ast.stmt]
+_LIBRARIES = frozenset({"sqlalchemy", "alembic", "sqlmodel", "flask_sqlalchemy", *sys.stdlib_module_names})
 _COMPOUND = (
     ast.If,
     ast.Try,
@@ -44,6 +48,7 @@ class Program:
     Attributes:
         read: The names of modules that were read, `(file, name)`; `""` stands for a module's statements that bind nothing.
         bodies: The functions that ran.
+        cycles: How often a name was asked for while it was being evaluated.
         tables: The tables that were made, each with the chunk and the statement that made it.
     """
 
@@ -53,6 +58,7 @@ class Program:
         self._modules: dict[str, Module | None] = {}
         self.read: set[tuple[str, str]] = set()
         self.bodies: dict[int, Function] = {}
+        self.cycles = 0
         self.tables: dict[int, tuple[Value, Frame, ast.AST]] = {}
 
     def module(self, file_id: str) -> Module | None:
@@ -106,10 +112,18 @@ class Program:
 
     def imported(self, dotted: str, module: Module) -> Value:
         """What `import dotted` binds when it is used under its whole name."""
-        file_id = self._workspace.modules.find(dotted, module.file_id)
+        file_id = self._find(dotted, module)
         if file_id is not None:
             return self._found(file_id, dotted)
         return Library(dotted)
+
+    def _find(self, dotted: str, module: Module) -> str | None:
+        """The file of a module of the project; a module of a package does not hide a library of its last name."""
+        modules = self._workspace.modules
+        file_id = modules.find(dotted, module.file_id)
+        if file_id is not None and dotted.partition(".")[0] in _LIBRARIES and not file_id.endswith(os.sep):
+            return file_id if modules.dotted(file_id) == dotted else None
+        return file_id
 
     def _found(self, file_id: str, dotted: str) -> Value:
         if file_id.endswith(os.sep):
@@ -123,7 +137,7 @@ class Program:
         Raises:
             ImportError: a library that is known has no such name.
         """
-        file_id = self._workspace.modules.find(dotted, module.file_id)
+        file_id = self._find(dotted, module)
         if file_id is None:
             return self.library(dotted, name)
         if not file_id.endswith(os.sep):
@@ -138,7 +152,7 @@ class Program:
 
     def star(self, dotted: str, name: str, module: Module) -> Value:
         """What `from dotted import *` binds to a name; MISSING when it does not."""
-        file_id = self._workspace.modules.find(dotted, module.file_id)
+        file_id = self._find(dotted, module)
         if file_id is None:
             known = library.known(canonical(dotted, name))
             native = allowed.lookup(dotted, name) if known is MISSING else None
@@ -205,6 +219,7 @@ class Module:
                 self._index(chunk, statement)
         self._values: dict[str, Value] = {}
         self._running: set[str] = set()
+        self._retries: dict[str, int] = {}
         self._ran: dict[int, dict[str, Value]] = {}
 
     def _index(self, chunk: Chunk, statement: ast.stmt) -> None:
@@ -243,10 +258,12 @@ class Module:
         evaluator = self._evaluator
         evaluator.program.read.add((self.file_id, name))
         if name in self._running:
+            evaluator.program.cycles += 1
             return Opaque(name)
         if name not in self._binding:
             return self._from_stars(name)
         self._running.add(name)
+        cycles = evaluator.program.cycles
         place, uncertain = evaluator.place, evaluator.uncertain
         evaluator.uncertain = []
         try:
@@ -256,6 +273,16 @@ class Module:
             self._running.discard(name)
             if place is not None:
                 evaluator.at(*place)
+        if (
+            cycles != evaluator.program.cycles
+            and _is_unknown(value)
+            and self._retries.get(name, 0) < MOST_RETRIES
+        ):
+            # It met itself, or a name that still runs: asked for again later, it may be known.
+            self._retries[name] = self._retries.get(name, 0) + 1
+            for _, statement in self._binding[name]:
+                self._ran.pop(id(statement), None)
+            return value
         self._values[name] = value
         return value
 
@@ -273,7 +300,18 @@ class Module:
                     self._ran[id(statement)] = env = frame.env
                 if name in env:
                     value = env[name]
-        return value
+            return self._for_type_checkers(name) if value is MISSING else value
+
+    def _for_type_checkers(self, name: str) -> Value:
+        """A name that only type checkers see bound: what they see, as when the module gives it by `__getattr__`."""
+        for chunk, statement in self._binding[name]:
+            if isinstance(statement, ast.If) and ast.unparse(statement.test) in _TYPING_ONLY:
+                for inner in statement.body:
+                    if name in bound_names(inner):
+                        frame = Frame(self, None, chunk)
+                        self._evaluator.program.run_one(frame, chunk, inner)
+                        return frame.env.get(name, MISSING)
+        return MISSING
 
     def _from_stars(self, name: str) -> Value:
         """A name that a star import may bring."""
@@ -311,6 +349,12 @@ class Module:
             frame = Frame(self, None, chunk)
             self._ran[id(statement)] = frame.env
             self._evaluator.guarded("", lambda: self._evaluator.program.run_one(frame, chunk, statement))  # noqa: B023
+
+
+def _is_unknown(value: Value) -> bool:
+    return isinstance(value, Opaque) or (
+        isinstance(value, Class) and value.native is None and value.is_unknown()
+    )
 
 
 def _mentions(statement: ast.stmt, wanted: frozenset[str]) -> bool:

@@ -33,6 +33,8 @@ def handler(name: str, callee: Any) -> Callable[..., Value] | None:
     """What calls a constructor of the schema; None for every other callable."""
     if name in ("sqlalchemy.Column", "sqlalchemy.orm.mapped_column"):
         return _column
+    if name == "sqlalchemy.orm.synonym":
+        return _synonym
     if name == "sqlalchemy.Table":
         return _table
     if name == "sqlalchemy.MetaData":
@@ -80,6 +82,7 @@ def _column(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict
         elif arg is None:
             positional.append(None)
         else:
+            unknown |= evaluator.marks_of(arg)
             positional.append(arg.native if isinstance(arg, Class) else arg)
     given: dict[str, Any] = {}
     info: dict[str, Any] = {}
@@ -109,6 +112,12 @@ def _column(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict
     if info:
         given["info"] = info
     return call_library(evaluator, "sqlalchemy.Column()", lambda: callee(*positional, **given))
+
+
+def _synonym(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[str, Value]) -> Value:
+    """A second name of an attribute; the descriptor in front of it is Python's business."""
+    name = args[0] if args else keywords.get("name")
+    return callee(name) if isinstance(name, str) else Opaque("synonym()")
 
 
 def _is_type(value: Value) -> bool:
@@ -218,8 +227,11 @@ def _type(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[s
             },
         ),
     )
-    unsure = isinstance(made, Opaque) or ANY_KEYWORDS in keywords
-    return UnknownType(shown) if unsure else made
+    if isinstance(made, Opaque):
+        return UnknownType(shown)
+    if ANY_KEYWORDS in keywords:
+        evaluator.mark(made, frozenset({"arguments of the type"}))
+    return made
 
 
 def make_type(evaluator: Evaluator, native: type, args: list[Value], keywords: dict[str, Value]) -> Value:

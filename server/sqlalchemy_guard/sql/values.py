@@ -136,7 +136,7 @@ class Class:
         self.node: ast.ClassDef | None = None
         self.chunk: Chunk | None = None
         self.frame: Frame | None = None
-        self.places: dict[str, tuple[Chunk, ast.stmt]] = {}
+        self.places: dict[str, tuple[Chunk, ast.AST]] = {}
         self.mro: list[Value] = linearize(self)
 
     def find(self, name: str, behind: Class | None = None) -> tuple[Value, Value]:
