@@ -84,6 +84,7 @@ def test_every_option_is_read() -> None:
         target-version = "1.4"
         inference = "proven"
         profile = "strict"
+        revisions = "all"
         baseline = "known.json"
         pool-size = 5
         max-overflow = -1

@@ -258,6 +258,30 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
             "a.py": "def view(request):\n    request.x.commit()\n",
         },
     ),
+    "class with a name of its own for type checkers": (
+        ASYNC,
+        {
+            "b.py": "from typing import NewType\nfrom sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker\n"
+            "Reading = NewType('Reading', AsyncSession)\nWriting = NewType('Writing', Reading)\n"
+            "def make(engine) -> async_sessionmaker[Writing]: ...\n",
+            "a.py": "from b import Reading, make\nasync def f(x: Reading):\n    await x.commit()\n"
+            "async def g(engine):\n    async with make(engine)() as s:\n        await s.commit()\n",
+        },
+    ),
+    "factory of a base class that is not in the workspace": (
+        ASYNC,
+        {
+            "a.py": "import sqlalchemy\nfrom base import Handler\nclass Users(Handler):\n    async def get(self):\n"
+            "        async with self.AsyncSession() as s:\n            await s.commit()\n"
+        },
+    ),
+    "factory of a package that is not in the workspace": (
+        ASYNC,
+        {
+            "a.py": "import sqlalchemy\nfrom base import async_plain_session_factory\nasync def get():\n"
+            "    async with async_plain_session_factory() as s:\n        await s.commit()\n"
+        },
+    ),
     "stored on the request": (
         SYNC,
         {
@@ -267,8 +291,12 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-LIKELY = {"stored on the request"}
-"""What other code stores in attributes of that name is evidence, not proof."""
+LIKELY = {
+    "factory of a base class that is not in the workspace",
+    "factory of a package that is not in the workspace",
+    "stored on the request",
+}
+"""A name, or what other code stores in attributes of that name, is evidence, not proof."""
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FORMAT = 1
+FORMAT = 2
 _KEPT_SECONDS = 30 * 24 * 3600
 RACY_NS = 2_000_000_000
 """What was written so shortly before it was looked at may be written again without a new time stamp."""
 
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# This directory is a cache; it may be deleted at any time.\n"
 
-_TELLING = (".py", ".pyi", ".toml", ".cfg", ".txt")
+_TELLING = (".py", ".pyi", ".toml", ".cfg", ".ini", ".txt")
 
 Mark = list[int]
 """Times of modification and change (ns), size, inode: what tells that a file or folder is the one that was looked at."""

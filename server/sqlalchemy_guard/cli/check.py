@@ -67,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|KEY=VALUE",
         help="a TOML file, or one setting in TOML",
     )
+    settings.add_argument(
+        "--all-revisions",
+        action="store_true",
+        help="judge the operations of migrations that are in the main branch of Git, too",
+    )
     settings.add_argument("--isolated", action="store_true", help="ignore all configuration files")
     settings.add_argument(
         "--baseline", metavar="FILE", help="report only what this file does not put off; '' reports all"
@@ -248,6 +253,8 @@ class _Run:
             if given is not None:
                 overrides[name.replace("_", "-")] = [word for words in given for word in words]
             self._require_rules(overrides.get(name.replace("_", "-")), f"--{name.replace('_', '-')}")
+        if self.options.all_revisions:
+            overrides["revisions"] = "all"
         if self.options.baseline is not None:
             overrides["baseline"] = self.options.baseline and canonical(self.options.baseline)
         return file, overrides

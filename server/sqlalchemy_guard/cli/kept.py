@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cache import runs
 from sqlalchemy_guard.vfs import Vfs
-from sqlalchemy_guard.vfs.recording import digest_of
+from sqlalchemy_guard.vfs.recording import digest_of, digest_of_git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,7 @@ class Kept:
         self._listings: dict[str, tuple[Mark | None, str]] = entry["listings"]
         self._walked: dict[str, Mark | None] = entry["walked"]
         self._existing: dict[str, bool] = entry["existing"]
+        self._git: dict[str, str] = entry["git"]
         self._vfs = Vfs()
         self._fresh: dict[str, tuple[Mark, str]] = {}
         self._entry = entry
@@ -65,6 +66,7 @@ class Kept:
             return False
         return (
             all(self._vfs.exists(path) == there for path, there in self._existing.items())
+            and all(digest_of_git(self._vfs.git(folder)) == said for folder, said in self._git.items())
             and all(self._lists_the_same(folder, *seen) for folder, seen in self._listings.items())
             and all(self._is_same(path, *seen) for path, seen in self._seen.items())
         )
@@ -140,5 +142,6 @@ def keep(
             "listings": record.listings,
             "walked": record.walked,
             "existing": record.existing,
+            "git": record.git,
         }
     )

@@ -31,7 +31,8 @@ class Opened(NamedTuple):
     Attributes:
         files: The files to work on, once each.
         skipped: Paths that were named and lead to nothing.
-        is_project: Whether the workspace's folders are projects, so that it makes sense to read all of them.
+        is_project: Whether the workspace's folders are projects, or all of each was asked for, so that it makes sense to
+            read all of them.
     """
 
     workspace: Workspace
@@ -45,6 +46,9 @@ class Opened(NamedTuple):
         """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
         if self.is_project:
             drain(self.workspace.index_steps(), "reading", show_progress)
+        # Those that the index puts aside as well: one that came between two checks would make answers about all files anew.
+        for file_id in self.files:
+            self.workspace.file(file_id)
 
     def project_files(self) -> list[str]:
         """The files that the files asked for may rely on, those included that are found in the project."""
@@ -91,7 +95,8 @@ def open_workspace(
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):
             files.append(found)
-    is_project = all(_has_mark(vfs, folder) for folder in folders)
+    named = {canonical(path) for path in paths}
+    is_project = all(folder in named or _has_mark(vfs, folder) for folder in folders)
     return Opened(Workspace(folders, vfs, settings), vfs, settings, files, skipped, is_project)
 
 

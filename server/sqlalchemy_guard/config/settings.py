@@ -142,6 +142,13 @@ class Settings:
     max_overflow: int = _option(
         "integer", "The `max_overflow` that the fix of SAG102 writes.", 20, minimum=-1, maximum=100_000
     )
+    revisions: Literal["new", "all"] = _option(
+        "choice",
+        "The Alembic revisions whose operations are judged. `new`: those that the main branch of Git does not have yet, or, "
+        "where that is not known, those that no revision follows; `all`: the old ones too.",
+        "new",
+        choices=("new", "all"),
+    )
     created_at_names: tuple[str, ...] = _option(
         "strings",
         "Names that SAG207 takes for the time of creation; the first is what its fix writes. "

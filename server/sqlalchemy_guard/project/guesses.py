@@ -45,26 +45,24 @@ _SESSION_NAMES = frozenset(
     ]
 )
 _FACTORY_NAMES = frozenset(
-    ["Session", "get_session", "session_scope", "new_session", "create_session", "make_session"]
-)
-_FOREIGN_FACTORIES = frozenset(
     [
-        "DBSession",
-        "SessionLocal",
-        "ThreadSession",
-        "ScopedSession",
-        "AsyncSessionLocal",
-        "get_db_session",
-        "db_session",
-        "session_factory",
-        "async_session_maker",
-        "async_session_factory",
-        "LocalSession",
+        "Session",
+        "AsyncSession",
+        "get_session",
+        "session_scope",
+        "new_session",
+        "create_session",
+        "make_session",
     ]
 )
+_FOREIGN_FACTORIES = frozenset(
+    ["DBSession", "ThreadSession", "ScopedSession", "LocalSession", "get_db_session", "db_session"]
+)
+_FACTORY_ENDS = ("sessionlocal", "session_factory", "sessionmaker", "session_maker")
 _MAX_IMPORTS = 60
 
 SESSION = Instance("sqlalchemy.orm.Session", (), True)
+ASYNC_SESSION = Instance("sqlalchemy.ext.asyncio.AsyncSession", (), True)
 
 
 def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
@@ -76,12 +74,13 @@ def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
 
 def guess_made(resolver: Resolver, func: Type, name: str, file: SourceFile) -> Type:
     """What a call is likely to give when its callee was not found: a session for factories called like one."""
-    if isinstance(func, External):
-        # Somebody else's package: only names that nobody but SQLAlchemy's users would choose.
-        plausible = name in _FOREIGN_FACTORIES
-    else:
-        plausible = func == UNKNOWN_TYPE and name in _FACTORY_NAMES | _FOREIGN_FACTORIES
-    return SESSION if plausible and uses_sqlalchemy(resolver, file) else UNKNOWN_TYPE
+    # Somebody else's package: only names that nobody but SQLAlchemy's users would choose.
+    plausible = name in _FOREIGN_FACTORIES or name.lower().endswith(_FACTORY_ENDS)
+    if not isinstance(func, External):
+        plausible = func == UNKNOWN_TYPE and (plausible or name in _FACTORY_NAMES)
+    if not plausible or not uses_sqlalchemy(resolver, file):
+        return UNKNOWN_TYPE
+    return ASYNC_SESSION if name.lower().startswith("async") else SESSION
 
 
 def stored_elsewhere(resolver: Resolver, name: str, file: SourceFile) -> Type:

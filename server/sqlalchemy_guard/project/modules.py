@@ -97,6 +97,8 @@ class Modules:
             if starts is None:
                 starts = self._starts[folder] = tuple(self._candidates(from_file))
             for root in starts:
+                if parts[0] == "alembic" and self._is_script_folder(os.path.join(root, "alembic")):
+                    continue
                 found = self._below(root, parts)
                 if found is not None:
                     break
@@ -125,6 +127,11 @@ class Modules:
         stem, _ = os.path.splitext(relative)
         parts = stem.split(os.sep)
         return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+    def _is_script_folder(self, folder: str) -> bool:
+        """Whether a folder called like the library holds migrations: what runs those has imported the library before."""
+        names = self.names(folder)
+        return "env.py" in names or not names & {"__init__.py", "__init__.pyi"}
 
     def _candidates(self, from_file: str) -> Iterator[str]:
         """Source roots, nearest first."""

@@ -153,8 +153,8 @@ class Resolver(Answers):
         finally:
             stack.pop()
             inner, self.keys = self.keys, outer
-            outer |= inner
             keys = self.shared(inner)
+            outer |= keys
             cut, self._cut = self._cut, min(outer_cut, self._cut)
             if cut < level:
                 value.memo = Memo(type_, keys, revision, cut, stack[cut])
@@ -352,7 +352,7 @@ class Resolver(Answers):
                 return type_.args[0] if type_.args else UNKNOWN_TYPE
             return (
                 type_
-                if type_.ref.startswith(("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy."))
+                if type_.ref.startswith(("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy.", "alembic."))
                 else UNKNOWN_TYPE
             )
         for name in ("__aenter__", "__enter__") if is_async else ("__enter__", "__aenter__"):

@@ -336,6 +336,7 @@ FUNCTIONS: dict[str, Stub] = {
     "sqlalchemy.orm.dynamic_loader": instance("sqlalchemy.orm.Relationship"),
     "sqlmodel.Relationship": instance("sqlalchemy.orm.Relationship"),
     "sqlalchemy.orm.mapped_column": instance("sqlalchemy.orm.MappedColumn"),
+    "alembic.op.batch_alter_table": instance("alembic.operations.BatchOperations"),
     "alembic.op.get_bind": instance("sqlalchemy.Connection"),
     "alembic.context.get_bind": instance("sqlalchemy.Connection"),
     "contextlib.closing": _first_argument,
@@ -353,6 +354,10 @@ FUNCTIONS: dict[str, Stub] = {
         TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
     ),
     "typing.cast": _cast,
+    # A name of its own for type checkers; at run time the class that it was made from.
+    "typing.NewType": lambda site: (
+        site.type_of(site.call.args[1]) if len(site.call.args) == 2 else UNKNOWN_TYPE
+    ),
     "copy.copy": _first_argument,
     "fastapi.Depends": _depends,
     "fastapi.Security": _depends,
@@ -588,6 +593,12 @@ METHODS: dict[str, dict[str, Stub]] = {
     "sqlalchemy.ext.asyncio.async_scoped_session": {"remove": awaited(unknown), "configure": unknown},
     "contextvars.ContextVar": {"get": _held},
     "sqlalchemy.MetaData": _all("create_all drop_all reflect clear", unknown),
+    "alembic.operations.BatchOperations": _all(
+        "add_column alter_column drop_column create_index drop_index create_unique_constraint create_foreign_key "
+        "create_check_constraint create_primary_key create_exclude_constraint drop_constraint create_table_comment "
+        "drop_table_comment execute f get_bind get_context",
+        unknown,
+    ),
     "sqlalchemy.orm.registry": {
         "generate_base": lambda _site: ClassType("sqlalchemy.orm.declarative_base()"),
         "mapped": _first_argument,

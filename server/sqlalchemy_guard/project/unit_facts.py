@@ -20,6 +20,8 @@ from sqlalchemy_guard.project.query_call import QueryCall, query_calls
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
 from sqlalchemy_guard.project.relationships import Relationship, relationships_of
+from sqlalchemy_guard.project.revision_names import RevisionName, revision_names
+from sqlalchemy_guard.project.revision_steps import Directions, Operation, both_directions, operations
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
 from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
@@ -106,5 +108,8 @@ PRODUCERS: Mapping[type, Producer] = {
     Gap: gaps,
     IdleTimestamp: idle_timestamps,
     Relationship: _relationships,
+    RevisionName: revision_names,
+    Operation: operations,
+    Directions: both_directions,
     LazyRead: lazy_reads,
 }

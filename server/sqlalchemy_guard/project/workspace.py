@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Call, Value
     from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.text.document import LineEdit
+    from sqlalchemy_guard.vfs.git import GitFolder
 
 MOST_ASIDE = 40
 """So many files that have nothing to say to the rules are analysed at most because they name something."""
@@ -69,11 +70,17 @@ class Workspace:
 
     Attributes:
         READ: The key of what rests on `is_read` or `is_reading`.
+        LISTED: `(LISTED, folder)` is the key of what rests on the names in a folder.
+        TEXT: `(TEXT, file id)` is the key of what rests on the text of a file that is not Python.
+        GIT: The key of what rests on the index or the branches of Git.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
         is_reading: Whether an index was begun that did not come to its end.
     """
 
     READ: Key = ("*read", "")
+    LISTED = "*listed"
+    TEXT = "*text"
+    GIT: Key = ("*git", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -85,6 +92,7 @@ class Workspace:
         self.skipped: dict[str, str] = {}
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
+        self._git: dict[str, tuple[object, GitFolder | None]] = {}
         self._disk_changes = 0
         self.is_read = self.is_reading = False
         self._index = Index(self.modules)
@@ -172,9 +180,10 @@ class Workspace:
         ]
         if moved:
             self._modules_changed(moved)
+        self.resolver.changed({(self.TEXT, file_id) for file_id in file_ids if not _is_python(file_id)})
         wanted = dict.fromkeys(file_ids)
         for file_id in file_ids:
-            if not file_id.endswith((".py", ".pyi")):
+            if not _is_python(file_id):
                 below = file_id.rstrip(os.sep) + os.sep
                 wanted.update(dict.fromkeys(known for known in self._files if known.startswith(below)))
         for file_id in file_ids:
@@ -218,7 +227,10 @@ class Workspace:
     def _modules_changed(self, file_ids: Sequence[str]) -> None:
         """These files or folders came or went: what was imported by any part of their names may be found elsewhere."""
         parts = {part for file_id in file_ids for part in self.modules.parts(file_id)}
-        self.resolver.changed({(MODULES, part) for part in parts})
+        folders = {os.path.dirname(file_id) for file_id in file_ids}
+        self.resolver.changed(
+            {(MODULES, part) for part in parts} | {(self.LISTED, folder) for folder in folders}
+        )
         self._index.modules_changed()
 
     def _source_roots(self, file_id: str) -> tuple[str, ...]:
@@ -227,6 +239,33 @@ class Workspace:
     def settings_for(self, file_id: str) -> Settings:
         """The settings in force for a file."""
         return self.settings.for_file(file_id)
+
+    def names_in(self, folder: str) -> frozenset[str]:
+        """The names of what is in a folder, open documents that were never saved included."""
+        self.resolver.keys.add((self.LISTED, folder))
+        return self.modules.names(folder)
+
+    def text_of(self, file_id: str) -> str | None:
+        """The text of a file that is not Python: the editor's where it is open; None when it cannot be read."""
+        self.resolver.keys.add((self.TEXT, file_id))
+        document = self.documents.get(file_id)
+        return document.text if document is not None else self.vfs.read_text(file_id)
+
+    def git(self, folder: str) -> GitFolder | None:
+        """What Git knows of a folder, as of the last look at it; None outside a working tree."""
+        if folder not in self._git:
+            self._git[folder] = (self.vfs.git_state(folder), self.vfs.git(folder))
+        self.resolver.keys.add(self.GIT)
+        return self._git[folder][1]
+
+    def look_at_git(self) -> bool:
+        """See whether Git knows something else by now: a matter of a few stamps. True when it may."""
+        changed = [folder for folder, (state, _) in self._git.items() if self.vfs.git_state(folder) != state]
+        for folder in changed:
+            del self._git[folder]
+        if changed:
+            self.resolver.changed({self.GIT})
+        return bool(changed)
 
     # -- the workspace as a whole ----------------------------------------------------------------------------------
 
@@ -341,6 +380,10 @@ class Workspace:
             yield done, len(files)
         self.is_read, self.is_reading = True, False
         self.resolver.changed({self.READ})
+
+
+def _is_python(file_id: str) -> bool:
+    return file_id.endswith((".py", ".pyi"))
 
 
 def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.config import SettingsStore
+    from sqlalchemy_guard.vfs.git import GitFolder
 
 DEFAULT_LIMIT = 4 * 1024 * 1024
 SUFFIXES = (".py", ".pyi")
@@ -143,6 +144,19 @@ class Vfs:
             return tuple(sorted(os.listdir(folder)))
         except (OSError, ValueError):
             return ()
+
+    def git(self, folder: str) -> GitFolder | None:
+        """What the index and the default branch of Git have of a folder; None outside a working tree."""
+        from sqlalchemy_guard.vfs.git import folder_of
+
+        return folder_of(folder)
+
+    def git_state(self, folder: str) -> object:
+        """Something that differs when `git` may say something else of a folder."""
+        from sqlalchemy_guard.vfs.git import checkout_of, state_of
+
+        checkout = checkout_of(folder)
+        return (checkout, state_of(checkout)) if checkout is not None else None
 
     def write(self, source: Source, text: str) -> Skipped | None:
         """Replace a file's text at once, in its encoding, keeping its mode and the links to it.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.cache.runs import Mark
     from sqlalchemy_guard.config import SettingsStore
+    from sqlalchemy_guard.vfs.git import GitFolder
 
 _IGNORE_FILES = (".gitignore", os.path.join(".git", "info", "exclude"))
 
@@ -23,6 +24,12 @@ _IGNORE_FILES = (".gitignore", os.path.join(".git", "info", "exclude"))
 def digest_of(found: tuple[bytes, os.stat_result] | Skipped) -> str:
     """What stands for a file's bytes, or for the reason why they cannot be had."""
     return f"! {found.reason}" if isinstance(found, Skipped) else runs.digest(found[0])
+
+
+def digest_of_git(found: GitFolder | None) -> str:
+    """What stands for what Git knows of a folder."""
+    said = [sorted(names) if names is not None else None for names in found] if found is not None else None
+    return runs.digest(repr(said).encode("utf-8", "surrogateescape"))
 
 
 @dataclass()
@@ -35,12 +42,14 @@ class Record:
         listings: Folders whose names were asked for, with their mark and a hash of the names.
         walked: Folders that were walked for files to check and targets of links on the way, with their mark.
         existing: Paths of which only the existence was asked, and the answer.
+        git: Folders of which was asked what Git knows of them, and what stands for the answer.
     """
 
     files: dict[str, tuple[Mark | None, str | None]] = field(default_factory=dict)
     listings: dict[str, tuple[Mark | None, str]] = field(default_factory=dict)
     walked: dict[str, Mark | None] = field(default_factory=dict)
     existing: dict[str, bool] = field(default_factory=dict)
+    git: dict[str, str] = field(default_factory=dict)
 
 
 class RecordingVfs(Vfs):
@@ -75,6 +84,12 @@ class RecordingVfs(Vfs):
         """See `Vfs.is_folder`."""
         self.record.walked.setdefault(path, runs.mark(path))
         return super().is_folder(path)
+
+    def git(self, folder: str) -> GitFolder | None:
+        """See `Vfs.git`."""
+        found = super().git(folder)
+        self.record.git.setdefault(folder, digest_of_git(found))
+        return found
 
     def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
         """See `Vfs.discover`."""

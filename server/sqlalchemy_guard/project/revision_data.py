@@ -1,0 +1,90 @@
+"""What the steps of a revision have done to a table before another step: whether it was made there, whether rows were written.
+
+This module must never judge a step.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.facts.values import Call, Const, Joined
+from sqlalchemy_guard.project.revision_steps import literal_of
+from sqlalchemy_guard.text.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.project.revision_steps import Operation, Step
+
+_EMPTYING = lazy_pattern(
+    r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)",
+    re.I,
+)
+
+
+def before(operation: Operation) -> Iterator[Step]:
+    """The steps in front of an operation."""
+    for step in operation.steps:
+        if step is operation.step:
+            return
+        yield step
+
+
+def is_new_table(operation: Operation, table: str) -> bool:
+    """Whether a table has no rows yet: the revision made it itself, or it emptied it."""
+    return any(
+        (step.name == "create_table" and step.table == table)
+        or (
+            step.name == "rename_table" and step.text("new_table_name") == table and _is_made(operation, step)
+        )
+        or _empties(step, table)
+        for step in before(operation)
+    )
+
+
+def _is_made(operation: Operation, renamed: Step) -> bool:
+    return any(step.name == "create_table" and step.table == renamed.table for step in operation.steps)
+
+
+def _empties(step: Step, table: str) -> bool:
+    text = sql_of(step)
+    found = _EMPTYING.match(text) if text is not None else None
+    return found is not None and found[1].rpartition(".")[2].strip('"`[]').lower() == table.lower()
+
+
+def writes_data(steps: Iterable[Step], *names: str | None) -> bool:
+    """Whether a step among these may read or write the rows of something of one of these names: a statement that names
+    it, or anything whose text is not known."""
+    wanted = [name for name in names if name is not None]
+    for step in steps:
+        if step.name in ("execute", "data"):
+            text = sql_of(step)
+            if text is None or any(re.search(rf"\b{re.escape(name)}\b", text, re.I) for name in wanted):
+                return True
+        elif step.name in ("bulk_insert", "call"):
+            return True
+    return False
+
+
+def sql_of(step: Step) -> str | None:
+    """The text of the statement that a step sends, as far as it is written there; None when it is not text, or not known."""
+    if step.name == "execute":
+        value = step.value("sqltext")
+    else:
+        value = step.fact.value.args[0] if step.fact.value.args else None
+    return _text(step, value)
+
+
+def _text(step: Step, value: Value | None) -> str | None:
+    if type(value) is Call:
+        name = step.resolver.external_name(value.func, step.file)
+        inside = value.args[0] if name in ("sqlalchemy.text", "sqlalchemy.DDL") and value.args else None
+        return _text(step, inside) if inside is not None else None
+    if type(value) is Joined:
+        return " ".join(
+            part.value for part in value.parts if type(part) is Const and isinstance(part.value, str)
+        )
+    said = literal_of(step.resolver, value, step.file) if value is not None else None
+    return said if isinstance(said, str) else None

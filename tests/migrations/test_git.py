@@ -1,0 +1,140 @@
+"""What is read of Git's own files is what Git itself says of a repository."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlalchemy_guard.migrations.review import is_released, is_reviewed
+from sqlalchemy_guard.vfs import Vfs, canonical
+from sqlalchemy_guard.vfs.git import checkout_of, default_branch, names_in_commit, tracked
+from tests.migrations.support import ENV, opened, revision, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIT = shutil.which("git")
+pytestmark = pytest.mark.skipif(GIT is None, reason="git is not installed")
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Run:
+    """Runs git in a fresh repository, apart from the user's configuration."""
+    environment = {
+        "HOME": str(tmp_path),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+
+    def run(*arguments: str, folder: Path = tmp_path) -> str:
+        assert GIT is not None
+        command = [GIT, "-C", str(folder), *arguments]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    run("init", "-q", "-b", "main")
+    return run
+
+
+def _same(folder: Path, run: Run) -> None:
+    """Compare what we read with what Git says, folder by folder."""
+    checkout = checkout_of(canonical(str(folder)))
+    assert checkout is not None
+    listed = [path for path in run("ls-files", "-z", folder=folder).split("\0") if path]
+    found = tracked(checkout)
+    assert found is not None
+    assert sorted(f"{inside}/{name}".lstrip("/") for inside in found for name in found[inside]) == sorted(
+        listed
+    )
+    commit = default_branch(checkout)
+    assert commit == run("rev-parse", "main", folder=folder).strip()
+    for inside in found:
+        names = run("ls-tree", "--name-only", "-z", f"main:{inside}", folder=folder).split("\0")
+        assert names_in_commit(checkout, commit, inside) == frozenset(name for name in names if name)
+
+
+def _filled(folder: Path, run: Run) -> None:
+    write(
+        folder,
+        {f"app/versions/{number:03}_ä.py": revision(str(number)) * (number % 7) for number in range(120)},
+    )
+    write(folder, {"top.py": "x = 1\n", "a/b/c/deep.py": "y = 2\n"})
+    run("add", ".")
+    run("commit", "-qm", "one")
+    for number in range(3):
+        write(folder, {f"app/versions/later_{number}.py": revision(f"l{number}")})
+        run("add", ".")
+        run("commit", "-qm", "more")
+
+
+@pytest.mark.parametrize("version", ["2", "4"])
+def test_loose_and_packed(tmp_path: Path, git: Run, version: str) -> None:
+    git("config", "index.version", version)
+    _filled(tmp_path, git)
+    _same(tmp_path, git)
+    git("gc", "-q", "--aggressive", "--prune=now")
+    _same(tmp_path, git)
+    write(tmp_path, {"app/versions/intended.py": ""})
+    git("add", "-N", "app/versions/intended.py")
+    index = tracked(checkout_of(canonical(str(tmp_path))))  # type: ignore[arg-type]
+    assert index is not None
+    assert "intended.py" in index["app/versions"]
+
+
+def test_linked_working_tree(tmp_path: Path, git: Run) -> None:
+    _filled(tmp_path, git)
+    git("worktree", "add", "-q", "-b", "feature", str(tmp_path / "linked"))
+    _same(tmp_path / "linked", git)
+
+
+def test_what_is_released(tmp_path: Path, git: Run) -> None:
+    files = {"db/env.py": ENV, "db/versions/one.py": revision("1111")}
+    workspace = opened(tmp_path, files)
+    one, two = (canonical(str(tmp_path / f"db/versions/{name}.py")) for name in ("one", "two"))
+    settings = workspace.settings_for(one)
+    assert is_released(workspace, one) is False, "nothing was ever committed"
+    assert is_reviewed(workspace, one, settings)
+
+    git("add", ".")
+    git("commit", "-qm", "one")
+    assert workspace.look_at_git()
+    assert not workspace.look_at_git()
+    assert is_released(workspace, one) is True
+    assert not is_reviewed(workspace, one, settings)
+
+    git("checkout", "-qb", "feature")
+    write(tmp_path, {"db/versions/two.py": revision("2222", "1111")})
+    git("add", ".")
+    git("commit", "-qm", "two")
+    workspace.look_at_git()
+    workspace.changed_on_disk([two])
+    assert is_reviewed(workspace, two, settings)
+
+    git("branch", "-qm", "main", "renamed")
+    assert Vfs().git(canonical(str(tmp_path / "db/versions"))).released is None  # type: ignore[union-attr]
+
+
+def test_without_git_the_last_revisions_are_new(tmp_path: Path) -> None:
+    files = {
+        "db/env.py": ENV,
+        "db/versions/one.py": revision("1111"),
+        "db/versions/two.py": revision("2222", "1111"),
+    }
+    workspace = opened(tmp_path, files)
+    one, two = (canonical(str(tmp_path / f"db/versions/{name}.py")) for name in ("one", "two"))
+    assert is_released(workspace, one) is None
+    assert not is_reviewed(workspace, one, workspace.settings_for(one))
+    assert is_reviewed(workspace, two, workspace.settings_for(two))
+
+
+@pytest.mark.parametrize("data", [b"", b"DIRC", b"DIRC\0\0\0\2\0\0\0\5" + b"x" * 90, b"nothing"])
+def test_a_broken_index_says_nothing(tmp_path: Path, git: Run, data: bytes) -> None:
+    (tmp_path / ".git/index").write_bytes(data)
+    found = Vfs().git(canonical(str(tmp_path)))
+    assert found is not None
+    assert found.tracked is None
