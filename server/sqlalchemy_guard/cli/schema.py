@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.models import Schema
 
 DIALECTS = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
-OLDEST = (2, 0, 40)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +55,11 @@ def open_project(paths: list[str]) -> Workspace:
     Raises:
         UsageError: what rebuilds schemas is not installed, or there is nothing to read.
     """
-    require_sqlalchemy()
     from sqlalchemy_guard.cli.session import open_workspace
+    from sqlalchemy_guard.sql.available import missing
+
+    if (reason := missing()) is not None:
+        raise UsageError(reason)
 
     opened = open_workspace(paths)
     if not opened.files:
@@ -68,25 +70,6 @@ def open_project(paths: list[str]) -> Workspace:
     for path, _, reason in opened.skipped:
         warn(f"{path} {reason}")
     return opened.workspace
-
-
-def require_sqlalchemy() -> None:
-    """Say what to install where the extra is missing or SQLAlchemy is too old.
-
-    Raises:
-        UsageError: so it is.
-    """
-    try:
-        from sqlalchemy import __version__ as version
-    except ImportError:
-        version = ""
-    if tuple(int(part) for part in version.split(".")[:3] if part.isdigit()) >= OLDEST:
-        return
-    wanted = ".".join(map(str, OLDEST))
-    raise UsageError(
-        f"models are rebuilt with SQLAlchemy {wanted} or newer, which is not installed beside sqlalchemy-guard: "
-        "install sqlalchemy-guard[schema], in an environment of its own if the application needs an older one"
-    )
 
 
 def rebuilt(workspace: Workspace) -> Schema:
