@@ -31,6 +31,8 @@ import enum
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy.sql.base import SchemaEventTarget
+
 from sqlalchemy_guard.sql import classes, expressions, functions, harmless, natives, statements
 from sqlalchemy_guard.sql.budget import MOST_ITEMS, Budget, Exhausted
 from sqlalchemy_guard.sql.program import Module, Namespace, Program
@@ -80,6 +82,7 @@ class Evaluator:
 
     Attributes:
         hosts: What stands for a library's dotted name.
+        methods: What methods of objects of SQLAlchemy do that the allow-list has not (`table.create`), given the object and arguments.
         makers: Each is asked to make a native class of a class of ours (a mapped class, an enum, a column type).
         constructors: What makes an object of a library's class that a host stands for: called with the evaluator, the class of
             ours that extends it (or None), and the arguments.
@@ -102,6 +105,7 @@ class Evaluator:
     def __init__(self, workspace: Workspace, poll: Callable[[], None] | None = None) -> None:
         self.budget = Budget(poll)
         self.hosts: dict[str, Value] = {}
+        self.methods: dict[str, Callable[[Value, list[Value], dict[str, Value]], Value]] = {}
         self.makers: list[Callable[[Evaluator, Class], object]] = [classes.make_enum, classes.make_type]
         self.constructors: dict[type, Callable[..., Value]] = {}
         self.program = Program(self, workspace)
@@ -295,6 +299,9 @@ class Evaluator:
             return functions.attribute(self, value, name)
         if isinstance(value, (Native, NativeMethod)):
             return functions.part_of_library(value, name)
+        method = self.methods.get(name)
+        if method is not None and isinstance(value, SchemaEventTarget):
+            return Native(name, lambda _, args, keywords: method(value, args, keywords))
         return natives.attribute(self, value, name)
 
     def library_value(self, dotted: str, base: Opaque) -> Value:

@@ -234,6 +234,7 @@ def _target_name(target: ast.expr) -> str:
 
 
 def _while(evaluator: Evaluator, node: ast.While, frame: Frame) -> Outcome:
+    depth = len(evaluator.uncertain)
     while True:
         evaluator.budget.spend()
         condition = evaluator.evaluate(node.test, frame)
@@ -251,6 +252,10 @@ def _while(evaluator: Evaluator, node: ast.While, frame: Frame) -> Outcome:
         if isinstance(outcome, Returned):
             return outcome
         if outcome == _BREAK:
+            return None
+        if len(evaluator.uncertain) > depth:
+            # It may have been left here: how often it runs is not known.
+            del evaluator.uncertain[depth:]
             return None
 
 
