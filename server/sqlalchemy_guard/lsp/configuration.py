@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi")
+_GIT = ("**/.git/HEAD", "**/.git/index")
+_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi", "**/*.ini", *_GIT)
 
 
 class Configuration:
@@ -123,6 +124,12 @@ class Configuration:
             self._reread(file_id)
         elif not self._watching:
             self._look(file_id)
+        self._look_at_git()
+
+    def _look_at_git(self) -> None:
+        """What was added or committed meanwhile may say something else of open revisions."""
+        if self._session.analysis.workspace.look_at_git():
+            self._session.recheck()
 
     def _look(self, file_id: str) -> None:
         """Compare the configuration file that holds for a file with the one of before."""
@@ -149,11 +156,15 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        python = [file_id for file_id in file_ids if file_id.endswith((".py", ".pyi"))]
-        if python:
-            analysis.workspace.changed_on_disk(python)
-            for file_id in python:
+        read = [
+            file_id for file_id in file_ids if file_id.endswith((".py", ".pyi", ".ini", "pyproject.toml"))
+        ]
+        if read:
+            analysis.workspace.changed_on_disk(read)
+            for file_id in read:
                 self._session.affected(file_id)
+        if any(f"{os.sep}.git{os.sep}" in file_id for file_id in file_ids):
+            self._look_at_git()
 
     def _reread(self, file_id: str) -> None:
         if self._session.analysis.settings.invalidate(file_id):
