@@ -74,6 +74,7 @@ from sqlalchemy_guard.fixes.blocks import wrap
 from sqlalchemy_guard.migrations.blocking import what_blocks
 from sqlalchemy_guard.migrations.dialect import dialect_of
 from sqlalchemy_guard.migrations.review import is_reviewed
+from sqlalchemy_guard.migrations.touched import is_made_unreleased
 from sqlalchemy_guard.project.revision_data import is_new_table
 from sqlalchemy_guard.project.revision_steps import Operation
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -100,6 +101,8 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     if not is_reviewed(context.workspace, context.file_id, context.settings):
         return
     if dialect_of(context.workspace, context.file_id) != "postgresql":
+        return
+    if is_made_unreleased(context.workspace, context.file_id, table):
         return
     message, option = what
     is_alone = isinstance(step.fact.statement, ast.Expr) and step.fact.statement.value is step.fact.node
