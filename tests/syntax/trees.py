@@ -19,7 +19,7 @@ def statements(chunks: list[Chunk]) -> list[ast.stmt]:
     result: list[ast.stmt] = []
     for chunk in chunks:
         for node in chunk.body:
-            node = copy.deepcopy(node)
+            node = copied(node)
             ast.increment_lineno(node, chunk.shift)
             if chunk.children is not None:
                 assert isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -29,8 +29,39 @@ def statements(chunks: list[Chunk]) -> list[ast.stmt]:
     return result
 
 
-def dump(body: list[ast.stmt]) -> str:
-    return ast.dump(ast.Module(body, []), include_attributes=True)
+def copied(node: ast.stmt) -> ast.stmt:
+    """A copy of a statement, however deep: `copy.deepcopy` runs into the end of the stack, on some Pythons sooner."""
+    root = copy.copy(node)
+    todo: list[ast.AST] = [root]
+    while todo:
+        each = todo.pop()
+        for name, value in ast.iter_fields(each):
+            if isinstance(value, list):
+                fresh = [copy.copy(one) if isinstance(one, ast.AST) else one for one in value]
+                setattr(each, name, fresh)
+                todo.extend(one for one in fresh if isinstance(one, ast.AST))
+            elif isinstance(value, ast.AST):
+                child = copy.copy(value)
+                setattr(each, name, child)
+                todo.append(child)
+    return root
+
+
+def dump(body: list[ast.stmt]) -> list[object]:
+    """Everything in the nodes and their places, in the order of a walk: `ast.dump` without its depth."""
+    found: list[object] = []
+    todo: list[object] = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            found.append(len(node))
+            todo.extend(reversed(node))
+        elif isinstance(node, ast.AST):
+            found.append((type(node).__name__, *(getattr(node, name, None) for name in node._attributes)))
+            todo.extend(value for _, value in reversed(list(ast.iter_fields(node))))
+        else:
+            found.append((type(node), repr(node)))
+    return found
 
 
 def names(syntax: Syntax) -> set[str]:

@@ -22,6 +22,8 @@ MODULES = "*modules"
 """`(MODULES, part)`: which files and folders called `part` there are."""
 GATHERED = "*gathered"
 """`(GATHERED, question)`: the answer that `Answers.gathered` gave."""
+GROUP = "*group"
+"""`(GROUP, number)`: many keys that an answer rests on, told as one."""
 
 
 _FEW = 4
@@ -29,6 +31,12 @@ _FEW = 4
 
 _SHARED = 100_000
 """So many sets of keys are remembered, so that answers which rest on the same share one."""
+
+_LOOSE = 64
+"""Answers that rest on more keys rest on a group of them: through callers of callers they come to thousands."""
+
+_GROUPS = 100_000
+"""So many groups are remembered; then all of them are taken for changed, and forgotten."""
 
 DEEPEST = 150
 FINAL = 1_000
@@ -77,6 +85,9 @@ class Answers:
         self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
         self._gathered: dict[Key, frozenset[Key]] = {}
         self._shared: dict[frozenset[Key], frozenset[Key]] = {}
+        self._groups: dict[frozenset[Key], Key] = {}
+        self._grouped: dict[Key, list[Key]] = {}
+        self._made = 0
         self._stack: list[Running] = []
         self._cut = FINAL
 
@@ -84,24 +95,22 @@ class Answers:
         """These keys mean something else from now on."""
         if not keys:
             return
-        gathered = self._gathered_on(keys)
-        if gathered:
-            keys = keys | gathered
+        resting = self._resting_on(keys)
+        if resting:
+            keys = keys | resting
         self.revision += 1
         self._recent.append(keys)
         for key in keys:
             self._changed[key] = self.revision
 
-    def _gathered_on(self, keys: set[Key]) -> set[Key]:
-        """The gathered answers that rest on these keys, or on one another."""
+    def _resting_on(self, keys: set[Key]) -> set[Key]:
+        """The groups and the gathered answers that rest on these keys, or on one another."""
         found: set[Key] = set()
         fresh = keys
         while fresh:
-            fresh = {
-                key
-                for key, rests_on in self._gathered.items()
-                if key not in found and not rests_on.isdisjoint(fresh)
-            }
+            above = {group for key in fresh for group in self._grouped.get(key, ())}
+            above.update([key for key, rests_on in self._gathered.items() if not rests_on.isdisjoint(fresh)])
+            fresh = above - found - keys
             found |= fresh
         return found
 
@@ -122,13 +131,40 @@ class Answers:
         return all(changed.get(key, 0) <= revision for key in keys)
 
     def shared(self, keys: AbstractSet[Key]) -> frozenset[Key]:
-        """These keys as a set that all who rest on the same ones share: most answers do, and there are very many."""
+        """These keys as a set that all who rest on the same ones share: most answers do, and there are very many.
+
+        Of more than a few a group is made, so that no set is large, and whoever rests on the answer rests on one key.
+        """
         if not keys:
             return NO_KEYS
+        if len(keys) > _LOOSE:
+            keys = {self._group(frozenset(keys))}
         if len(self._shared) > _SHARED:
             self._shared.clear()
         frozen = frozenset(keys)
         return self._shared.setdefault(frozen, frozen)
+
+    def _group(self, members: frozenset[Key]) -> Key:
+        """The key that changes when any of these does."""
+        group = self._groups.get(members)
+        if group is not None:
+            return group
+        if len(self._groups) >= _GROUPS:
+            self.changed(set(self._groups.values()))
+            self._groups.clear()
+            self._grouped.clear()
+        self._made += 1
+        group = self._groups[members] = (GROUP, str(self._made))
+        for key in members:
+            self._grouped.setdefault(key, []).append(group)
+        # What changed while the answer was looked for changed the group as well, although it was not there yet.
+        changed = max([self._changed.get(key, 0) for key in members])
+        if changed:
+            self._changed[group] = changed
+            for recent in self._recent:
+                if not recent.isdisjoint(members):
+                    recent.add(group)
+        return group
 
     def collect(self) -> set[Key]:
         """Start to collect keys anew; returns the set that will be filled."""
@@ -150,7 +186,7 @@ class Answers:
             if self._cut == FINAL:
                 self._remembered[question] = (revision, self.shared(self.keys), result)
         finally:
-            outer |= self.keys
+            outer |= self.shared(self.keys)
             self.keys, self._cut = outer, min(self._cut, outer_cut)
         return result
 

@@ -52,12 +52,13 @@ class Mappings:
             self.resolver.keys |= kept[1]
             return kept[2]
         outer, self.resolver.keys = self.resolver.keys, set()
+        revision = self.resolver.revision
         try:
             found = self._model(ref)
         finally:
-            inner, self.resolver.keys = self.resolver.keys, outer
+            inner, self.resolver.keys = self.resolver.shared(self.resolver.keys), outer
             outer |= inner
-        self._models[ref] = (self.resolver.revision, frozenset(inner), found)
+        self._models[ref] = (revision, inner, found)
         return found
 
     def declared(self, ref: Ref) -> Declared:
@@ -67,12 +68,13 @@ class Mappings:
             self.resolver.keys |= kept[1]
             return kept[2]
         outer, self.resolver.keys = self.resolver.keys, set()
+        revision = self.resolver.revision
         try:
             found = declared.declare(self.resolver, ref)
         finally:
-            inner, self.resolver.keys = self.resolver.keys, outer
+            inner, self.resolver.keys = self.resolver.shared(self.resolver.keys), outer
             outer |= inner
-        self._declared[ref] = (self.resolver.revision, frozenset(inner), found)
+        self._declared[ref] = (revision, inner, found)
         return found
 
     def _model(self, ref: Ref) -> ModelInfo | None:

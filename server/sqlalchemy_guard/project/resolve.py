@@ -153,8 +153,8 @@ class Resolver(Answers):
         finally:
             stack.pop()
             inner, self.keys = self.keys, outer
-            outer |= inner
             keys = self.shared(inner)
+            outer |= keys
             cut, self._cut = self._cut, min(outer_cut, self._cut)
             if cut < level:
                 value.memo = Memo(type_, keys, revision, cut, stack[cut])

@@ -14,10 +14,9 @@ from sqlalchemy import orm
 from sqlalchemy.ext import associationproxy
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import interfaces
-from sqlalchemy.sql.schema import SchemaItem
 
-from sqlalchemy_guard.sql import classes, forms, natives
-from sqlalchemy_guard.sql.natives import UNKNOWN, Unknown, UnknownType
+from sqlalchemy_guard.sql import classes, directives, forms, natives
+from sqlalchemy_guard.sql.natives import UNKNOWN, UnknownType
 from sqlalchemy_guard.sql.values import (
     MISSING,
     Class,
@@ -26,7 +25,6 @@ from sqlalchemy_guard.sql.values import (
     Method,
     Native,
     Opaque,
-    Spread,
     Value,
 )
 
@@ -399,52 +397,9 @@ class Declarative:
 
     def directive(self, cls: Class, name: str, value: Value) -> Any:
         """`__tablename__` and its like as SQLAlchemy takes them, without what is unknown; None for nothing at all."""
-        if name == "__tablename__":
-            if isinstance(value, Opaque):
-                self.failures.append((cls, name, f"{value.name} is not known"))
-            return value if isinstance(value, str) else None
-        if name == "__table__":
-            return value if isinstance(value, sqlalchemy.FromClause) else None
-        if name == "__mapper_args__":
-            return self._mapper_arguments(cls, value)
-        return self._table_arguments(cls, value)
-
-    def _mapper_arguments(self, cls: Class, value: Value) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, one in value.items() if isinstance(value, dict) else ():
-            if str(key).startswith("_"):
-                continue
-            try:
-                made = natives.convert(self.evaluator, one, False)
-            except Unknown as error:
-                self.failures.append((cls, "__mapper_args__", f"{key}: {error.name} is not known"))
-                continue
-            if callable(made) and key != "polymorphic_identity" and not isinstance(made, type):
-                continue
-            found[key] = made
-        return found
-
-    def _table_arguments(self, cls: Class, value: Value) -> Any:
-        parts = list(value) if isinstance(value, (tuple, list)) else [value]
-        options: dict[str, Any] = {}
-        items: list[Any] = []
-        unknown: set[str] = set()
-        for part in parts:
-            if isinstance(part, dict):
-                for key, one in part.items():
-                    try:
-                        options[key] = natives.convert(self.evaluator, one, False)
-                    except Unknown:
-                        unknown.add(str(key))
-            elif isinstance(part, (Opaque, Spread)):
-                unknown.add("constraints")
-            elif isinstance(part, SchemaItem):
-                items.append(part)
-        if any(self.evaluator.is_tainted(part) for part in (value, *parts)):
-            unknown.add("constraints")
-        if unknown:
-            options["info"] = {**options.get("info", {}), UNKNOWN: frozenset(unknown)}
-        return (*items, options)
+        made, unknown = directives.read(self.evaluator, name, value)
+        self.failures.extend((cls, name, reason) for reason in unknown)
+        return made
 
     # -- reading a mapped class ------------------------------------------------------------------------------------
 

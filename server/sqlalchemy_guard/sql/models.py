@@ -178,8 +178,8 @@ def _build(
         if module is None:
             continue
         for name in names:
-            if isinstance(module.get(name), Opaque) and name in file.facts.classes:
-                lost.append((file, name))
+            value = module.get(name)
+            lost += [(file, name)] if isinstance(value, Opaque) and name in file.facts.classes else []
         module.run_effects(_MAKERS)
     relationships = Relationships(maker, excluded)
     relationships.make_all()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import orm
+from sqlalchemy.sql import visitors
 
 from sqlalchemy_guard.sql import forms, natives
 from sqlalchemy_guard.sql.declarative import OURS, Declarative, Pending
@@ -190,14 +191,15 @@ class Relationships:
         elif isinstance(value, str):
             given[key] = self._later(cls, value, key)
         elif isinstance(value, Function):
-            given[key] = natives.callback(self._evaluator, value)
+            call = natives.callback(self._evaluator, value)
+            given[key] = lambda: _known(call())
         elif isinstance(value, (list, tuple)) and any(isinstance(one, str) for one in value):
             texts = [self._later(cls, one, key) if isinstance(one, str) else one for one in value]
             given[key] = lambda: [
                 one() if callable(one) and not natives.is_clause(one) else one for one in texts
             ]
         else:
-            given[key] = natives.convert(self._evaluator, value, False)
+            given[key] = _known(natives.convert(self._evaluator, value, False))
 
     def _later(self, cls: Class, text: str, key: str) -> Callable[[], Any]:
         def resolve() -> Any:
@@ -209,7 +211,7 @@ class Relationships:
             value = list(value) if isinstance(value, tuple) else value
             if key == "secondary" and isinstance(value, Class):
                 return value.native.__table__
-            return natives.convert(self._evaluator, value, False)
+            return _known(natives.convert(self._evaluator, value, False))
 
         return resolve
 
@@ -284,6 +286,19 @@ class Relationships:
         if name in _FUNCTIONS:
             return getattr(sqlalchemy, name)
         return getattr(orm, name) if name in _ORM_FUNCTIONS else MISSING
+
+
+def _known(condition: Any) -> Any:
+    """A part of a relationship.
+
+    Raises:
+        Unknown: a value in it is not known.
+    """
+    if isinstance(condition, sqlalchemy.ClauseElement):
+        for part in visitors.iterate(condition):
+            if isinstance(part, sqlalchemy.BindParameter) and part.required:
+                raise Unknown(str(part.key))
+    return condition
 
 
 class _Paths(ast.NodeTransformer):

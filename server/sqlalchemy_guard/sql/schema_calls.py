@@ -215,6 +215,8 @@ def _item(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[s
 def _type(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[str, Value]) -> Value:
     """A type of columns; one that gets something unknown is unknown."""
     shown = f"{callee.__name__}()"
+    # How Python's values are pickled and compared is nothing that a schema says.
+    keywords = {key: value for key, value in keywords.items() if key not in ("pickler", "comparator")}
     made = call_library(
         evaluator,
         shown,
