@@ -41,6 +41,7 @@ def compare(
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool] = lambda _: True,
     may_be_elsewhere: Callable[[str], bool] = lambda _: False,
+    is_open: Callable[[sqlalchemy.Table], bool] = lambda _: False,
 ) -> Comparison:
     """What differs.
 
@@ -50,9 +51,10 @@ def compare(
         configured: What `env.py` says about comparing.
         is_own: Whether a table is declared in the user's own files; others are not looked at.
         may_be_elsewhere: Whether a table of a name may be declared in a way that nobody saw: it is not missed then.
+        is_open: Whether a table may have columns that nobody saw.
     """
     dialect = replay.dialect
-    target, left_out = _copied(metadata, dialect, configured, is_own)
+    target, left_out = _copied(metadata, dialect, configured, is_own, is_open)
     schema = _compared(replay.schema, configured, left_out)
     side = Side(schema, target, dialect)
     upgrade = ops.UpgradeOps([])
@@ -93,6 +95,7 @@ def _copied(
     dialect: Any,
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool],
+    is_open: Callable[[sqlalchemy.Table], bool],
 ) -> tuple[sqlalchemy.MetaData, set[Key]]:
     """The tables of the models that are compared, copied so that they may be changed, and the keys of those that are not."""
     from sqlalchemy_guard.migrations.reading import key_of
@@ -110,6 +113,8 @@ def _copied(
                 warnings.simplefilter("ignore")
                 copy = table.to_metadata(target, schema=key[0])  # type: ignore[arg-type]
             copy.info = dict(table.info)
+            if is_open(table):
+                copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {COLUMNS, CONSTRAINTS}
             for column in copy.columns:
                 if column.info.get(UNKNOWN) and _INDEX_PARTS & set(column.info[UNKNOWN]):
                     copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {CONSTRAINTS}

@@ -24,6 +24,7 @@ from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
+from sqlalchemy_guard.sql.values import Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.replay import Replay
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.models import Schema as Models
+
+
+_WITHOUT_COLUMNS = frozenset({"sqlalchemy", "typing", "typing_extensions", "abc", "builtins", "collections", "dataclasses"})
+"""Libraries of which no base brings columns."""
 
 
 @dataclass(slots=True, eq=False)
@@ -173,7 +178,7 @@ def _compared(
 ) -> Drift:
     own = _Own(workspace, models, _touched_elsewhere(workspace))
     elsewhere = _Elsewhere(workspace, environment, models)
-    comparisons = [compare(one, targets, said, own.has, elsewhere.may_have) for one in replays]
+    comparisons = [compare(one, targets, said, own.has, elsewhere.may_have, own.is_open) for one in replays]
     first = comparisons[0]
     for other in comparisons[1:]:
         # Which database it is, is not known: only what differs on each of them counts.
@@ -221,6 +226,14 @@ class _Own:
         parts = place.file_id.replace(os.sep, "/").split("/")
         return not {"site-packages", "dist-packages"} & set(parts) and any(
             place.file_id.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._workspace.folders
+        )
+
+
+    def is_open(self, table: sqlalchemy.Table) -> bool:
+        """Whether a table's class has a base that nobody could read, which may bring columns."""
+        cls = self._models.owners.get(id(table))
+        return cls is not None and any(
+            isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS for one in cls.mro
         )
 
 

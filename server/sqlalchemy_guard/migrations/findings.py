@@ -68,9 +68,12 @@ def findings_of(
         if table is not None and column is None:
             column = _only_column(one, table)
         place = models.place(table, column) if table is not None else _declared(workspace, environment)
-        groups[place, one.kind, one.column if one.column else one.key].append((one, place))
+        what = (place, one.kind, one.column or tuple(_columns(one)) or one.key)
+        # Two of a kind in one table are two findings.
+        number = sum(other.key == one.key for other, _ in groups[(*what, 0)])
+        groups[(*what, number)].append((one, place))
     found = []
-    for group in groups.values():
+    for group in filter(None, groups.values()):
         differences = tuple(one for one, _ in group)
         message = sentence(differences[0], comparison.side)
         if len(differences) > 1:
