@@ -22,7 +22,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/stubs.py": 720,  # one table: what SQLAlchemy's names are
+    "project/stubs.py": 740,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
 
@@ -162,7 +162,7 @@ def own_imports(module: str) -> list[tuple[Import, str]]:
 
 
 def test_the_table_can_be_read_and_names_every_module() -> None:
-    assert list(layers())[:4] == ["records", "text", "syntax", "facts"]
+    assert list(layers())[:4] == ["records", "text", "syntax", "documents"]
     assert list(layers())[-2:] == ["cli", "lsp"]
     unknown = {layer(module) for module in MODULES} - set(layers()) - {"__init__", "__main__"}
     assert not unknown, f"not in the table of docs/ARCHITECTURE.md: {', '.join(sorted(unknown))}"
@@ -203,7 +203,7 @@ def test_only_the_language_server_knows_the_protocol(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_dependency_comes_in_unnoticed(module: str) -> None:
-    known = set(sys.stdlib_module_names) | PROTOCOL | {"sqlalchemy_guard", "pathspec"}
+    known = set(sys.stdlib_module_names) | PROTOCOL | {"sqlalchemy_guard", "pathspec", "ruamel"}
     if layer(module) in SCHEMA_LAYERS:
         known |= SCHEMA
     unknown = {one.module.partition(".")[0] for one in imports(module)} - known

@@ -1,71 +1,57 @@
-"""For which databases a history is replayed, as far as configuration and code say. This module must never guess a single one."""
+"""For which database the revisions of an environment are written, as far as the source says.
+
+Said by the URL in the configuration, by the dialects that the revisions import types of, and by the engines of the workspace.
+This module must never guess: where two are named, or none, the answer is None.
+"""
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.migrations.replay import DIALECTS
-from sqlalchemy_guard.project.engines import engine_of
+from sqlalchemy_guard.migrations.history import environments_of
+from sqlalchemy_guard.project.table_indexes import dialects
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.project.workspace import Workspace
 
-_UNKNOWN = ("postgresql", "sqlite")
-"""What both sides are compared for when nothing says which database it is: what differs on both of them differs."""
-_ENGINES = ("sqlalchemy.create_engine", "sqlalchemy.ext.asyncio.create_async_engine")
-_IMPORT = re.compile(r"^\s*(?:from|import)\s+sqlalchemy\.dialects(?:\.|\s+import\s+)(postgresql|mysql|sqlite|mssql|oracle)", re.M)
+_SAME = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_SERVERS = frozenset({"postgresql", "mysql", "oracle", "mssql", "cockroachdb", "redshift"})
+_PREFIX = "sqlalchemy.dialects."
 
 
-def dialects_of(
-    workspace: Workspace, environment: Environment, wanted: str | None = None
-) -> tuple[str, ...]:
-    """The names of SQLAlchemy's dialects, the likeliest first.
-
-    Args:
-        wanted: What somebody asked for; a history that is kept for one database alone is replayed for that one all the same.
-    """
-    for folder in environment.scripts.version_folders:
-        parts = folder[len(environment.scripts.folder) :].replace("\\", "/").split("/")
-        for part in reversed(parts):
-            if _known(part) is not None:
-                return (part,)
-    if wanted:
-        return (wanted,)
-    configured = _of_url(environment.options.get("sqlalchemy.url", ""))
-    if configured is not None:
-        return (configured,)
-    imported = {
-        found
-        for revision in environment.revisions
-        if (file := workspace.file(revision.file_id)) is not None and "dialects" in file.document.text
-        for found in _IMPORT.findall(file.document.text)
-    }
-    engines = {
-        found
-        for name in _ENGINES
-        for call, file in workspace.calls_of(name, None)
-        if not _is_test(file.file_id)
-        and (found := _known(engine_of(workspace.resolver, call, file).dialect)) is not None
-    }
-    for candidates in (engines, imported, engines - {"sqlite"}, imported - {"sqlite"}):
-        if len(candidates) == 1:
-            return tuple(candidates)
-    several = sorted(engines | imported, key=DIALECTS.index)
-    return tuple(several[:2]) if len(several) > 1 else _UNKNOWN
+def dialect_of(workspace: Workspace, file_id: str) -> str | None:
+    """The one kind of server that a revision is written for; None when that is not known. SQLite beside a server is what
+    tests run on, and does not count."""
+    found = _imported(workspace, file_id)
+    for environment, _ in environments_of(workspace, file_id):
+        key = f"dialects of {environment.scripts.folder} {environment.scripts.version_folders}"
+        found |= workspace.resolver.gathered(key, partial(_of_environment, workspace, environment))
+    if not found & _SERVERS:
+        found |= {_SAME.get(name, name) for name in dialects(workspace)}
+    servers = found & _SERVERS
+    return next(iter(servers)) if len(servers) == 1 else None
 
 
-def _of_url(url: str) -> str | None:
-    scheme, separator, _ = url.strip().partition("://")
-    return _known(scheme.partition("+")[0]) if separator else None
+def _of_environment(workspace: Workspace, environment: Environment) -> set[str]:
+    found: set[str] = set()
+    for configuration in environment.configurations:
+        scheme = configuration.options.get("sqlalchemy.url", "").partition(":")[0].partition("+")[0].strip()
+        if scheme:
+            found.add(_SAME.get(scheme, scheme))
+    for revision in environment.graph.revisions:
+        found |= _imported(workspace, revision.file_id)
+    return found
 
 
-def _known(name: str | None) -> str | None:
-    plain = {"postgres": "postgresql", "mariadb": "mysql"}.get(name or "", name)
-    return plain if plain in DIALECTS else None
-
-
-def _is_test(file_id: str) -> bool:
-    parts = file_id.replace("\\", "/").split("/")
-    return any(part in ("tests", "test", "conftest.py") or part.startswith("test_") for part in parts)
+def _imported(workspace: Workspace, file_id: str) -> set[str]:
+    """The dialects that a file imports something of."""
+    file = workspace.file(file_id)
+    workspace.resolver.keys.add((file_id, "*imports"))
+    found: set[str] = set()
+    for module, name in file.facts.imports() if file is not None else ():
+        full = f"{module}.{name}" if name else module
+        if full.startswith(_PREFIX):
+            found.add(full.removeprefix(_PREFIX).partition(".")[0])
+    return found

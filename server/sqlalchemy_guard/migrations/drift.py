@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy_guard.migrations.compare import compare
 from sqlalchemy_guard.migrations.configured import Configured, configured
-from sqlalchemy_guard.migrations.dialect import dialects_of
+from sqlalchemy_guard.migrations.databases import dialects_of
 from sqlalchemy_guard.migrations.difference import Comparison
 from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete

@@ -59,8 +59,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.migrations.idle import is_idle, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
-from sqlalchemy_guard.project.revision_idle import is_idle, says_why
 from sqlalchemy_guard.project.revision_reverse import Thing, dropped_by, made_by
 from sqlalchemy_guard.project.revision_steps import Directions
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation

@@ -60,9 +60,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.facts.values import NONE, Sequence
+from sqlalchemy_guard.migrations.idle import is_idle, is_mark, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.project.bodies import body_of
-from sqlalchemy_guard.project.revision_idle import MARK, is_idle, says_why
 from sqlalchemy_guard.project.revision_names import is_revision
 from sqlalchemy_guard.project.revision_steps import Directions, Operation
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -85,7 +85,7 @@ def check_marks(context: Context, function: FunctionFacts) -> Iterator[Violation
     chunk, first = body_of(function)[0]
     header = source.start(function.header, shift)
     for comment in source.comments(header, source.start(first, chunk.shift)):
-        if MARK.match(source.text[comment.start : comment.end]):
+        if is_mark(source.text[comment.start : comment.end]):
             if is_reviewed(context.workspace, context.file_id, context.settings):
                 yield context.violation(
                     rule,
@@ -148,7 +148,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     for comment in source.comments(0, len(source.text)):
         start = source.line_start(comment.start)
         if (
-            MARK.match(source.text[comment.start : comment.end])
+            is_mark(source.text[comment.start : comment.end])
             and not source.text[start : comment.start].strip()
         ):
             edits.append(Edit(start, source.next_line(comment.end), ""))
