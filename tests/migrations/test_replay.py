@@ -59,7 +59,7 @@ with op.batch_alter_table("posts", schema=None) as batch_op:
         """
 with op.batch_alter_table("posts", recreate="always") as batch_op:
     batch_op.alter_column("slug", new_column_name="path", server_default=None)
-    batch_op.create_foreign_key("fk_self", "users", ["path"], ["name"], ondelete="SET NULL")
+    batch_op.create_foreign_key("fk_self", "users", ["title"], ["name"], ondelete="SET NULL")
 """,
     ],
     "renames": [

@@ -6,6 +6,7 @@ to be understood.
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,9 @@ def _normal(side: Side, default: sa_schema.DefaultClause | None, type_: Any) -> 
     if default is None:
         return None
     argument = default.arg
+    if isinstance(argument, enum.Enum):
+        # Its value may be made by code of the user's.
+        return None
     if not isinstance(argument, str):
         try:
             argument = reading.compiled(argument, side.dialect)

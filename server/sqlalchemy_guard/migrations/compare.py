@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from alembic.autogenerate import AutogenContext
+from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import sqla_compat
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.replay import Replay
     from sqlalchemy_guard.migrations.state import Key
 
+EXPRESSIONS = "sqlalchemy_guard.expressions"
+"""The key of a copied table's `info` with the names of its indexes on expressions."""
 _INDEX_PARTS = {"index", "unique", "foreign_keys", "constraints", "arguments"}
 
 
@@ -39,6 +41,7 @@ def compare(
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool] = lambda _: True,
     may_be_elsewhere: Callable[[str], bool] = lambda _: False,
+    is_open: Callable[[sqlalchemy.Table], bool] = lambda _: False,
 ) -> Comparison:
     """What differs.
 
@@ -48,9 +51,10 @@ def compare(
         configured: What `env.py` says about comparing.
         is_own: Whether a table is declared in the user's own files; others are not looked at.
         may_be_elsewhere: Whether a table of a name may be declared in a way that nobody saw: it is not missed then.
+        is_open: Whether a table may have columns that nobody saw.
     """
     dialect = replay.dialect
-    target, left_out = _copied(metadata, dialect, configured, is_own)
+    target, left_out = _copied(metadata, dialect, configured, is_own, is_open)
     schema = _compared(replay.schema, configured, left_out)
     side = Side(schema, target, dialect)
     upgrade = ops.UpgradeOps([])
@@ -95,6 +99,7 @@ def _copied(
     dialect: Any,
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool],
+    is_open: Callable[[sqlalchemy.Table], bool],
 ) -> tuple[sqlalchemy.MetaData, set[Key]]:
     """The tables of the models that are compared, copied so that they may be changed, and the keys of those that are not."""
     from sqlalchemy_guard.migrations.reading import key_of
@@ -112,12 +117,16 @@ def _copied(
                 warnings.simplefilter("ignore")
                 copy = table.to_metadata(target, schema=key[0])  # type: ignore[arg-type]
             copy.info = dict(table.info)
+            if is_open(table):
+                copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {COLUMNS, CONSTRAINTS}
             for column in copy.columns:
                 if column.info.get(UNKNOWN) and _INDEX_PARTS & set(column.info[UNKNOWN]):
                     copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {CONSTRAINTS}
             for index in list(copy.indexes):
-                if any(sqla_compat.is_expression(each) for each in index.expressions):
+                if not all(isinstance(each, sqlalchemy.Column) for each in index.expressions):
                     copy.indexes.discard(index)
+                    named = sqla_compat._get_constraint_final_name(index, dialect)
+                    copy.info[EXPRESSIONS] = frozenset(copy.info.get(EXPRESSIONS, ())) | {named}
     return target, left_out
 
 
@@ -234,7 +243,10 @@ def _differences(
         if not may_be_elsewhere(key[1]):
             yield Difference("remove_table", key, None, side.schema.tables[key].revision, (operation,))
         return
-    key = (operation.schema, str(getattr(operation, "table_name", "")))
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        key = (operation.kw.get("source_schema"), str(operation.source_table))
+    else:
+        key = (operation.schema, str(getattr(operation, "table_name", "")))
     state = side.schema.tables.get(key)
     model = side.table(key)
     if state is None or model is None:
@@ -307,10 +319,12 @@ def _part(
     """A constraint or an index."""
     if isinstance(operation, ops.DropIndexOp):
         index = state.index(str(operation.index_name))
-        if _is_key_of_model(operation, model):
+        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()):
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):
+        if state.index(str(operation.index_name)) is not None and None in state.index(str(operation.index_name)).columns:
+            return
         yield Difference("add_index", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.DropConstraintOp):
         constraint = state.constraint(str(operation.constraint_name)) if operation.constraint_name else None
@@ -324,8 +338,3 @@ def _part(
     elif isinstance(operation, ops.CreateUniqueConstraintOp):
         yield Difference("add_unique", key, None, state.revision, (operation,))
 
-
-def _is_key_of_model(operation: ops.DropIndexOp, model: sqlalchemy.Table) -> bool:
-    """Whether an index that only the history has is on an expression of the model that is not compared."""
-    index = operation.to_index()
-    return any(sqla_compat.is_expression(each) for each in index.expressions)

@@ -6,6 +6,7 @@ Each knows the revision that touched it last, and what of it is not known. This 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.records import dataclass, field, replace
@@ -140,7 +141,9 @@ class TableState:
         return replace(
             self,
             columns=tuple(column for column in self.columns if column.name != name),
-            constraints=tuple(one for one in self.constraints if name not in one.columns),
+            constraints=tuple(
+                one for one in self.constraints if name not in one.columns and not _has_word(one.text, name)
+            ),
             indexes=tuple(index for index in self.indexes if name not in index.columns),
         )
 
@@ -150,13 +153,20 @@ class TableState:
         return changed if column.name == name else _followed(changed, name, column.name)
 
 
+def _has_word(text: str, word: str) -> bool:
+    return bool(text) and re.search(rf"\b{re.escape(word)}\b", text) is not None
+
+
 def _followed(table: TableState, old: str, new: str) -> TableState:
     def names(columns: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(new if column == old else column for column in columns)
 
     return replace(
         table,
-        constraints=tuple(replace(one, columns=names(one.columns)) for one in table.constraints),
+        constraints=tuple(
+            replace(one, columns=names(one.columns), text=re.sub(rf"\b{re.escape(old)}\b", new, one.text))
+            for one in table.constraints
+        ),
         indexes=tuple(replace(index, columns=names(index.columns)) for index in table.indexes),
     )
 
