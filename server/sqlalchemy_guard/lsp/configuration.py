@@ -14,6 +14,7 @@ from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
+from sqlalchemy_guard.project.target import PATTERNS
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.analysis import Analysis
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi")
+_READ = ("alembic.ini", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
+_PATTERNS = tuple(f"**/{name}" for name in dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ)))
 
 
 class Configuration:
@@ -149,11 +151,9 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        python = [file_id for file_id in file_ids if file_id.endswith((".py", ".pyi"))]
-        if python:
-            analysis.workspace.changed_on_disk(python)
-            for file_id in python:
-                self._session.affected(file_id)
+        if file_ids:
+            analysis.workspace.changed_on_disk(file_ids)
+            self._session.affected()
 
     def _reread(self, file_id: str) -> None:
         if self._session.analysis.settings.invalidate(file_id):
