@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS, kind_of
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi")
+_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi", *EDITOR_PATTERNS)
 
 
 class Configuration:
@@ -149,10 +150,14 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        python = [file_id for file_id in file_ids if file_id.endswith((".py", ".pyi"))]
-        if python:
-            analysis.workspace.changed_on_disk(python)
-            for file_id in python:
+        known = [
+            file_id
+            for file_id in file_ids
+            if file_id.endswith((".py", ".pyi")) or kind_of(file_id) is not None
+        ]
+        if known:
+            analysis.workspace.changed_on_disk(known)
+            for file_id in known:
                 self._session.affected(file_id)
 
     def _reread(self, file_id: str) -> None:

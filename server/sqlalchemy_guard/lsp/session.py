@@ -338,7 +338,11 @@ class Session:
                 edits = None
         if edits is None:
             workspace.open(document.file_id, document.document)
-        if changed or any(document.file_id in other.points_at for other in self.all_documents()):
+        if (
+            changed
+            or document.kind
+            or any(document.file_id in other.points_at for other in self.all_documents())
+        ):
             self.affected(document.file_id)
 
     def affected(self, file_id: str) -> None:
@@ -359,7 +363,10 @@ class Session:
             [
                 document
                 for document in self.all_documents()
-                if document.file_id in dependents or not changed.isdisjoint(document.points_at)
+                # What a pipeline starts may be any file; whether something that matters changed is known by keys.
+                if document.file_id in dependents
+                or document.kind
+                or not changed.isdisjoint(document.points_at)
             ]
         )
 
