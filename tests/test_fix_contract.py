@@ -94,7 +94,9 @@ def test_every_single_fix_keeps_its_promises(
         if not fix.title or fix.title.endswith(".") or not any(fix.edits.values()):
             broken.append(f"{where}: a fix has a title without a full stop, and edits; this has {fix!r}")
         for file_id, edits in fix.edits.items():
-            text = project.workspace.documents[file_id].text
+            document = project.workspace.documents.get(file_id)
+            assert (document is None) == (file_id in fix.creates)
+            text = document.text if document is not None else ""
             broken += [f"{where}: {problem}" for problem in contract.broken_edits(text, edits)]
         if fix.applicability is Applicability.DISPLAY or broken:
             continue

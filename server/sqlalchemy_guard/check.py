@@ -21,7 +21,7 @@ from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.target import Targets
+from sqlalchemy_guard.project.target import VERSIONS, Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.project.unit_facts import PRODUCERS
 from sqlalchemy_guard.records import dataclass, field
@@ -409,6 +409,7 @@ class Checker:
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
+        keys.add(VERSIONS)
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made

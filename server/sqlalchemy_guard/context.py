@@ -16,7 +16,9 @@ from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.reads import Spot
 from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.project.target import VERSIONS
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.syntax.parents import parents_in
@@ -25,12 +27,15 @@ from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.reads import Step
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.target import Targets
     from sqlalchemy_guard.project.types import Type
@@ -142,14 +147,26 @@ class Context(DocumentContext):
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
 
-    @cached_property
+    @property
     def target_version(self) -> str | None:
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        self.resolver.keys.add(VERSIONS)
+        return self._target_version
+
+    @property
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        self.resolver.keys.add(VERSIONS)
+        return self._has_scalars
+
+    # Asked of the disk once for each check of a file.
+
+    @cached_property
+    def _target_version(self) -> str | None:
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
     @cached_property
-    def has_scalars(self) -> bool:
-        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+    def _has_scalars(self) -> bool:
         return self.settings.target_version is not None or self._services.targets.has_scalars(
             self.file.file_id
         )
@@ -276,6 +293,13 @@ class Context(DocumentContext):
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message, chunk, chunk.shift)
+
+    def explained(self, steps: Iterable[Step]) -> tuple[Related, ...]:
+        """The places that explain a read."""
+        return tuple(
+            Related(step.path, step.span, step.message) if isinstance(step, Spot) else self.related(*step)
+            for step in steps
+        )
 
     def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
         """Where an attribute of a mapped class is declared; None where no class body declares it."""

@@ -22,7 +22,7 @@ from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.records import dataclass, field, replace
 from sqlalchemy_guard.rules.api import Applicability
-from sqlalchemy_guard.text.document import LineEdit
+from sqlalchemy_guard.text.document import Document, LineEdit
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, fit, sort_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 from sqlalchemy_guard.text.patterns import lazy_pattern
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.rules.api import Fix, Violation
-    from sqlalchemy_guard.text.document import Document
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +180,7 @@ def single(checker: _Checker, report: FileReport, violation: Violation) -> Fix |
 
 def _runs(workspace: _Workspace, file_id: str, edits: tuple[Edit, ...]) -> list[Run]:
     """The top-level statements that edits touch; the whole text of what is not Python."""
-    file = workspace.file(file_id) if _is_python(file_id) else None
+    file = workspace.file(file_id) if _is_python(file_id) and file_id in workspace.documents else None
     chunks = file.syntax.chunks if file is not None else ()
     if file is None or not chunks:
         return [Run(0, _text(workspace, file_id), edits)] if edits else []
@@ -266,6 +265,8 @@ class _Run:
         """Whether the fix's own edits are disjoint and lie inside their texts."""
         try:
             for file_id, edits in candidate.fix.edits.items():
+                if (file_id in candidate.fix.creates) == (file_id in self.checker.workspace.documents):
+                    raise KeyError(file_id)
                 fit(edits, len(_text(self.checker.workspace, file_id)))
         except (OverlapError, IndexError, KeyError) as error:
             self._reject(candidate, f"its edits do not fit the text ({error})")
@@ -302,7 +303,7 @@ class _Run:
             for file_id in sorted({file_id for fix in fixes for file_id in fix.edits})
         }
         for file_id, edits in tidied.items():
-            document = workspace.documents[file_id]
+            document = workspace.documents.get(file_id) or Document.from_text(file_id, "")
             if file_id not in self.originals:
                 self.originals[file_id] = (document, workspace.is_open(file_id))
                 workspace.open(file_id, document)
@@ -357,7 +358,9 @@ class _Merge:
 
 
 def _text(workspace: _Workspace, file_id: str) -> str:
-    return workspace.documents[file_id].text
+    """The text of a file; of one that a fix creates, the empty text."""
+    document = workspace.documents.get(file_id)
+    return document.text if document is not None else ""
 
 
 def _together(file_id: str, fixes: Iterable[Fix]) -> tuple[Edit, ...]:

@@ -52,7 +52,11 @@ def broken_edits(text: str, edits: tuple[Edit, ...]) -> list[str]:
 
 def broken_texts(before: Mapping[str, str], after: Mapping[str, str], *, keeps_comments: bool) -> list[str]:
     """The result parses, keeps line ends, leaves no import behind and, where promised, keeps all comments."""
-    found: list[str] = []
+    found = [
+        f"{path} is new and does not parse"
+        for path in after.keys() - before.keys()
+        if not parses(after[path])
+    ]
     for path, old in before.items():
         new = after[path]
         if new == old or not path.endswith(".py") or not parses(old):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,8 @@ class Project:
     def violations(self) -> Iterator[tuple[str, FileReport, Violation]]:
         """All violations of all files, with the path and the report of each."""
         for path in self.texts:
+            if path.endswith(".html"):
+                continue
             report = self.report(path)
             for violation in report.violations:
                 yield path, report, violation
@@ -89,8 +92,14 @@ class Project:
             KeyError: it edits a file that is not of the project.
         """
         paths = {file_id: path for path, file_id in self._ids.items()}
+        paths |= {file_id: self._relative(file_id) for file_id in fix.creates}
         changed = {paths[file_id]: edits for file_id, edits in fix.edits.items()}
-        return self.texts | {path: apply_edits(self.texts[path], edits) for path, edits in changed.items()}
+        return self.texts | {
+            path: apply_edits(self.texts.get(path, ""), edits) for path, edits in changed.items()
+        }
+
+    def _relative(self, file_id: str) -> str:
+        return os.path.relpath(file_id, self.workspace.folders[0]).replace(os.sep, "/")
 
     def fixed_by(self, applicability: Applicability, codes: Collection[str] | None = None) -> dict[str, str]:
         """The texts of all files after all fixes that are at least this safe, of all rules or of these.
@@ -98,10 +107,14 @@ class Project:
         Raises:
             AssertionError: the fixes reach no fixed point, or one of them was rejected.
         """
-        outcome = fix_all(self.checker, list(self._ids.values()), applicability, codes)
+        wanted = [file_id for path, file_id in self._ids.items() if not path.endswith(".html")]
+        outcome = fix_all(self.checker, wanted, applicability, codes)
         assert not outcome.unconverged, f"after the last round there is more to fix in {outcome.unconverged}"
         assert not outcome.notes, "\n".join(outcome.notes)
-        return {path: outcome.texts.get(self._ids[path], text) for path, text in self.texts.items()}
+        made = outcome.texts.keys() - self._ids.values()
+        return {path: outcome.texts.get(self._ids[path], text) for path, text in self.texts.items()} | {
+            self._relative(file_id): outcome.texts[file_id] for file_id in made
+        }
 
     def fixed(self, *, unsafe: bool) -> dict[str, str]:
         """The texts of all files after all safe fixes, or after the unsafe ones too."""

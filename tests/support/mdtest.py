@@ -6,6 +6,7 @@
   line before them names one.
 - ` ```toml ` is the configuration (`pyproject.toml` where it holds a `[tool.` table, else `sqlalchemy-guard.toml`). It
   holds for the section and the sections below it.
+- ` ```html ` is a template, called what the line before the fence says; it is there to be read by the code.
 - `# error: [rule-name]` or `# error: [rule-name] "part of the message"` says that the line has a violation; on a
   line of its own it speaks of the next line. Violations and assertions match one to one. These comments are taken out
   before the analysis, together with the blanks before them.
@@ -99,12 +100,13 @@ class Section:
     configuration: Source | None = None
     sources: list[Source] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
+    templates: dict[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, str]:
         """The texts of the project by path."""
         every = [*([self.configuration] if self.configuration else []), *self.sources]
-        return {source.path: source.text for source in every}
+        return {source.path: source.text for source in every} | self.templates
 
     @property
     def is_test(self) -> bool:
@@ -192,6 +194,11 @@ class _Parser:
         self._path, self._unnamed, self._configured = None, 0, False
 
     def _fence(self, language: str, tag: str, body: list[str], start: int) -> None:
+        if language == "html" and self._ancestors and self._path is not None:
+            # Read by what is checked, and not checked itself.
+            self._ancestors[-1].templates[self._path] = _joined(body)
+            self._path = None
+            return
         if language not in ("py", "toml") and (language not in _PLAIN or (self._path is None and not tag)):
             return
         if not self._ancestors:

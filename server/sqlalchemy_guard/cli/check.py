@@ -372,6 +372,12 @@ class _Run:
 
     def _write(self, file_id: str, old: Mapping[str, str], text: str) -> bool:
         source = self.opened.vfs.read(file_id)
+        if isinstance(source, Skipped) and source.kind == "missing" and file_id not in old:
+            # A fix makes it.
+            trouble = self.opened.vfs.create(file_id, text)
+            if trouble is not None:
+                self._cannot(file_id, f"{trouble.reason}; it was not written")
+            return trouble is None
         if not isinstance(source, Skipped) and source.text != old.get(file_id, source.text):
             source = Skipped(file_id, "changed", "was changed by somebody else meanwhile")
         trouble = source if isinstance(source, Skipped) else self.opened.vfs.write(source, text)

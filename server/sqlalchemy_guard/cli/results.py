@@ -69,7 +69,9 @@ def _edits(workspace: Workspace, fix: Fix) -> list[list[Any]]:
     places = []
     for file_id, edits in fix.edits.items():
         document = workspace.documents.get(file_id)
-        if document is not None:
+        if file_id in fix.creates:
+            places += [[file_id, edit.new, [0, 0], [0, 0]] for edit in edits]
+        elif document is not None:
             position = document.position
             places += [[file_id, edit.new, [*position(edit.start)], [*position(edit.end)]] for edit in edits]
     return places

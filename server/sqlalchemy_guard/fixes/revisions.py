@@ -1,4 +1,4 @@
-"""Edits of a revision file's own identifiers.
+"""Edits of a revision file's own identifiers, and the text of a revision that merges others.
 
 This module must never decide which revision follows which.
 """
@@ -6,6 +6,8 @@ This module must never decide which revision follows which.
 from __future__ import annotations
 
 import ast
+import os
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.source import Source
@@ -50,3 +52,39 @@ def relinked(workspace: Workspace, file_id: str, old: str, new: str) -> tuple[Ed
 def _within(source: Source, node: ast.Constant, shift: int, old: str, new: str) -> Edit:
     at = source.start(node, shift) + source.segment(node, shift).index(old)
     return Edit(at, at + len(old), new)
+
+
+def merged(workspace: Workspace, file_id: str, heads: tuple[str, ...]) -> tuple[str, str] | None:
+    """The file id and the text of a revision that merges heads, written as the file of one of them is.
+
+    Its id follows from those of the heads, so that two who ask get the same one. None where the file is there already.
+    """
+    file = workspace.file(file_id)
+    if file is None:
+        return None
+    source = Source(file.document.text, lines=file.document.lines)
+    id_ = sha256("\0".join(heads).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    folder, name = os.path.dirname(file_id), f"{id_}_merge_heads.py"
+    if name in workspace.names_in(folder):
+        return None
+    quote = source.quote
+    said = named_in(file.facts.names["revision"][-1], "revision")
+    is_annotated = said is not None and isinstance(said.statement, ast.AnnAssign)
+    kinds = (": str", ": tuple[str, ...]", ": None", ": None") if is_annotated else ("", "", "", "")
+    parents = ", ".join(f"{quote}{head}{quote}" for head in heads)
+    values = (f"{quote}{id_}{quote}", f"({parents})", "None", "None")
+    names = ("revision", "down_revision", "branch_labels", "depends_on")
+    upgrade = file.facts.function("upgrade")
+    arrow = " -> None" if upgrade is not None and upgrade.header.returns is not None else ""
+    lines = [
+        f'"""Merge {" and ".join(heads)}',
+        "",
+        f"Revision ID: {id_}",
+        f"Revises: {', '.join(heads)}",
+        '"""',
+        "",
+        *(f"{each}{kind} = {value}" for each, kind, value in zip(names, kinds, values, strict=True)),
+    ]
+    for direction in ("upgrade", "downgrade"):
+        lines += ["", "", f"def {direction}(){arrow}:", f"{source.indentation}pass"]
+    return os.path.join(folder, name), source.newline.join([*lines, ""])

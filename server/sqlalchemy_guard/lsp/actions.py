@@ -16,6 +16,7 @@ from sqlalchemy_guard.lsp.suppress import disable_file, disable_line
 from sqlalchemy_guard.lsp.suppress_plain import plain_file, plain_line
 from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Applicability, Span
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +107,9 @@ class _Offer:
         fix = _fix_of(self._session, self._document, self._report, violation, judged=not lazy)
         if fix is None or fix.applicability is Applicability.DISPLAY:
             return
-        edit = None if lazy else client_edit(self._session, fix.edits)
+        if fix.creates and not self._session.client.creates_files:
+            return
+        edit = None if lazy else client_edit(self._session, fix.edits, fix.creates)
         if edit is None and not lazy:
             return
         safe = fix.applicability is Applicability.SAFE
@@ -190,7 +193,7 @@ def _fix_at(
     for violation in report.violations:
         if violation.rule.code == code and tuple(violation.span) == span:
             fix = _fix_of(session, document, report, violation, judged=True)
-            return None if fix is None else client_edit(session, fix.edits)
+            return None if fix is None else client_edit(session, fix.edits, fix.creates)
     return None
 
 
@@ -206,7 +209,10 @@ def _fix_all(
         for file_id, text in outcome.texts.items()
         if file_id in texts and texts[file_id].text != text
     }
-    return client_edit(session, edits)
+    made: dict[str, tuple[Edit, ...]] = {
+        file_id: (Edit(0, 0, text),) for file_id, text in outcome.texts.items() if file_id not in texts
+    }
+    return client_edit(session, edits | made, made)
 
 
 def _wanted(kind: str, only: Sequence[str] | None) -> bool:

@@ -47,6 +47,7 @@ class Client:
     code_description: bool = False
     diagnostic_data: bool = False
     document_changes: bool = False
+    creates_files: bool = False
     resolves_edit: bool = False
     preferred: bool = False
     markdown_hover: bool = False
@@ -79,6 +80,9 @@ class Client:
             code_description=told("codeDescriptionSupport"),
             diagnostic_data=told("dataSupport"),
             document_changes=dig(workspace, "workspaceEdit", "documentChanges") is True,
+            creates_files=dig(workspace, "workspaceEdit", "documentChanges") is True
+            and isinstance(operations := dig(workspace, "workspaceEdit", "resourceOperations"), list)
+            and "create" in operations,
             resolves_edit=isinstance(resolvable, list)
             and "edit" in resolvable
             and dig(document, "codeAction", "dataSupport") is True,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
-from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS, kind_of
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
+from sqlalchemy_guard.project.target import PATTERNS
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.analysis import Analysis
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi", *EDITOR_PATTERNS)
+_READ = ("script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
+_NAMES = dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ))
+_PATTERNS = (*(f"**/{name}" for name in _NAMES), *EDITOR_PATTERNS)
 
 
 class Configuration:
@@ -150,15 +153,9 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        known = [
-            file_id
-            for file_id in file_ids
-            if file_id.endswith((".py", ".pyi")) or kind_of(file_id) is not None
-        ]
-        if known:
-            analysis.workspace.changed_on_disk(known)
-            for file_id in known:
-                self._session.affected(file_id)
+        if file_ids:
+            analysis.workspace.changed_on_disk(file_ids)
+            self._session.affected()
 
     def _reread(self, file_id: str) -> None:
         if self._session.analysis.settings.invalidate(file_id):

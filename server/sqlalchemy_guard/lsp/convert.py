@@ -154,18 +154,24 @@ def diagnostic(violation: Violation, lines: Sequence[str], features: Client) -> 
     }
 
 
-def workspace_edit(changes: Mapping[str, tuple[int | None, list[Json]]], document_changes: bool) -> Json:
+def workspace_edit(
+    changes: Mapping[str, tuple[int | None, list[Json]]], document_changes: bool, creates: Sequence[str] = ()
+) -> Json:
     """A workspace edit.
 
     Args:
         changes: By URI the version that the edits are made for (None: the file on the disk) and the edits.
         document_changes: Whether the client understands versions.
+        creates: The URIs of files that are made first; the client must understand that.
     """
     if not document_changes:
         return {"changes": {uri: edits for uri, (_, edits) in changes.items()}}
     return {
         "documentChanges": [
-            {"textDocument": {"uri": uri, "version": version}, "edits": edits}
-            for uri, (version, edits) in changes.items()
+            *({"kind": "create", "uri": uri} for uri in creates),
+            *(
+                {"textDocument": {"uri": uri, "version": version}, "edits": edits}
+                for uri, (version, edits) in changes.items()
+            ),
         ]
     }

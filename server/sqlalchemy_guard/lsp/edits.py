@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy_guard.lsp.convert import text_edits, workspace_edit
 from sqlalchemy_guard.lsp.notebooks import Notebook
 from sqlalchemy_guard.lsp.uris import to_uri
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.lines import split_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.text.columns import Encoding
-    from sqlalchemy_guard.text.document import Document
 
     Changes = dict[str, tuple[int | None, list[dict[str, Any]]]]
 
@@ -26,13 +26,25 @@ _DIFF_LIMIT = 4000
 """Lines of a difference above which it becomes one edit, because finding the small ones would take seconds."""
 
 
-def client_edit(session: Session, edits: Mapping[str, Sequence[Edit]]) -> dict[str, Any] | None:
-    """Edits by file id as a workspace edit; None when the client's texts cannot be edited so."""
+def client_edit(
+    session: Session, edits: Mapping[str, Sequence[Edit]], creates: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """Edits by file id as a workspace edit; None when the client's texts cannot be edited so.
+
+    Args:
+        session: The session.
+        edits: The edits.
+        creates: The files among these that are not there yet.
+    """
     encoding = session.client.encoding
+    if creates and not session.client.creates_files:
+        return None
     changes: Changes = {}
     for file_id, wanted in edits.items():
         opened = session.open_by_id(file_id)
-        if isinstance(opened, Notebook):
+        if file_id in creates:
+            changes[to_uri(file_id)] = (None, text_edits(Document.from_text(file_id, ""), wanted, encoding))
+        elif isinstance(opened, Notebook):
             cells = cell_edits(opened, wanted, encoding)
             if cells is None:
                 return None
@@ -44,7 +56,8 @@ def client_edit(session: Session, edits: Mapping[str, Sequence[Edit]]) -> dict[s
             if document is None:
                 return None
             changes[to_uri(file_id)] = (None, text_edits(document, wanted, encoding))
-    return workspace_edit(changes, session.client.document_changes) if changes else None
+    made = [to_uri(file_id) for file_id in edits if file_id in creates]
+    return workspace_edit(changes, session.client.document_changes, made) if changes else None
 
 
 def cell_edits(notebook: Notebook, edits: Sequence[Edit], encoding: Encoding) -> Changes | None:

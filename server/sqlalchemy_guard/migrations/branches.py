@@ -1,4 +1,4 @@
-"""Branches of a history: which of several heads nobody meant to be there, and how one may be put behind another.
+"""Branches of a history: which of several heads nobody meant to be there.
 
 This module must never look at what a revision does.
 """
@@ -44,15 +44,10 @@ def _folder(revision: Revision) -> str:
     return os.path.dirname(revision.file_id)
 
 
-def fork_of(graph: Graph, head: Revision, other: Revision) -> Revision | None:
-    """The first revision of a head's own branch: the one whose parent the other head's line shares. None where the branch
-    is not one plain line from there to the head."""
-    shared = graph.ancestors(other) | {other.id}
-    at = head
-    while True:
-        parents = graph.parents(at)
-        if len(parents) != 1 or len(at.down) != 1 or at.depends_on:
-            return None
-        if parents[0].id in shared:
-            return at
-        at = parents[0]
+def nearest(graph: Graph, revision: Revision, reference: str) -> str | None:
+    """The id that is written almost like the reference and that nothing follows yet."""
+    from difflib import get_close_matches
+
+    free = [each.id for each in graph.heads if each is not revision]
+    found = get_close_matches(reference, free, 2, 0.7)
+    return found[0] if len(found) == 1 else None

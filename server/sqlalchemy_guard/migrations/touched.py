@@ -1,4 +1,4 @@
-"""Whether the rows of a column were written by the revisions that come before one: what they hold is not our business then.
+"""What the revisions before one did to a table or column: whether they filled it in, and whether it is in use at all.
 
 This module must never judge a revision.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.migrations.history import environments_of
+from sqlalchemy_guard.migrations.review import is_released
 from sqlalchemy_guard.project.revision_data import writes_data
 from sqlalchemy_guard.project.revision_steps import directions, steps_of
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.migrations.revision import Revision
+    from sqlalchemy_guard.project.revision_steps import Step
     from sqlalchemy_guard.project.workspace import Workspace
 
 _FAR = 6
@@ -26,12 +29,37 @@ def were_written(workspace: Workspace, file_id: str, table: str, column: str) ->
             parent = todo.pop(0)
             todo.extend(environment.graph.parents(parent))
             seen += 1
-            file = workspace.file(parent.file_id)
-            for upgrade, _ in directions(workspace.resolver, file) if file is not None else ():
-                steps = steps_of(workspace.resolver, file, upgrade) if file is not None else []
-                if any(step.name == "create_table" and step.table == table for step in steps):
-                    return False
-                data = [step for step in steps if step.name in ("execute", "data", "bulk_insert")]
-                if data and writes_data(data, column):
-                    return True
+            steps = _upgrade(workspace, parent)
+            if any(step.name == "create_table" and step.table == table for step in steps):
+                return False
+            if writes_data((step for step in steps if step.name != "call"), column):
+                return True
     return False
+
+
+def is_made_unreleased(workspace: Workspace, file_id: str, table: str, column: str | None) -> bool:
+    """Whether a table or column was made by a revision that is no more released than the one that is looked at."""
+    for environment, revision in environments_of(workspace, file_id):
+        todo, seen = list(environment.graph.parents(revision)), set[str]()
+        while todo:
+            parent = todo.pop()
+            if parent.id in seen or is_released(workspace, parent.file_id) is not False:
+                continue
+            seen.add(parent.id)
+            todo.extend(environment.graph.parents(parent))
+            if any(_makes(step, table, column) for step in _upgrade(workspace, parent)):
+                return True
+    return False
+
+
+def _makes(step: Step, table: str, column: str | None) -> bool:
+    if step.name == "create_table":
+        return step.table == table
+    made = step.column if step.name == "add_column" and step.table == table else None
+    return made is not None and made.name == column
+
+
+def _upgrade(workspace: Workspace, revision: Revision) -> list[Step]:
+    file = workspace.file(revision.file_id)
+    pairs = directions(workspace.resolver, file) if file is not None else []
+    return [step for up, _ in pairs if file is not None for step in steps_of(workspace.resolver, file, up)]

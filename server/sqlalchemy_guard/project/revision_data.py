@@ -5,12 +5,12 @@ This module must never judge a step.
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Const, Joined
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Joined
 from sqlalchemy_guard.project.revision_steps import literal_of
-from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.revision_steps import Operation, Step
 
-_EMPTYING = lazy_pattern(
-    r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)",
-    re.I,
+_EMPTYING = (
+    r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?"
+    r"([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)"
 )
+"""A statement that takes all rows of a table away."""
 
 
 def before(operation: Operation) -> Iterator[Step]:
@@ -48,9 +49,25 @@ def _is_made(operation: Operation, renamed: Step) -> bool:
     return any(step.name == "create_table" and step.table == renamed.table for step in operation.steps)
 
 
+def depends_on_dialect(step: Step) -> bool:
+    """Whether a step is done for some databases only: it stands in a branch that asks which one it is."""
+    frames = step.fact.frame.outwards() if step.fact.frame is not None else ()
+    tests = (getattr(frame.node, "test", None) for frame in frames if frame.kind in ("if", "else"))
+    names = {
+        name.lower()
+        for test in tests
+        for node in (ast.walk(test) if test is not None else ())
+        if (name := getattr(node, "attr", None) or getattr(node, "id", None)) is not None
+    }
+    return any("dialect" in name or name.startswith("is_") for name in names)
+
+
 def _empties(step: Step, table: str) -> bool:
+    if step.name == "data" and type(step.fact.value.func) is Attr and step.fact.value.func.name == "delete":
+        # `session.query(Model).delete()`: which table that is would take the models of that time.
+        return not step.fact.value.args
     text = sql_of(step)
-    found = _EMPTYING.match(text) if text is not None else None
+    found = re.match(_EMPTYING, text, re.I) if text is not None else None
     return found is not None and found[1].rpartition(".")[2].strip('"`[]').lower() == table.lower()
 
 

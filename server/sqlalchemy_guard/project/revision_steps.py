@@ -175,16 +175,12 @@ class Step:
     def column(self) -> Column | None:
         """The column of `add_column`."""
         value, node = self.value("column"), self.node("column")
-        return (
-            column_of(self.resolver, self.file, value, node)
-            if value is not None and node is not None
-            else None
-        )
+        return column_of(self, value, node) if value is not None and node is not None else None
 
     @property
     def columns(self) -> list[Column]:
         """The columns of `create_table` that are written as such."""
-        made = (column_of(self.resolver, self.file, value, node) for value, node in self.rest("columns"))
+        made = (column_of(self, value, node) for value, node in self.rest("columns"))
         return [column for column in made if column is not None]
 
 
@@ -198,6 +194,7 @@ class Column:
         node: The call's node.
         file: The file it stands in.
         type: The value of its type, None when it has none.
+        shift: That of the chunk that the node belongs to.
     """
 
     name: str | None
@@ -205,6 +202,7 @@ class Column:
     node: ast.Call
     file: SourceFile
     type: Value | None
+    shift: int
     resolver: Resolver
 
     def literal(self, keyword: str) -> object:
@@ -221,15 +219,16 @@ class Column:
         ]
 
 
-def column_of(resolver: Resolver, file: SourceFile, value: Value, node: ast.expr) -> Column | None:
-    """The column that an argument is, written as a call."""
+def column_of(step: Step, value: Value, node: ast.expr) -> Column | None:
+    """The column that an argument of a step is, written as a call."""
+    resolver, file = step.resolver, step.file
     if type(value) is not Call or not isinstance(node, ast.Call):
         return None
     if resolver.external_name(value.func, file) != "sqlalchemy.Column":
         return None
     name = text_of(resolver, value.args[0], file) if value.args else None
     type_ = value.args[1] if len(value.args) > 1 else value.keyword("type_")
-    return Column(name, value, node, file, type_, resolver)
+    return Column(name, value, node, file, type_, step.fact.chunk.shift, resolver)
 
 
 def text_of(resolver: Resolver, value: Value, file: SourceFile) -> str | None:
@@ -390,7 +389,7 @@ def operations(unit: Unit, file: File, workspace: Workspace) -> Iterator[Operati
 
 @dataclass(slots=True, eq=False)
 class Directions:
-    """Both directions of a revision, told where `upgrade` is defined.
+    """Both directions of a revision.
 
     Attributes:
         upgrade: The function.
@@ -406,13 +405,14 @@ class Directions:
 
 
 def both_directions(unit: Unit, file: File, workspace: Workspace) -> Iterator[Directions]:
-    """The directions whose `upgrade` is defined in a unit."""
+    """The directions whose `downgrade` is defined in a unit, or whose `upgrade` is when there is no `downgrade`."""
     resolver = workspace.resolver
     if not unit.functions or not is_revision(resolver, file):
         return
     for upgrade, downgrade in directions(resolver, file):
-        if upgrade is not None and any(
-            each.qualname == upgrade.qualname and each.chunk is upgrade.chunk for each in unit.functions
-        ):
+        told = downgrade if downgrade is not None else upgrade
+        if upgrade is None or told is None:
+            continue
+        if any(each.qualname == told.qualname and each.chunk is told.chunk for each in unit.functions):
             up, down = steps_of(resolver, file, upgrade), steps_of(resolver, file, downgrade)
             yield Directions(upgrade, downgrade, up, down)

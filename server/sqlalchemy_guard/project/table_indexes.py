@@ -82,8 +82,13 @@ def _first(workspace: Workspace, table: Table, call: Call, file: SourceFile) -> 
 
 def only_mysql(workspace: Workspace) -> bool:
     """Whether every engine of the workspace whose dialect can be read is of MySQL or MariaDB, which index keys themselves."""
-    dialects = workspace.resolver.gathered("dialects", lambda: _dialects(workspace))
-    return bool(dialects) and dialects <= {"mysql", "mariadb"}
+    found = dialects(workspace)
+    return bool(found) and found <= {"mysql", "mariadb"}
+
+
+def dialects(workspace: Workspace) -> set[str]:
+    """The dialects of the workspace's engines, as far as they can be read."""
+    return workspace.resolver.gathered("dialects", lambda: _dialects(workspace))
 
 
 def _dialects(workspace: Workspace) -> set[str]:

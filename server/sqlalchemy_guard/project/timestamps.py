@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.project.metadata import MetadataId
+    from sqlalchemy_guard.project.resolve import Resolver
     from sqlalchemy_guard.project.table_columns import TableColumn
     from sqlalchemy_guard.project.tables import ClassId, Table
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -251,7 +252,7 @@ def _should_have(workspace: Workspace, table: Table) -> bool:
     if not table.is_complete or mapped_parents(resolver, table.model) or not table.columns:
         return False
     place = place_of(workspace, table)
-    if place is None or _is_left_out(place.file):
+    if place is None or _is_left_out(resolver, place.file):
         return False
     if "view" in (table.name or "").lower().split("_") or table.model[1].endswith("View"):
         return False
@@ -264,7 +265,7 @@ def _should_have(workspace: Workspace, table: Table) -> bool:
     return not is_association
 
 
-def _is_left_out(file: File) -> bool:
+def _is_left_out(resolver: Resolver, file: File) -> bool:
     """Whether a file is a test, an example or a migration, whose models are nobody's schema."""
     parts = file.file_id.replace("\\", "/").lower().split("/")
     if parts[-1].startswith("test_") or parts[-1] == "conftest.py":
@@ -280,6 +281,7 @@ def _is_left_out(file: File) -> bool:
         "docs",
         "docs_src",
     }
+    resolver.keys.add((file.file_id, "down_revision"))
     return not folders.isdisjoint(parts[-6:-1]) or "down_revision" in file.facts.names
 
 
@@ -315,7 +317,7 @@ def _mixins(
                 used[owner] = used.get(owner, 0) + 1
     best: list[tuple[int, int, ClassId] | None] = [None, None]
     for file in workspace.mentioning((TABLE, "")):
-        if _is_left_out(file):
+        if _is_left_out(resolver, file):
             continue
         for qualname, classes in list(file.facts.classes.items()):
             facts, ref = classes[-1], (file.file_id, qualname)

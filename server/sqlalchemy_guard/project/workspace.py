@@ -19,6 +19,7 @@ from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.mentions import RELATED, Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
+from sqlalchemy_guard.project.target import VERSIONS, tells_versions
 from sqlalchemy_guard.project.words import WORD, Words
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
@@ -200,6 +201,8 @@ class Workspace:
         if moved:
             self._modules_changed(moved)
         self.resolver.changed({(self.TEXT, file_id) for file_id in file_ids if not _is_python(file_id)})
+        if any(map(tells_versions, file_ids)):
+            self.resolver.changed({VERSIONS})
         self._plain_on_disk([file_id for file_id in file_ids if kind_of(file_id) is not None])
         wanted = dict.fromkeys(file_ids)
         for file_id in file_ids:

@@ -72,11 +72,13 @@ class Fix:
         title: What the fix does, in the imperative, as a code action shows it.
         applicability: How far it may be trusted.
         edits: For each file id the edits, offsets in code points of the text that was analysed.
+        creates: The files among these that are not there yet; their edits insert into an empty text.
     """
 
     title: str
     applicability: Applicability
     edits: Mapping[str, tuple[Edit, ...]]
+    creates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

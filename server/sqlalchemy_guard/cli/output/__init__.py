@@ -95,7 +95,9 @@ class Finding:
         places = []
         for file_id, edits in self.fix.edits.items() if self.fix else ():
             document = self._document_of(file_id)
-            if document is not None:
+            if self.fix is not None and file_id in self.fix.creates:
+                places += [EditPlace(file_id, edit.new, (0, 0), (0, 0)) for edit in edits]
+            elif document is not None:
                 position = document.position
                 places += [EditPlace(file_id, e.new, position(e.start), position(e.end)) for e in edits]
         return places

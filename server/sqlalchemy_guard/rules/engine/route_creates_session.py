@@ -75,14 +75,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
-from sqlalchemy_guard.fixes.imports import need
+from sqlalchemy_guard.fixes.imports import need, need_all
 from sqlalchemy_guard.fixes.parameters import add_first
+from sqlalchemy_guard.fixes.relationship_text import module_for
 from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.flask_options import uses_flask_sqlalchemy
 from sqlalchemy_guard.project.handlers import framework_of, session_dependency
 from sqlalchemy_guard.project.sessions import maker_kind
+from sqlalchemy_guard.project.type_forms import injected_by
+from sqlalchemy_guard.project.types import FunctionType, Instance, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -114,7 +117,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
         advice = "use `db.session`"
     else:
         return
-    can_fix = framework == "fastapi" and dependency is not None and dependency.alias and len(made) == 1
+    can_fix = framework == "fastapi" and dependency is not None and len(made) == 1
     block = _block(made[0], kind) if can_fix else None
     yield context.at_call(
         rule,
@@ -155,8 +158,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     source, shift = context.source, fact.chunk.shift
     name = block.items[0].optional_vars.id
     outwards = dedent(source, block.body, shift)
-    alias = _alias(context, dependency)
-    if outwards is None or alias is None or function.parameter(name) is not None:
+    taken = _annotation(context, dependency)
+    if outwards is None or taken is None or function.parameter(name) is not None:
         return None
     start = source.line_start(source.start(block, shift))
     body = source.line_start(source.start(block.body[0], shift))
@@ -165,19 +168,41 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         f"{margin}{source.text[comment.start : comment.end]}{source.newline}"
         for comment in source.comments(start, body)
     )
-    parameter = add_first(source, function.header, f"{name}: {alias[0]}", function.chunk.shift)
-    edits = (*alias[1], *parameter, Edit(start, body, kept), *outwards)
-    title = f"Take the session as `{name}: {alias[0]}`, which lives until the end of the request"
+    annotation, imports = taken
+    parameter = add_first(source, function.header, f"{name}: {annotation}", function.chunk.shift)
+    edits = (*imports, *parameter, Edit(start, body, kept), *outwards)
+    title = f"Take the session as `{name}: {annotation}`, which lives until the end of the request"
     return Fix(title, Applicability.UNSAFE, {context.file.file_id: edits})
 
 
-def _alias(context: Context, dependency: SessionDependency) -> tuple[str, tuple[Edit, ...]] | None:
-    """The alias as the handler's module names it, with the import."""
-    if dependency.alias is None:
+def _annotation(context: Context, dependency: SessionDependency) -> tuple[str, tuple[Edit, ...]] | None:
+    """The annotation of the parameter, an alias where there is one, with the imports that it needs."""
+    level = context.module_statements()
+    module = module_for(context.workspace, dependency.file.file_id, context.file_id, level)
+    root = (module or "").partition(".")[0]
+    if dependency.alias is not None:
+        if dependency.file.file_id == context.file.file_id:
+            return dependency.alias, ()
+        if module is None:
+            return None
+        imported = need(context.source, level, module, dependency.alias, first_party={root})
+        return imported.expression, imported.edits
+    given = injected_by(context.resolver, context.resolver.type_of(dependency.call, dependency.file))
+    made = [option for option in known(given) if isinstance(option, Instance)] if given is not None else []
+    target = dependency.call.args[0] if dependency.call.args else None
+    found = list(known(context.resolver.type_of(target, dependency.file))) if target is not None else []
+    if len(made) != 1 or len(found) != 1 or not isinstance(made[0].ref, str):
         return None
-    if dependency.file.file_id == context.file.file_id:
-        return dependency.alias, ()
-    module = context.workspace.modules.dotted(dependency.file.file_id)
-    root = module.partition(".")[0]
-    imported = need(context.source, context.module_statements(), module, dependency.alias, first_party={root})
-    return imported.expression, imported.edits
+    function, (home, _, session) = found[0], made[0].ref.rpartition(".")
+    if not isinstance(function, FunctionType) or "." in function.qualname:
+        return None
+    wanted = [("typing", "Annotated"), (home, session), ("fastapi", "Depends")]
+    if function.file_id != context.file.file_id:
+        home = module_for(context.workspace, function.file_id, context.file_id, level) or ""
+        if not home:
+            return None
+        wanted.append((home, function.qualname))
+        root = home.partition(".")[0]
+    names, edits = need_all(context.source, level, wanted, first_party={root})
+    provider = names[3] if len(names) > 3 else function.qualname
+    return f"{names[0]}[{names[1]}, {names[2]}({provider})]", edits

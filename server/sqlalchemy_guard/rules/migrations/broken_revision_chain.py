@@ -17,54 +17,75 @@ revision behind the same parent, and nothing in the merge was a conflict.
 ```python
 # path: alembic/env.py
 from alembic import context
-from shop.models import Base
 
-context.configure(target_metadata=Base.metadata)
+context.configure(url="sqlite://", target_metadata=None)
 context.run_migrations()
 ```
 
 ```python
-# path: shop/models.py
-from sqlalchemy.orm import DeclarativeBase
+# path: alembic/versions/3f1c_product.py
+import sqlalchemy as sa
+from alembic import op
 
-
-class Base(DeclarativeBase):
-    pass
-```
-
-```python
-# path: alembic/versions/3f1c_initial.py
 revision = "3f1c"
 down_revision = None
 
 
 def upgrade():
-    pass
+    op.create_table("product", sa.Column("id", sa.Integer(), primary_key=True))
 
 
 def downgrade():
-    pass
+    op.drop_table("product")
 ```
 
 ```python
-# path: alembic/versions/8b20_add_price.py
+# path: alembic/versions/8b20_price.py
+import sqlalchemy as sa
+from alembic import op
+
 revision = "8b20"
-down_revision = "3f1d"
+down_revision = "3f1c"
 
 
 def upgrade():
-    pass
+    op.add_column("product", sa.Column("price", sa.Integer()))
 
 
 def downgrade():
-    pass
+    op.drop_column("product", "price")
+```
+
+```python
+# path: alembic/versions/9d41_stock.py
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9d41"
+down_revision = "3f1c"
+
+
+def upgrade():
+    op.add_column("product", sa.Column("stock", sa.Integer()))
+
+
+def downgrade():
+    op.drop_column("product", "stock")
 ```
 
 ## Use instead
 ```python
-# path: alembic/versions/8b20_add_price.py
-revision = "8b20"
-down_revision = "3f1c"
+# path: alembic/versions/c76642fed414_merge_heads.py
+\"\"\"Merge 8b20 and 9d41
+
+Revision ID: c76642fed414
+Revises: 8b20, 9d41
+\"\"\"
+
+revision = "c76642fed414"
+down_revision = ("8b20", "9d41")
+branch_labels = None
+depends_on = None
 
 
 def upgrade():
@@ -76,7 +97,8 @@ def downgrade():
 ```
 
 ## Fix safety
-Unsafe: a revision that is put behind another one is skipped, or asked for again, where a database has seen it already.
+Safe where heads are merged: a revision is written that does nothing but follow all of them, as `alembic merge heads` does.
+Unsafe where a `down_revision` is corrected: a database that has seen the revision may have taken another way.
 
 ## References
 - [Alembic: working with branches](https://alembic.sqlalchemy.org/en/latest/branches.html)
@@ -86,22 +108,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.revisions import relinked
-from sqlalchemy_guard.migrations.branches import fork_of, loose_heads
+from sqlalchemy_guard.fixes.revisions import merged, relinked
+from sqlalchemy_guard.migrations.branches import loose_heads, nearest
 from sqlalchemy_guard.migrations.history import environments_of, is_complete, is_elsewhere
 from sqlalchemy_guard.project.revision_names import RevisionName, named_in
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.migrations.graph import Graph
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.migrations.revision import Revision
     from sqlalchemy_guard.rules.api import Related
 
-rule = Rule("SAG508", Severity.ERROR, Applicability.UNSAFE)
+rule = Rule("SAG508", Severity.ERROR, Applicability.SAFE)
 
 
 @rule.on(RevisionName)
@@ -129,19 +151,10 @@ def _unknown(context: Context, environment: Environment, revision: Revision) -> 
         if not is_complete(workspace, environment) or is_elsewhere(workspace, reference):
             continue
         name = "down_revision" if reference in revision.down else "depends_on"
-        meant = _nearest(graph, revision, reference)
+        meant = nearest(graph, revision, reference)
         hint = f"; did you mean `{meant}`?" if meant else ": its file is missing, or was never committed"
         words = f"`{name}` is `{reference}`, which no revision is{hint}"
         yield from _at(context, name, words, (reference, meant) if meant else None)
-
-
-def _nearest(graph: Graph, revision: Revision, reference: str) -> str | None:
-    """The id that is written almost like the reference and that nothing follows yet."""
-    from difflib import get_close_matches
-
-    free = [each.id for each in graph.heads if each is not revision]
-    found = get_close_matches(reference, free, 2, 0.7)
-    return found[0] if len(found) == 1 else None
 
 
 def _duplicate(
@@ -165,7 +178,7 @@ def _heads(
         return
     others = [head for head in heads if head.id != revision.id]
     named = " and ".join(f"`{head.id}`" for head in (*others, revision))
-    fork = fork_of(environment.graph, revision, kept) if len(heads) == 2 else None
+    merges = revision.id == heads[1].id
     yield context.violation(
         rule,
         name.chunk,
@@ -173,8 +186,8 @@ def _heads(
         f"{named} are heads beside each other, so `alembic upgrade head` fails; merge them (`alembic merge heads`)",
         statement=name.statement,
         related=_places(context, others),
-        applicability=Applicability.UNSAFE if fork is not None else None,
-        subject=(fork.file_id, fork.down[0], kept.id) if fork is not None else None,
+        applicability=Applicability.SAFE if merges else None,
+        subject=tuple(head.id for head in heads),
     )
 
 
@@ -207,8 +220,13 @@ def _at(
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Put a revision behind another one."""
+    """Merge the heads, or name the revision that was meant."""
+    if violation.applicability is Applicability.SAFE:
+        made = merged(context.workspace, context.file_id, violation.subject)
+        if made is None:
+            return None
+        edits = {made[0]: (Edit(0, 0, made[1]),)}
+        return Fix("Write the revision that merges them", Applicability.SAFE, edits, frozenset(edits))
     file_id, old, new = violation.subject
-    edits = relinked(context.workspace, file_id, old, new)
-    title = f"Put it behind `{new}`" if file_id == context.file_id else f"Put its branch behind `{new}`"
-    return Fix(title, Applicability.UNSAFE, {file_id: edits}) if edits else None
+    linked = relinked(context.workspace, file_id, old, new)
+    return Fix(f"Put it behind `{new}`", Applicability.UNSAFE, {file_id: linked}) if linked else None

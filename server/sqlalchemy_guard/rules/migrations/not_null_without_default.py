@@ -61,7 +61,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.arguments import add_keyword
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.migrations.touched import were_written
-from sqlalchemy_guard.project.revision_data import before, is_new_table, writes_data
+from sqlalchemy_guard.project.revision_data import before, depends_on_dialect, is_new_table, writes_data
 from sqlalchemy_guard.project.revision_steps import Operation
 from sqlalchemy_guard.project.type_kinds import kind_of_type
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -84,7 +84,7 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     if operation.direction != "upgrade" or step.name not in ("add_column", "alter_column"):
         return
     table = step.table
-    if table is None or is_new_table(operation, table):
+    if table is None or is_new_table(operation, table) or depends_on_dialect(step):
         return
     if step.name == "add_column":
         column = step.column
@@ -106,7 +106,10 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
         )
         return
     name = step.text("column_name")
-    if name is None or step.literal("nullable") is not False or step.literal("existing_nullable") is False:
+    was = step.literal("existing_nullable")
+    # What is renamed repeats what it was, where that is not said.
+    repeats = was is False or (was is not True and step.has("new_column_name"))
+    if name is None or step.literal("nullable") is not False or repeats:
         return
     if writes_data(before(operation), table, name) or _is_added_full(operation, table, name):
         return

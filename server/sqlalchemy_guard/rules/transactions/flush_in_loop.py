@@ -2,12 +2,13 @@
 
 ## What it does
 Reports `flush()` and `expire_all()` that every iteration of a loop calls, where nothing behind them in the iteration reads what the
-loop made, and the loop asks the session for nothing. Batches, retries, savepoints, migrations and tests are left
-alone.
+loop made, and the loop asks the session for nothing. Also loops that do nothing but `refresh()` one object after the other.
+Batches, retries, savepoints, a few objects written out, migrations and tests are left alone.
 
 ## Why is this bad?
 A flush sends what is pending. Once per object it is one round trip each, where one flush at the end sends many rows in one
-`INSERT`; `expire_all()` makes the next read of every object a query. The commit flushes anyway.
+`INSERT`; `expire_all()` makes the next read of every object a query. The commit flushes anyway. `refresh()` is a SELECT for each
+object, where one `select()` with `execution_options(populate_existing=True)` refreshes all of them.
 
 ## Example
 ```python
@@ -91,6 +92,33 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
         subject=(fact, loop),
     )
+
+
+@rule.on_call(*(f"{session}.refresh" for session in _SESSIONS))
+def check_refresh(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Report a loop that only refreshes."""
+    fact = call.fact
+    loop = _loop(fact)
+    node = loop.node if loop is not None else None
+    if (
+        loop is None
+        or not isinstance(node, (ast.For, ast.AsyncFor))
+        or context.is_test()
+        or context.is_migration()
+    ):
+        return
+    if node.body != [fact.statement] or isinstance(node.iter, (ast.List, ast.Tuple)):
+        return
+    if not (fact.node.args and isinstance(fact.node.args[0], ast.Name) and isinstance(node.target, ast.Name)):
+        return
+    if fact.node.args[0].id == node.target.id:
+        yield context.at_call(
+            rule,
+            fact,
+            "`refresh()` costs one SELECT for every object of the loop; one `select()` of all of them with "
+            "`execution_options(populate_existing=True)` does the same",
+            related=(context.related(context.file, loop.chunk, head_of(node), "the loop"),),
+        )
 
 
 def _loop(fact: CallFact) -> Frame | None:
