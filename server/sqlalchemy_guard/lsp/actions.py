@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.documents import OpenDocument, Part
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.rules.api import Fix, Violation
-    from sqlalchemy_guard.text.edit import Edit
 
 QUICK_FIX = "quickfix"
 UNSAFE = " (may change behaviour)"

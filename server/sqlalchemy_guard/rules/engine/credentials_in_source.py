@@ -94,7 +94,7 @@ def check_create(context: Context, call: LibraryCall) -> Iterator[Violation]:
 @rule.on(UrlOption)
 def check_option(context: PlainContext, option: UrlOption) -> Iterator[Violation]:
     """Report a URL with a password in a configuration file."""
-    from sqlalchemy_guard.fixes.alembic_url import edits_of
+    from sqlalchemy_guard.migrations.url_option import edits_of
 
     if has_secret(option.value) and not is_test_file(context.file_id):
         yield context.violation(
@@ -136,7 +136,7 @@ def _is_replaceable(context: Context, chunk: Chunk, node: ast.AST) -> bool:
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Read it from the environment."""
     if isinstance(violation.subject, UrlOption):
-        from sqlalchemy_guard.fixes.alembic_url import edits_of
+        from sqlalchemy_guard.migrations.url_option import edits_of
 
         moved = edits_of(context.workspace, violation.subject)
         return Fix(_TITLE.format(variable="DATABASE_URL"), Applicability.UNSAFE, moved) if moved else None
