@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
 from sqlalchemy_guard.project.target import PATTERNS
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _READ = ("*.ini", ".git/HEAD", ".git/index", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
-_PATTERNS = tuple(f"**/{name}" for name in dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ)))
+_NAMES = dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ))
+_PATTERNS = tuple(dict.fromkeys((*(f"**/{name}" for name in _NAMES), *EDITOR_PATTERNS)))
 
 
 class Configuration:

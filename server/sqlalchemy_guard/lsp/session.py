@@ -337,7 +337,8 @@ class Session:
                 edits = None
         if edits is None:
             workspace.open(document.file_id, document.document)
-        if changed or any(document.file_id in other.points_at for other in self.all_documents()):
+        shown_elsewhere = any(document.file_id in other.points_at for other in self.all_documents())
+        if changed or document.kind or shown_elsewhere:
             self.affected()
 
     def affected(self) -> None:

@@ -73,6 +73,7 @@ _ELSEWHERE = frozenset(
 )
 _ENTRY_NAME = lazy_pattern(r"start|entry|boot|serve|run|web|api|launch|prod|docker|cmd", 2)
 _NO_ENTRY_NAME = lazy_pattern(r"dev|test|bench|load|local|example|debug|profil|e2e|ci\b|lint|demo|watch", 2)
+_ONLY_TESTS = lazy_pattern(r"test|bench|e2e|\bci\b|lint", 2)
 _BY_HAND = frozenset(
     {"justfile", "package.json", "tasks.py", "Pipfile", "noxfile.py", "dodo.py", ".envrc", "Vagrantfile"}
 )
@@ -167,7 +168,7 @@ def _of_start(
         if effect.what != "start" or effect.program is None or effect.origin is not None:
             # What a script of the repository starts is reported in the script.
             continue
-        if plain.kind == "shell" and not _is_entry_point(plain.file_id, effect.program):
+        if plain.kind == "shell" and not _is_entry_point(_inner(workspace, plain.file_id), effect.program):
             continue
         scripts = _started(workspace, effect, os.path.dirname(plain.file_id))
         if scripts is None or not _SILENCED_BY[plain.kind].isdisjoint(upgraded_by(workspace, scripts)):
@@ -177,11 +178,15 @@ def _of_start(
             return
 
 
-def _is_entry_point(file_id: str, program: Program) -> bool:
-    name = os.path.basename(file_id)
-    return (
-        bool(_ENTRY_NAME.search(name)) and not _NO_ENTRY_NAME.search(file_id[-80:]) and not reloads(program)
-    )
+def _inner(workspace: Workspace, file_id: str) -> str:
+    """A path from its workspace's folder on, with slashes."""
+    inner = next((file_id[len(each) :] for each in workspace.folders if file_id.startswith(each)), file_id)
+    return inner.replace(os.sep, "/").lstrip("/")
+
+
+def _is_entry_point(path: str, program: Program) -> bool:
+    name = path.rpartition("/")[2]
+    return bool(_ENTRY_NAME.search(name)) and not _NO_ENTRY_NAME.search(path) and not reloads(program)
 
 
 def _started(workspace: Workspace, effect: Effect, kin: str) -> Scripts | None:
@@ -256,7 +261,7 @@ def _upgraded_by(workspace: Workspace, scripts: Scripts) -> Iterator[str]:
                 yield "all"
         elif kind == "shell":
             named = MIGRATES.search(name) or UPGRADE.search(text)
-            if named and not _NO_ENTRY_NAME.search(name):
+            if named and not _ONLY_TESTS.search(name):
                 yield "all"
         elif kind is not None and kind not in ("ini", "make", "tox"):
             yield from _upgraded_in(workspace, file_id, kind, text)

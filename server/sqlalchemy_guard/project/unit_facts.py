@@ -120,5 +120,4 @@ PRODUCERS: Mapping[type, Producer] = {
     Operation: operations,
     Directions: both_directions,
     TargetMetadata: target_metadata,
-    LazyRead: lazy_reads,
 }
