@@ -174,6 +174,12 @@ class Settings:
         "onType",
         choices=("onType", "onSave"),
     )
+    dialect: Literal["postgresql", "mysql", "sqlite", "mssql", "oracle"] | None = _option(
+        "choice",
+        "The database whose SQL an editor shows. Unset: that of the engines' URLs, else PostgreSQL.",
+        None,
+        choices=("postgresql", "mysql", "sqlite", "mssql", "oracle"),
+    )
     code_lens: Literal["on", "off"] = _option(
         "choice",
         "Whether an editor shows, above a revision, its place in the history and what `downgrade` takes back.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.capabilities import Client, dig, initialize_result
@@ -26,7 +27,7 @@ from sqlalchemy_guard.lsp.transport import Malformed
 from sqlalchemy_guard.lsp.uris import to_file_id, to_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.lsp.analysis import Analysis
@@ -302,6 +303,22 @@ class Session:
             return self.check(document)
         finally:
             self._awaited = None
+
+    @contextmanager
+    def interruptible(self, document: OpenDocument) -> Iterator[Callable[[], None]]:
+        """Long work for a request about a document: gives what must be called now and then, and ends the work, too, when
+        any document changed. Whoever types goes first."""
+        outer, self._awaited = self._awaited, document
+
+        def poll() -> None:
+            self._poll()
+            if self.inbox.has_changes():
+                raise RequestError(ErrorCode.SERVER_CANCELLED, *SUPERSEDED)
+
+        try:
+            yield poll
+        finally:
+            self._awaited = outer
 
     def _poll(self) -> None:
         """Called between small pieces of analysis: end what nobody waits for any more.
