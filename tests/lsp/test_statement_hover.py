@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tests.lsp.support.driver import REAL, Client
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 APP = """\
 from sqlalchemy import ForeignKey, select
@@ -91,3 +91,29 @@ def test_the_configured_dialect_is_shown(tmp_path: Path) -> None:
         found = shown(client, uri, "session.query", "query")
         assert found is not None
         assert "TOP 3" in found
+
+
+def test_a_lens_shows_the_sql_as_a_page(tmp_path: Path) -> None:
+    uri = (tmp_path / "app.py").as_uri()
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "sqlalchemy-guard.toml").write_text('ignore = ["ALL"]\ncode-lens = "all"\n')
+    with Client(REAL) as client:
+        client.initialize({"window": {"showDocument": {"support": True}}}, [tmp_path.as_uri()])
+        client.open(uri, APP)
+        found = client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
+        rows = [APP.splitlines()[lens["range"]["start"]["line"]] for lens in found]
+        assert [row.partition("session.")[2].partition("(")[0] for row in rows] == [
+            "scalars",
+            "query",
+            "execute",
+        ]
+        command = found[1]["command"]
+        assert command["title"] == "SQL"
+        client.request(
+            "workspace/executeCommand", {"command": command["command"], "arguments": command["arguments"]}
+        )
+        shown_page = client.wait(
+            "showDocument", lambda message: message.get("method") == "window/showDocument"
+        )
+        page = Path(url2pathname(urlsplit(shown_page["params"]["uri"]).path)).read_text(encoding="utf-8")
+        assert "SELECT posts.id" in page

@@ -180,11 +180,12 @@ class Settings:
         None,
         choices=("postgresql", "mysql", "sqlite", "mssql", "oracle"),
     )
-    code_lens: Literal["on", "off"] = _option(
+    code_lens: Literal["schema", "all", "off"] = _option(
         "choice",
-        "Whether an editor shows, above a revision, its place in the history and what `downgrade` takes back.",
-        "on",
-        choices=("on", "off"),
+        "What an editor shows above definitions. `schema`: above a revision its place in the history and what `downgrade` "
+        "takes back; `all`: above a statement that is executed its SQL as well.",
+        "schema",
+        choices=("schema", "all", "off"),
     )
     root: str = ""
     """Folder that relative patterns and `src` start from: that of the configuration file."""
