@@ -79,7 +79,9 @@ def _enum(side: Side, key: Key, state: ColumnState, model: sqlalchemy.Column[Any
     if side.dialect.name == "postgresql":
         name = ".".join(part for part in (new.schema, new.name) if part)
         operations = [
-            ops.ExecuteSQLOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value.replace(chr(39), chr(39) * 2)}'")
+            ops.ExecuteSQLOp(
+                f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value.replace(chr(39), chr(39) * 2)}'"
+            )
             for value in after
             if value not in before
         ]

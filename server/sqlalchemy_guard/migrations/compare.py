@@ -70,8 +70,12 @@ def compare(
         for difference in _differences(side, operation, replay.schema, may_be_elsewhere)
     ]
     found = renames.recognised(side, found)
-    found += beyond.differences(side, configured, {one.key for one in found if one.kind in ("add_table", "remove_table")})
-    return Comparison(sorted(found, key=lambda one: (one.key[0] or "", one.key[1], one.column or "", one.kind)), side)
+    found += beyond.differences(
+        side, configured, {one.key for one in found if one.kind in ("add_table", "remove_table")}
+    )
+    return Comparison(
+        sorted(found, key=lambda one: (one.key[0] or "", one.key[1], one.column or "", one.kind)), side
+    )
 
 
 class _quiet:
@@ -128,7 +132,10 @@ def _copied(
 
 def _is_filtered(configured: Configured, table: sqlalchemy.Table, key: Key) -> bool:
     """Whether `env.py` leaves a table out, or may do so."""
-    if configured.include_object is not None and configured.include_object(table, key[1], "table", False, None) is not True:
+    if (
+        configured.include_object is not None
+        and configured.include_object(table, key[1], "table", False, None) is not True
+    ):
         return True
     return _is_name_filtered(configured, key)
 
@@ -136,7 +143,12 @@ def _is_filtered(configured: Configured, table: sqlalchemy.Table, key: Key) -> b
 def _is_name_filtered(configured: Configured, key: Key) -> bool:
     if configured.include_name is None:
         return False
-    return configured.include_name(key[1], "table", {"schema_name": key[0], "schema_qualified_table_name": key[1]}) is not True
+    return (
+        configured.include_name(
+            key[1], "table", {"schema_name": key[0], "schema_qualified_table_name": key[1]}
+        )
+        is not True
+    )
 
 
 def _compared(schema: Schema, configured: Configured, left_out: set[Key]) -> Schema:
@@ -175,14 +187,18 @@ def _alembic(side: Side, configured: Configured, upgrade: ops.UpgradeOps) -> Non
         options["include_object"] = _object_filter(configured.include_object)
     context = MigrationContext.configure(dialect=side.dialect, opts=options)
     autogenerate = AutogenContext(context, side.target)
-    known = Schema({key: table for key, table in side.schema.tables.items() if EXISTENCE not in table.unknown})
+    known = Schema(
+        {key: table for key, table in side.schema.tables.items() if EXISTENCE not in table.unknown}
+    )
     for key, state in side.schema.tables.items():
         # What may not be there, or not be the same, is not compared at all.
         name = ".".join(part for part in key if part)
         if EXISTENCE in state.unknown and name in side.target.tables:
             side.target.remove(side.target.tables[name])
     autogenerate.__dict__["inspector"] = Reflection(known, side.dialect)
-    schemas = {key[0] for key in known.tables} | {table.schema for table in side.target.tables.values()} | {None}
+    schemas = (
+        {key[0] for key in known.tables} | {table.schema for table in side.target.tables.values()} | {None}
+    )
     autogenerate.comparators.dispatch("schema", qualifier=side.dialect.name)(autogenerate, upgrade, schemas)
 
 
@@ -235,7 +251,11 @@ def _differences(
     model = side.table(key)
     if state is None or model is None:
         # What comes with a new table or goes with an old one.
-        if isinstance(operation, ops.CreateIndexOp) and key not in history.tables and not history.has_unknown_tables:
+        if (
+            isinstance(operation, ops.CreateIndexOp)
+            and key not in history.tables
+            and not history.has_unknown_tables
+        ):
             yield Difference("part_of_table", key, None, "", (operation,))
         return
     unknown = set(model.info.get(UNKNOWN, ()))
@@ -247,7 +267,9 @@ def _differences(
         yield from _part(state, model, unknown, operation, key)
 
 
-def _column(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key) -> Iterator[Difference]:
+def _column(
+    state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key
+) -> Iterator[Difference]:
     if isinstance(operation, ops.AddColumnOp):
         name = str(operation.column.name)
         if COLUMNS not in state.unknown:
@@ -291,7 +313,9 @@ def _column(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: A
         yield Difference(what, key, name, revision, (alone,))
 
 
-def _part(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key) -> Iterator[Difference]:
+def _part(
+    state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key
+) -> Iterator[Difference]:
     """A constraint or an index."""
     if isinstance(operation, ops.DropIndexOp):
         index = state.index(str(operation.index_name))
@@ -299,7 +323,10 @@ def _part(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):
-        if state.index(str(operation.index_name)) is not None and None in state.index(str(operation.index_name)).columns:
+        if (
+            state.index(str(operation.index_name)) is not None
+            and None in state.index(str(operation.index_name)).columns
+        ):
             return
         yield Difference("add_index", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.DropConstraintOp):
@@ -313,4 +340,3 @@ def _part(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any
         yield Difference("add_foreignkey", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.CreateUniqueConstraintOp):
         yield Difference("add_unique", key, None, state.revision, (operation,))
-

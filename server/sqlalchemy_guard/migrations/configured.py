@@ -86,7 +86,10 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
         module = Module(evaluator, file, "env")
         for name in module.names():
             statements = module.statements_of(name)
-            if any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one) for _, one in statements):
+            if any(
+                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one)
+                for _, one in statements
+            ):
                 function = module.get(name)
                 if isinstance(function, Function) and "offline" not in name:
                     evaluator.run(function)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
+from sqlalchemy.sql.elements import conv
 
+from sqlalchemy_guard.migrations.reading import chosen_name
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
@@ -91,7 +93,8 @@ def review(workspace: Workspace, drift: Drift, differences: Sequence[Difference]
     concurrently = drift.comparison.side.dialect.name == "postgresql" and _is_concurrent(workspace, drift)
     tables = _ordered(drift, [one for one in chosen if one.kind == "add_table"])
     rest = sorted(
-        (one for one in chosen if one.kind != "add_table"), key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table)
+        (one for one in chosen if one.kind != "add_table"),
+        key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table),
     )
     before = [one for one in rest if _ORDER.get(one.kind, _BETWEEN) < _ORDER["add_table"]]
     for one in (*before, *tables, *rest[len(before) :]):
@@ -126,16 +129,61 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         name = str(operation.sqltext).split()[2]
         made.downgrade_notes.append(f"PostgreSQL cannot take values out of the type {name}: they stay.")
         return
-    if isinstance(operation, ops.CreateIndexOp) and concurrently and not operation.kw.get("postgresql_concurrently"):
+    if (
+        isinstance(operation, ops.CreateIndexOp)
+        and concurrently
+        and not operation.kw.get("postgresql_concurrently")
+    ):
         operation = ops.CreateIndexOp.from_index(operation.to_index())
         operation.kw["postgresql_concurrently"] = True
+    if isinstance(operation, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)):
+        _name(drift, operation)
+    if isinstance(operation, ops.CreateTableOp):
+        made.downgrade += _types_of(drift, operation)
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
-        made.upgrade_notes.append(f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs.")
+        made.upgrade_notes.append(
+            f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs."
+        )
         made.notes.append(f"{one.table}.{one.column} becomes NOT NULL: no row may hold NULL there")
     if isinstance(operation, (ops.DropColumnOp, ops.DropTableOp)):
         made.notes.append(f"{one.table}{'.' + one.column if one.column else ''} is dropped with its data")
     made.upgrade.append(operation)
     made.downgrade.append(operation.reverse())
+
+
+def _name(drift: Drift, operation: Any) -> None:
+    """A constraint needs a name, or its downgrade could not drop it: the one that the database would have chosen."""
+    if operation.constraint_name is not None:
+        return
+    assert drift.comparison is not None
+    key = table_of(operation)
+    assert key is not None
+    state = drift.comparison.side.schema.tables[key]
+    is_key = isinstance(operation, ops.CreateForeignKeyOp)
+    columns = tuple(operation.local_cols if is_key else operation.columns)
+    kind = "foreignkey" if is_key else "unique"
+    plain = "_".join(("fk" if is_key else "uq", key[1], *columns))
+    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, state.constraints)
+    operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
+
+
+def _types_of(drift: Drift, operation: ops.CreateTableOp) -> list[Any]:
+    """What drops the types that a table brings: PostgreSQL keeps them when the table goes."""
+    assert drift.comparison is not None
+    if drift.comparison.side.dialect.name != "postgresql":
+        return []
+    used = {
+        column.type.name
+        for table in drift.comparison.side.schema.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sqlalchemy.Enum)
+    }
+    found = []
+    for column in operation.columns:
+        kind = getattr(column, "type", None)
+        if isinstance(kind, sqlalchemy.Enum) and kind.native_enum and kind.name and kind.name not in used:
+            found.append(ops.ExecuteSQLOp(f"DROP TYPE IF EXISTS {kind.name}"))
+    return found
 
 
 def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddColumnOp) -> None:
@@ -158,7 +206,9 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
         return
     copy.server_default = sa_schema.DefaultClause(default)
     made.upgrade.append(ops.AddColumnOp(operation.table_name, copy, schema=operation.schema))
-    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get("render_as_batch")
+    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get(
+        "render_as_batch"
+    )
     if can_alter:
         made.upgrade.append(
             ops.AlterColumnOp(
@@ -170,7 +220,8 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
                 modify_server_default=None,
             )
         )
-    made.notes.append(f"existing rows get {default!s} in {one.table}.{one.column}")
+    shown = repr(default) if isinstance(default, str) else str(default)
+    made.notes.append(f"existing rows get {shown} in {one.table}.{one.column}")
 
 
 def _filling(column: sa_schema.Column[Any]) -> Any:

@@ -149,9 +149,7 @@ class TableState:
 
     def with_column(self, name: str, column: ColumnState) -> TableState:
         """The table with another column in the place of one; whatever stands on it follows a new name."""
-        changed = replace(
-            self, columns=tuple(column if one.name == name else one for one in self.columns)
-        )
+        changed = replace(self, columns=tuple(column if one.name == name else one for one in self.columns))
         return changed if column.name == name else _followed(changed, name, column.name)
 
 
@@ -205,7 +203,8 @@ class Schema:
                     replace(
                         other,
                         constraints=tuple(
-                            replace(one, target=new) if one.target == key else one for one in other.constraints
+                            replace(one, target=new) if one.target == key else one
+                            for one in other.constraints
                         ),
                     )
                 )
@@ -215,7 +214,9 @@ class Schema:
         for other in list(self.tables.values()):
             if any(one.target == key and old in one.target_columns for one in other.constraints):
                 changed = tuple(
-                    replace(one, target_columns=tuple(new if name == old else name for name in one.target_columns))
+                    replace(
+                        one, target_columns=tuple(new if name == old else name for name in one.target_columns)
+                    )
                     if one.target == key
                     else one
                     for one in other.constraints
