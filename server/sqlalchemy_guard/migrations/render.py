@@ -43,7 +43,6 @@ _TEMPLATE = '''\
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
-Create Date: ${create_date}
 """
 
 import sqlalchemy as sa

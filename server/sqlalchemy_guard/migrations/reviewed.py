@@ -137,7 +137,7 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         operation = ops.CreateIndexOp.from_index(operation.to_index())
         operation.kw["postgresql_concurrently"] = True
     if isinstance(operation, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)):
-        _name(drift, operation)
+        _name(made, drift, operation)
     if isinstance(operation, ops.CreateTableOp):
         made.downgrade += _types_of(drift, operation)
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
@@ -151,7 +151,7 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
     made.downgrade.append(operation.reverse())
 
 
-def _name(drift: Drift, operation: Any) -> None:
+def _name(made: Review, drift: Drift, operation: Any) -> None:
     """A constraint needs a name, or its downgrade could not drop it: the one that the database would have chosen."""
     if operation.constraint_name is not None:
         return
@@ -163,7 +163,9 @@ def _name(drift: Drift, operation: Any) -> None:
     columns = tuple(operation.local_cols if is_key else operation.columns)
     kind = "foreignkey" if is_key else "unique"
     plain = "_".join(("fk" if is_key else "uq", key[1], *columns))
-    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, state.constraints)
+    gone = {str(one.constraint_name) for one in made.upgrade if isinstance(one, ops.DropConstraintOp)}
+    others = [one for one in state.constraints if one.name not in gone]
+    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others)
     operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
 
 
