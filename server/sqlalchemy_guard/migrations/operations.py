@@ -208,7 +208,7 @@ class _Applying(Host):
         sure: list[Any] = []
         given: dict[str, Any] = {}
         for index, arg in enumerate(args):
-            if name == "create_table" and index > 0 and (isinstance(arg, Opaque) or isinstance(arg, Class)):
+            if name == "create_table" and index > 0 and (isinstance(arg, (Opaque, Class))):
                 unknown.append(arg.name)
                 continue
             try:
@@ -312,7 +312,7 @@ class OperationsHost(_Applying):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._operations = Operations(environment.context, impl=environment.recorder)
+        self._operations = Operations(environment.context, impl=environment.recorder)  # type: ignore[arg-type]
 
     def _target(self) -> Any:
         return self._operations

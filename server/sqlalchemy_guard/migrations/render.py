@@ -43,7 +43,6 @@ _TEMPLATE = '''\
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
-Create Date: ${create_date}
 """
 
 import sqlalchemy as sa
@@ -167,7 +166,7 @@ def _now(zone: str | None) -> datetime.datetime:
             with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
                 found = datetime.datetime.now(datetime.UTC).astimezone(zoneinfo.ZoneInfo(name))
                 return found.replace(microsecond=0)
-    return datetime.datetime.now()  # noqa: DTZ005 # Alembic writes the local time without a zone
+    return datetime.datetime.now()  # Alembic writes the local time without a zone
 
 
 def _template(workspace: Workspace, folder: str) -> str | None:
@@ -285,10 +284,11 @@ def _outside_of_transactions(statement: str) -> str:
 
 def _quoted(text: str) -> str:
     """Strings in double quotes, where that needs no escape."""
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string:
-            found.append((token.start, token.end, written(ast.literal_eval(token.string))))
+    found = [
+        (token.start, token.end, written(ast.literal_eval(token.string)))
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string
+    ]
     lines = text.splitlines()
     for start, end, new in reversed(found):
         if start[0] == end[0]:
@@ -313,6 +313,7 @@ def _tidied(text: str, limit: int) -> str:
     text = re.sub(r"((?:^|\n)(?:import|from)[^\n]*\n)\n\n\n?(?=[a-z_]+(?::[^\n=]*)? = )", r"\1\n", text)
     if not text.endswith("\n"):
         text += "\n"
+    text = re.sub(r'(?s)\A("""(?:(?!""").)*"""\n)(?=\S)', r"\1\n", text)
     done: set[str] = set()
     while True:
         source = Source(text, limit)
@@ -328,9 +329,12 @@ def _tidied(text: str, limit: int) -> str:
 def _long_calls(text: str, limit: int) -> list[ast.expr]:
     """Calls that stand alone in functions on lines that are too long."""
     lines = text.splitlines()
-    found: list[ast.expr] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.col_offset:
-            if node.lineno == node.end_lineno and len(lines[node.lineno - 1]) > limit:
-                found.append(node.value)
-    return found
+    return [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and node.col_offset
+        and node.lineno == node.end_lineno
+        and len(lines[node.lineno - 1]) > limit
+    ]

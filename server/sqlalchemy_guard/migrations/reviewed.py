@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
+from sqlalchemy.sql.elements import conv
 
+from sqlalchemy_guard.migrations.reading import chosen_name
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
@@ -134,6 +136,10 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
     ):
         operation = ops.CreateIndexOp.from_index(operation.to_index())
         operation.kw["postgresql_concurrently"] = True
+    if isinstance(operation, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)):
+        _name(made, drift, operation)
+    if isinstance(operation, ops.CreateTableOp):
+        made.downgrade += _types_of(drift, operation)
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
         made.upgrade_notes.append(
             f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs."
@@ -143,6 +149,43 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         made.notes.append(f"{one.table}{'.' + one.column if one.column else ''} is dropped with its data")
     made.upgrade.append(operation)
     made.downgrade.append(operation.reverse())
+
+
+def _name(made: Review, drift: Drift, operation: Any) -> None:
+    """A constraint needs a name, or its downgrade could not drop it: the one that the database would have chosen."""
+    if operation.constraint_name is not None:
+        return
+    assert drift.comparison is not None
+    key = table_of(operation)
+    assert key is not None
+    state = drift.comparison.side.schema.tables[key]
+    is_key = isinstance(operation, ops.CreateForeignKeyOp)
+    columns = tuple(operation.local_cols if is_key else operation.columns)
+    kind = "foreignkey" if is_key else "unique"
+    plain = "_".join(("fk" if is_key else "uq", key[1], *columns))
+    gone = {str(one.constraint_name) for one in made.upgrade if isinstance(one, ops.DropConstraintOp)}
+    others = [one for one in state.constraints if one.name not in gone]
+    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others)
+    operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
+
+
+def _types_of(drift: Drift, operation: ops.CreateTableOp) -> list[Any]:
+    """What drops the types that a table brings: PostgreSQL keeps them when the table goes."""
+    assert drift.comparison is not None
+    if drift.comparison.side.dialect.name != "postgresql":
+        return []
+    used = {
+        column.type.name
+        for table in drift.comparison.side.schema.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sqlalchemy.Enum)
+    }
+    found = []
+    for column in operation.columns:
+        kind = getattr(column, "type", None)
+        if isinstance(kind, sqlalchemy.Enum) and kind.native_enum and kind.name and kind.name not in used:
+            found.append(ops.ExecuteSQLOp(f"DROP TYPE IF EXISTS {kind.name}"))
+    return found
 
 
 def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddColumnOp) -> None:
@@ -179,7 +222,8 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
                 modify_server_default=None,
             )
         )
-    made.notes.append(f"existing rows get {default!s} in {one.table}.{one.column}")
+    shown = repr(default) if isinstance(default, str) else str(default)
+    made.notes.append(f"existing rows get {shown} in {one.table}.{one.column}")
 
 
 def _filling(column: sa_schema.Column[Any]) -> Any:
