@@ -130,15 +130,6 @@ def _is_renamed(
         and column.nullable is bool(target.nullable)
         and _is_in_place(state, model, old.column, new.column)
     )
-<<<<<<< HEAD
-    rest = [
-        one
-        for one in found
-        if one is not old and one is not new and not _follows(one, old.column, new.column)
-    ]
-    return [*rest, Difference("rename_column", key, new.column, old.revision, (renamed,), old.column)]
-=======
->>>>>>> drift5
 
 
 def _is_in_place(state: TableState, model: sqlalchemy.Table, old: str, new: str) -> bool:
