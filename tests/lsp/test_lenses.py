@@ -104,3 +104,37 @@ def test_lenses_can_be_switched_off(history: Path) -> None:
     with Client(REAL) as client:
         started(client, history)
         assert titles(client, history / "aaaa.py") == []
+
+
+def test_who_points_at_an_operation_sees_its_sql_and_its_table(history: Path) -> None:
+    (history.parents[1] / "sqlalchemy-guard.toml").write_text('ignore = ["ALL"]\n')
+    path = history / "eeee.py"
+    path.write_text(
+        HEAD.format(what="color", id="eeee", down="'cccc'")
+        + 'def upgrade():\n    op.add_column("t_aaaa", sa.Column("color", sa.String(20), nullable=False, server_default="red"))\n'
+        + '    with op.batch_alter_table("t_bbbb") as batch:\n        batch.alter_column("id", nullable=False)\n\n\n'
+        + 'def downgrade():\n    op.drop_column("t_aaaa", "color")\n'
+    )
+    text = path.read_text()
+    with Client(REAL) as client:
+        started(client, history)
+        client.open(path.as_uri(), text)
+
+        def hovered(needle: str) -> str:
+            row = next(number for number, line in enumerate(text.splitlines()) if needle in line)
+            column = text.splitlines()[row].index(needle) + len(needle) - 2
+            answer = client.request(
+                "textDocument/hover",
+                {"textDocument": {"uri": path.as_uri()}, "position": {"line": row, "character": column}},
+            )
+            return "" if answer is None else str(answer["contents"]["value"])
+
+        added = hovered("op.add_column")
+        assert "ALTER TABLE t_aaaa ADD COLUMN color VARCHAR(20) DEFAULT 'red' NOT NULL" in added
+        assert "| color | VARCHAR(20) | NOT NULL |" in added
+        assert "| id | INTEGER |" in added
+        assert "ALTER TABLE t_bbbb ALTER COLUMN id SET NOT NULL" in hovered("batch.alter_column")
+        dropped = hovered("op.drop_column")
+        assert "ALTER TABLE t_aaaa DROP COLUMN color" in dropped
+        assert "after revision" not in dropped
+        assert hovered("sa.Column") == ""

@@ -30,7 +30,7 @@ def statement_at(workspace: Workspace, file: File, line: int, column: int) -> Sp
         if not unit.chunk.start <= line < unit.chunk.end:
             continue
         for fact in unit.calls:
-            span = _name_of(fact, file)
+            span = name_of(fact, file)
             if span is None or not (span.line == line and span.column <= column <= span.end_column):
                 continue
             resolved = resolve_call(workspace.resolver, fact, file)
@@ -80,7 +80,7 @@ def _told(variant: Variant, dialect: str) -> str:
     return "\n".join(lines)
 
 
-def _name_of(fact: CallFact, file: File) -> Span | None:
+def name_of(fact: CallFact, file: File) -> Span | None:
     """Where the last name of what is called stands."""
     func = fact.node.func
     if not isinstance(func, (ast.Attribute, ast.Name)) or func.end_lineno is None:

@@ -47,18 +47,23 @@ def hover(session: Session, uri: str, line: int, character: int) -> dict[str, An
 def _statement(
     session: Session, document: OpenDocument, part: Part, at: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """The SQL of the statement that the name at a place builds or executes."""
+    """The SQL of the statement that the name at a place builds or executes, or of the operation of a revision."""
     workspace = session.analysis.workspace
     file = workspace.file(document.file_id)
     # Only for who points at something: it brings SQLAlchemy with it.
+    from sqlalchemy_guard.features.operation_hover import operation_at, operation_hover
     from sqlalchemy_guard.features.statement_hover import statement_at, statement_hover
 
-    span = statement_at(workspace, file, *at) if file is not None else None
-    if file is None or span is None:
+    if file is None:
         return None
+    operation, text = operation_at(workspace, file, *at), None
+    span = operation[0] if operation is not None else statement_at(workspace, file, *at)
     with session.interruptible(document) as poll:
-        text = statement_hover(workspace, file, span.line, poll)
-    if text is None:
+        if operation is not None:
+            text = operation_hover(workspace, file, *operation[1:], poll)
+        elif span is not None:
+            text = statement_hover(workspace, file, span.line, poll)
+    if text is None or span is None:
         return None
     kind = "markdown" if session.client.markdown_hover else "plaintext"
     return {
