@@ -67,7 +67,28 @@ class Price(Base):
 
 ## Use instead
 ```python
-# path: alembic/versions/2d3a93f8e3b9_add_prices_cents.py
+# path: alembic/versions/2ab7bdb9f08e_add_prices_cents.py
+\"\"\"Add prices.cents
+
+Revision ID: 2ab7bdb9f08e
+Revises: 3f1c
+\"\"\"
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "2ab7bdb9f08e"
+down_revision = "3f1c"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("prices", sa.Column("cents", sa.Integer(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("prices", "cents")
 ```
 
 ## Fix safety
@@ -92,6 +113,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.migrations.drift import Drift
     from sqlalchemy_guard.migrations.findings import Finding
     from sqlalchemy_guard.project.calls import LibraryCall
@@ -120,9 +142,9 @@ def check(context: Context, model: Model) -> Iterator[Violation]:
 @rule.on_call("sqlalchemy.Table")
 def check_table(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """The same for a table that is made without a class."""
-    span = context.span(call.chunk, call.node)
+    span = context.span(call.fact.chunk, call.fact.node)
     for drift, finding in _here(context, span.line, span.end_line):
-        yield _violation(context, drift, finding, call.chunk, call.node.func, None)
+        yield _violation(context, drift, finding, call.fact.chunk, call.fact.node.func, None)
 
 
 def _here(context: Context, first: int, last: int) -> Iterator[tuple[Drift, Finding]]:
@@ -139,7 +161,7 @@ def _violation(
     drift: Drift,
     finding: Finding,
     chunk: Chunk,
-    node: ast.expr | ast.stmt,
+    node: Located,
     statement: ast.stmt | None,
 ) -> Violation:
     message = finding.message[:1].upper() + finding.message[1:]
