@@ -138,3 +138,69 @@ def test_who_points_at_an_operation_sees_its_sql_and_its_table(history: Path) ->
         assert "ALTER TABLE t_aaaa DROP COLUMN color" in dropped
         assert "after revision" not in dropped
         assert hovered("sa.Column") == ""
+
+
+MODELS = """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+"""
+BUILDS = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "abcd"
+down_revision = None
+
+
+def upgrade():
+    for table in ("jobs", "tasks"):
+        op.create_table(table, sa.Column("id", sa.Integer(), primary_key=True, nullable=False))
+
+
+def downgrade():
+    for table in ("jobs", "tasks"):
+        op.drop_table(table)
+"""
+
+
+def test_whether_the_migrations_build_what_a_model_says(tmp_path: Path) -> None:
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql://app\n"
+    )
+    env = "from alembic import context\nfrom models import Base\n\ntarget_metadata = Base.metadata\ncontext.run_migrations()\n"
+    (tmp_path / "migrations" / "env.py").write_text(env)
+    (versions / "abcd.py").write_text(BUILDS)
+    (tmp_path / "models.py").write_text(MODELS)
+    uri = (tmp_path / "models.py").as_uri()
+    capabilities = {"workspace": {"codeLens": {"refreshSupport": True}}}
+
+    def titles_are(client: Client, wanted: list[str]) -> None:
+        # Asked again whenever the server says that there is something new.
+        while True:
+            found = client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
+            if [lens["command"]["title"] for lens in found] == wanted:
+                return
+            client.wait("refresh", lambda message: message.get("method") == "workspace/codeLens/refresh")
+
+    with Client(REAL) as client:
+        client.initialize(capabilities, [tmp_path.as_uri()])
+        client.open(uri, MODELS)
+        titles_are(client, ["in step with migration abcd", "1 difference to the migrations"])
+        client.change(uri, 2, {"text": MODELS.replace("    title: Mapped[str]\n", "")})
+        titles_are(client, ["in step with migration abcd"] * 2)

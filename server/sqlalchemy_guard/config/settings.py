@@ -182,8 +182,9 @@ class Settings:
     )
     code_lens: Literal["schema", "all", "off"] = _option(
         "choice",
-        "What an editor shows above definitions. `schema`: above a revision its place in the history and what `downgrade` "
-        "takes back; `all`: above a statement that is executed its SQL as well.",
+        "What an editor shows above definitions. `schema`: above a revision its place in the history and what "
+        "`downgrade` takes back, above a model whether the migrations build its table; `all`: above a statement that is "
+        "executed its SQL as well.",
         "schema",
         choices=("schema", "all", "off"),
     )

@@ -29,13 +29,14 @@ def lenses(session: Session, uri: str) -> list[dict[str, Any]]:
     if file is None:
         return []
     # Only where somebody looks: what stands behind a lens is much.
+    from sqlalchemy_guard.features.model_lens import model_lenses
     from sqlalchemy_guard.features.revision_lens import revision_lenses
     from sqlalchemy_guard.features.statement_lens import statement_lenses
 
     encoding, lines = session.client.encoding, part.document.lines
     found = []
     statements = statement_lenses(workspace, file) if wanted == "all" else ()
-    for lens in (*revision_lenses(workspace, file), *statements):
+    for lens in (*revision_lenses(workspace, file), *model_lenses(workspace, file), *statements):
         span = moved_span(lens.span, -part.start)
         if 0 <= span.line < len(lines):
             command: dict[str, Any] = {"title": lens.title, "command": ""}

@@ -17,6 +17,7 @@ from sqlalchemy_guard.lsp.configuration import Configuration
 from sqlalchemy_guard.lsp.convert import DiagnosticTexts
 from sqlalchemy_guard.lsp.diagnostics import Diagnostics
 from sqlalchemy_guard.lsp.documents import Documents, OpenDocument, is_checked, opened_document
+from sqlalchemy_guard.lsp.drift import DriftWatch
 from sqlalchemy_guard.lsp.folders import Folders
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text, request_text, response_text
 from sqlalchemy_guard.lsp.notebooks import Notebook
@@ -74,6 +75,7 @@ class Session:
         self.configuration = Configuration(self)
         self.folders = Folders(self)
         self.progress = Progress(self)
+        self.drift = DriftWatch(self)
         self._build = build
         self._analysis: Analysis | None = None
         self._shut_down = False
@@ -371,6 +373,7 @@ class Session:
             self.schedule.later("dependents", QUIET, self._check_dependents)
             return
         self.check_again(list(self.all_documents()))
+        self.drift.soon()
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""
