@@ -111,7 +111,7 @@ class Evaluator:
         self.program = Program(self, workspace)
         self.uncertain: list[str] = []
         self.decide: Callable[[Opaque], bool | None] = _undecided
-        self.fork: Callable[[ast.expr, Frame], bool | None] = _unforked
+        self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
         self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
@@ -379,7 +379,7 @@ class Evaluator:
         return classes.finish(self, made)
 
 
-def _unforked(test: ast.expr, frame: Frame) -> bool | None:
+def _unforked(node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
     return None
 
 

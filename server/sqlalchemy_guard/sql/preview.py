@@ -32,6 +32,9 @@ MOST_WAYS = 24
 MOST_VARIANTS = 8
 _ANYTHING = (Spread("…"),)
 """Arguments of which nothing is known: parameters with a default are not known, either."""
+MOST_FORKS = 12
+"""So many conditions of one way are taken both ways."""
+_LEAVING = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -69,27 +72,31 @@ class _Ways:
 
     def __init__(self) -> None:
         self._fixed: dict[str, bool] = {}
+        self._first: dict[str, bool] = {}
         self.trail: list[tuple[str, bool]] = []
 
-    def fork(self, test: ast.expr, frame: Frame) -> bool | None:
-        """The branch of this run."""
-        shown = ast.unparse(test)
+    def fork(self, node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
+        """The branch of this run: first the one that goes on, then the other."""
+        shown = ast.unparse(node.test if isinstance(node, ast.If) else node.iter)
         shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
+        shown = shown if isinstance(node, ast.If) else f"any {shown}"
         known = next((taken for text, taken in self.trail if text == shown), None)
         if known is None:
-            known = self._fixed.get(shown, True) if len(self.trail) < 12 else True
+            first = not (isinstance(node, ast.If) and isinstance(node.body[-1], _LEAVING))
+            self._first.setdefault(shown, first)
+            known = self._fixed.get(shown, first)
             self.trail.append((shown, known))
         return known
 
     def next(self) -> bool:
         """Prepare the next run; False when all were made."""
-        trail = self.trail
-        while trail and not trail[-1][1]:
+        trail = self.trail[:MOST_FORKS]
+        while trail and trail[-1][1] is not self._first[trail[-1][0]]:
             trail.pop()
         if not trail:
             return False
-        last, _ = trail.pop()
-        self._fixed = {**dict(trail), last: False}
+        last, taken = trail.pop()
+        self._fixed = {**dict(trail), last: not taken}
         self.trail = []
         return True
 
@@ -169,7 +176,7 @@ def _run(evaluator: Evaluator, module: Module, line: int) -> None:
     for name in holders[1:]:
         owner = owner.namespace.get(name, MISSING) if isinstance(owner, Class) else MISSING
     if isinstance(owner, Class):
-        _run_method(evaluator, owner, functions[0][0].name)
+        _run_method(evaluator, owner, _plain(module, *functions[0]))
     else:
         value = module.get(functions[0][0].name)
         if isinstance(value, Function) and value.node is functions[0][0]:
@@ -181,10 +188,11 @@ def _run(evaluator: Evaluator, module: Module, line: int) -> None:
         evaluator.run(_plain(module, *functions[-1]), _ANYTHING)
 
 
-def _run_method(evaluator: Evaluator, owner: Class, name: str) -> None:
-    function = owner.namespace.get(name)
-    if not isinstance(function, Function):
-        return
+def _run_method(evaluator: Evaluator, owner: Class, plain: Function) -> None:
+    """Run a method; `plain` is it without its decorators, for when these are not understood."""
+    function = owner.namespace.get(plain.name)
+    if not isinstance(function, Function) or function.node is not plain.node:
+        plain.owner, function = owner, plain
     if function.kind == "staticmethod":
         evaluator.run(function.as_kind(""), _ANYTHING)
     elif function.kind in ("classmethod", "hybrid_property", "declared_attr"):
