@@ -82,7 +82,7 @@ class Evaluator:
 
     Attributes:
         hosts: What stands for a library's dotted name.
-        methods: What methods of objects of SQLAlchemy do that the allow-list has not (`table.create`), given the object and arguments.
+        methods: What methods of SQLAlchemy's objects do that the allow-list has not (`table.create`), given object and arguments.
         makers: Each is asked to make a native class of a class of ours (a mapped class, an enum, a column type).
         constructors: What makes an object of a library's class that a host stands for: called with the evaluator, the class of
             ours that extends it (or None), and the arguments.

@@ -74,6 +74,7 @@ class _Ways:
         self._fixed: dict[str, bool] = {}
         self._first: dict[str, bool] = {}
         self.trail: list[tuple[str, bool]] = []
+        self.home = ""
 
     def fork(self, node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
         """The branch of this run: first the one that goes on, then the other."""
@@ -82,7 +83,8 @@ class _Ways:
         shown = shown if isinstance(node, ast.If) else f"any {shown}"
         known = next((taken for text, taken in self.trail if text == shown), None)
         if known is None:
-            first = not (isinstance(node, ast.If) and isinstance(node.body[-1], _LEAVING))
+            leaving = _LEAVING if frame.qualname == self.home else (ast.Raise,)
+            first = not (isinstance(node, ast.If) and isinstance(node.body[-1], leaving))
             self._first.setdefault(shown, first)
             known = self._fixed.get(shown, first)
             self.trail.append((shown, known))
@@ -124,6 +126,7 @@ def preview(
     evaluator.budget.renew(poll)
     found: dict[tuple[str, ...], Variant] = {}
     ways = _Ways()
+    ways.home = _home(module, line)
     before = evaluator.native_attribute
     queries = Queries(evaluator)
     try:
@@ -160,6 +163,12 @@ def _with_query(before: Callable[[Class, str], Value], queries: Queries) -> Call
 
 
 # -- what runs -----------------------------------------------------------------------------------------------------
+
+
+def _home(module: Module, line: int) -> str:
+    """The name of the function around a line; empty outside of functions."""
+    names = [node.name for node, _ in _enclosing(module, line) if isinstance(node, _DEFINITIONS)]
+    return names[-1] if names else ""
 
 
 def _run(evaluator: Evaluator, module: Module, line: int) -> None:
