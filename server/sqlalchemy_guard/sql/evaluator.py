@@ -174,7 +174,12 @@ class Evaluator:
 
     def release(self) -> None:
         """Forget who watches, and how unknown conditions are settled."""
-        self.fork, self.watch, self.unknown_call = _unforked, None, _unanswered
+        self.release_fork()
+        self.watch, self.unknown_call = None, _unanswered
+
+    def release_fork(self) -> None:
+        """From now on both branches run where a condition is unknown."""
+        self.fork = _unforked
 
     # -- what may be incomplete ------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ named parameter, or named in `unknown` where a part is missing. This module must
 from __future__ import annotations
 
 import ast
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.records import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MOST_WAYS = 24
 """So many ways through a function are looked at."""
 MOST_VARIANTS = 8
+ENOUGH, LONGEST = 0.7, 3.0
+"""Seconds after which no further way is looked at: when there is a variant, and when there is none yet."""
 _ANYTHING = (Spread("…"),)
 """Arguments of which nothing is known: parameters with a default are not known, either."""
 MOST_FORKS = 12
@@ -126,6 +129,7 @@ def preview(
     evaluator.budget.renew(poll)
     found: dict[tuple[str, ...], Variant] = {}
     ways = _Ways()
+    start = time.monotonic()
     ways.home = _home(module, line)
     before = evaluator.native_attribute
     queries = Queries(evaluator)
@@ -141,7 +145,8 @@ def preview(
             if chosen is not None:
                 variant = _variant(*chosen, dialect, ways.trail)
                 found.setdefault((variant.sql, variant.error, *variant.unknown), variant)
-            if len(found) >= MOST_VARIANTS or not ways.next():
+            late = time.monotonic() - start > (ENOUGH if found else LONGEST)
+            if late or len(found) >= MOST_VARIANTS or not ways.next():
                 break
     finally:
         evaluator.release()
@@ -201,13 +206,19 @@ def _run_method(evaluator: Evaluator, owner: Class, plain: Function) -> None:
     """Run a method; `plain` is it without its decorators, for when these are not understood."""
     function = owner.namespace.get(plain.name)
     if not isinstance(function, Function) or function.node is not plain.node:
+        names = {getattr(one, "id", "") for one in getattr(plain.node, "decorator_list", ())}
         plain.owner, function = owner, plain
+        plain.kind = next((kind for kind in ("classmethod", "staticmethod") if kind in names), "")
     if function.kind == "staticmethod":
         evaluator.run(function.as_kind(""), _ANYTHING)
     elif function.kind in ("classmethod", "hybrid_property", "declared_attr"):
         evaluator.run(Method(function.as_kind(""), owner), _ANYTHING)
     else:
+        # What its constructor decides makes no variants: where that differs, the attribute is not known.
+        fork = evaluator.fork
+        evaluator.release_fork()
         made = evaluator.guarded("self", lambda: classes.instantiate(evaluator, owner, list(_ANYTHING), {}))
+        evaluator.fork = fork
         receiver = made if isinstance(made, Instance) else Instance(owner)
         evaluator.run(Method(function.as_kind(""), receiver), _ANYTHING)
 
