@@ -22,12 +22,16 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LONGEST_MODULE = 600
 LONGER = {
     "facts/evaluate.py": 1000,  # one evaluator, whose methods are the cases of one dispatch
-    "project/stubs.py": 720,  # one table: what SQLAlchemy's names are
+    "project/stubs.py": 740,  # one table: what SQLAlchemy's names are
 }
 LONGEST_RULE = 135
 
 PROTOCOL = {"pygls", "lsprotocol", "cattrs", "attrs", "websockets"}
 """What only `lsp/` may import; cattrs and attrs are what pygls hands out, websockets is an optional transport."""
+
+SCHEMA = {"alembic", "sqlalchemy", "sqlglot"}
+SCHEMA_LAYERS = {"sql", "migrations"}
+"""The extra `schema`, and the layers that may import it; everybody else imports `sql` in functions."""
 
 PURE_OS = frozenset(
     {"PathLike", "altsep", "curdir", "fsdecode", "fsencode", "fspath", "linesep", "name", "pardir", "path"}
@@ -158,7 +162,7 @@ def own_imports(module: str) -> list[tuple[Import, str]]:
 
 
 def test_the_table_can_be_read_and_names_every_module() -> None:
-    assert list(layers())[:4] == ["records", "text", "syntax", "facts"]
+    assert list(layers())[:4] == ["records", "text", "syntax", "documents"]
     assert list(layers())[-2:] == ["cli", "lsp"]
     unknown = {layer(module) for module in MODULES} - set(layers()) - {"__init__", "__main__"}
     assert not unknown, f"not in the table of docs/ARCHITECTURE.md: {', '.join(sorted(unknown))}"
@@ -199,9 +203,23 @@ def test_only_the_language_server_knows_the_protocol(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_dependency_comes_in_unnoticed(module: str) -> None:
-    known = set(sys.stdlib_module_names) | PROTOCOL | {"sqlalchemy_guard", "pathspec"}
+    known = set(sys.stdlib_module_names) | PROTOCOL | {"sqlalchemy_guard", "pathspec", "ruamel"}
+    if layer(module) in SCHEMA_LAYERS:
+        known |= SCHEMA
     unknown = {one.module.partition(".")[0] for one in imports(module)} - known
     assert not unknown
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_schema_is_imported_when_it_is_needed(module: str) -> None:
+    if layer(module) in SCHEMA_LAYERS:
+        return
+    early = [
+        one
+        for one in imports(module)
+        if not (one.typing_only or one.deferred) and one.module.startswith("sqlalchemy_guard.sql")
+    ]
+    assert early == []
 
 
 @pytest.mark.parametrize("module", MODULES)

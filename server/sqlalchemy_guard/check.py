@@ -15,22 +15,25 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.baseline import Baselines, fresh
 from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
-from sqlalchemy_guard.context import Context, DocumentContext
+from sqlalchemy_guard.context import Context, DocumentContext, PlainContext
+from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.notes import Notes, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
-from sqlalchemy_guard.project.target import Targets
+from sqlalchemy_guard.project.target import VERSIONS, Targets
 from sqlalchemy_guard.project.types import FunctionType
 from sqlalchemy_guard.project.unit_facts import PRODUCERS
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.rules.meta import ConfigFact, UnusedSuppression
 from sqlalchemy_guard.text.document import Document
+from sqlalchemy_guard.vfs import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy_guard.config import Settings
+    from sqlalchemy_guard.document_check import DocumentChecker
     from sqlalchemy_guard.facts.units import Contribution, Unit
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -110,6 +113,7 @@ class Checker:
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
+        self._plain: DocumentChecker | None = None
 
     # -- front ends ------------------------------------------------------------------------------------------------
 
@@ -117,6 +121,8 @@ class Checker:
         """What is wrong in a file. Cheap when nothing changed; raises nothing but what `poll` raises."""
         if self.workspace.settings.is_config_path(file_id):
             return self._check_configuration(file_id)
+        if checked_kind(file_id) is not None:
+            return self._check_document(file_id)
         file = self.workspace.file(file_id)
         if file is None:
             return FileReport(file_id, None, skipped=self.workspace.skipped.get(file_id, "cannot be read"))
@@ -137,10 +143,20 @@ class Checker:
         self.poll()
         if self.workspace.settings.is_config_path(report.file_id):
             return violation.rule.make_fix(self._document_context(report.file_id), violation)
-        file = self.workspace.file(report.file_id)
-        if file is None or violation.applicability is None:
+        if violation.applicability is None:
             return None
-        context = Context(self, file, self.workspace.settings_for(report.file_id))
+        context: DocumentContext
+        if checked_kind(report.file_id) is not None:
+            document = self.workspace.documents.get(report.file_id)
+            if document is None:
+                return None
+            settings = self.workspace.settings_for(report.file_id)
+            context = PlainContext(self, report.file_id, settings, document)
+        else:
+            file = self.workspace.file(report.file_id)
+            if file is None:
+                return None
+            context = Context(self, file, self.workspace.settings_for(report.file_id))
         try:
             return violation.rule.make_fix(context, violation)
         except Exception as error:
@@ -150,7 +166,7 @@ class Checker:
     def forget(self, file_id: str) -> None:
         """Forget what was found in a file: the next check runs all rules on all of it."""
         self._notes.pop(file_id, None)
-        file = self.workspace.file(file_id)
+        file = self.workspace.file(file_id) if checked_kind(file_id) is None else None
         for unit in file.facts.units() if file is not None else ():
             unit.report = None
 
@@ -251,11 +267,11 @@ class Checker:
         self,
         checks: list[tuple[Rule, Check]] | None,
         fact: object,
-        context: Context,
+        context: DocumentContext,
         found: list[Violation],
     ) -> None:
         for rule, check in checks or ():
-            file_id = context.file.file_id
+            file_id = context.file_id
             if (file_id, rule.code) in self._failed:
                 continue
             try:
@@ -309,6 +325,34 @@ class Checker:
         unknown = tuple(code for code in ours if code not in self.rules)
         idle = tuple(code for code in ours if code not in used and code in self.rules)
         return UnusedSuppression(comment, idle, unknown) if idle or unknown else None
+
+    # -- documents that are not Python -----------------------------------------------------------------------------
+
+    def _check_document(self, file_id: str) -> FileReport:
+        document = self.workspace.documents.get(file_id)
+        if document is None:
+            read = self.workspace.vfs.read(file_id)
+            if isinstance(read, Skipped):
+                return FileReport(file_id, None, skipped=read.reason)
+            document = self.workspace.documents[file_id] = Document.from_text(file_id, read.text)
+        if self._plain is None:
+            from sqlalchemy_guard.document_check import DocumentChecker
+
+            self._plain = DocumentChecker(self, self._dispatch)
+        settings, subscriptions = self._subscriptions_for(file_id)
+        report = FileReport(file_id, document.version)
+        try:
+            checked = self._plain.check(file_id, document, settings, subscriptions.by_fact)
+        except Exception as error:
+            # An error of ours must not cost the user the other files.
+            log.exception("%s could not be analysed", file_id, exc_info=error)
+            report.internal.append(f"the document could not be analysed: {type(error).__name__}: {error}")
+            return report
+        known = self._baselines.known(settings, file_id) if self._baselines is not None else None
+        report.violations = fresh(checked.violations, known, document.lines) if known else checked.violations
+        report.problems = checked.problems
+        report.internal = [why for (failed_id, _), why in self._failed.items() if failed_id == file_id]
+        return report
 
     # -- configuration files ---------------------------------------------------------------------------------------
 
@@ -365,6 +409,7 @@ class Checker:
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
+        keys.add(VERSIONS)
         made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
         self._query_knowledge = (keys, made)
         return made

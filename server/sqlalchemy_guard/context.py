@@ -16,20 +16,26 @@ from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.reads import Spot
 from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.project.target import VERSIONS
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Related, Rule, Severity, Span, Violation
 from sqlalchemy_guard.syntax.parents import parents_in
 from sqlalchemy_guard.text.columns import from_utf8
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.reads import Step
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.target import Targets
     from sqlalchemy_guard.project.types import Type
@@ -70,6 +76,61 @@ class DocumentContext:
         return Severity(configured) if configured is not None else rule.severity
 
 
+class PlainContext(DocumentContext):
+    """What a rule may ask for while it looks at one document that is not Python.
+
+    Attributes:
+        document: The document.
+    """
+
+    def __init__(self, services: Services, file_id: str, settings: Settings, document: Document) -> None:
+        super().__init__(services, file_id, settings)
+        self.document = document
+
+    def violation(
+        self,
+        rule: Rule,
+        start: int,
+        end: int,
+        message: str,
+        *,
+        first: int | None = None,
+        applicability: Applicability | None = None,
+        related: tuple[Related, ...] = (),
+        subject: Any = None,
+    ) -> Violation:
+        """A violation at a place of this document.
+
+        Args:
+            rule: The rule that was broken.
+            start: Offset of the place.
+            end: Offset behind it; what follows the place's line is not pointed at.
+            message: What is wrong, why, and what to do.
+            first: Offset of the statement, on any line of which a suppression comment may stand; `start` when not given.
+            applicability: Of the fix that can be made, None when there is none.
+            related: Other places.
+            subject: What the fix needs.
+        """
+        line, column = self.document.position(start)
+        end_line, end_column = self.document.position(max(start, end))
+        lines = (self.document.position(start if first is None else min(first, start))[0], end_line + 1)
+        if end_line > line:
+            text = self.document.lines[line]
+            end_line, end_column = line, max(column, len(text.rstrip()))
+        span = Span(line, column, end_line, end_column)
+        return Violation(rule, message, span, lines, self.severity(rule), applicability, related, subject)
+
+    def place(self, file_id: str, start: int, end: int, message: str) -> Related | None:
+        """Another place that explains a violation; None when the file cannot be read (any more)."""
+        document = self.workspace.documents.get(file_id)
+        if document is None:
+            text = self.workspace.text_of(file_id)
+            if text is None:
+                return None
+            document = self.workspace.documents[file_id] = Document.from_text(file_id, text)
+        return Related(file_id, Span(*document.position(start), *document.position(end)), message)
+
+
 class Context(DocumentContext):
     """What a rule may ask for while it looks at one file of Python.
 
@@ -86,14 +147,26 @@ class Context(DocumentContext):
         """The text, for fixes."""
         return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
 
-    @cached_property
+    @property
     def target_version(self) -> str | None:
         """The SQLAlchemy version that the code must run on: configured, or as the project's requirements say."""
+        self.resolver.keys.add(VERSIONS)
+        return self._target_version
+
+    @property
+    def has_scalars(self) -> bool:
+        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+        self.resolver.keys.add(VERSIONS)
+        return self._has_scalars
+
+    # Asked of the disk once for each check of a file.
+
+    @cached_property
+    def _target_version(self) -> str | None:
         return self.settings.target_version or self._services.targets.of(self.file.file_id)
 
     @cached_property
-    def has_scalars(self) -> bool:
-        """Whether the code may use `session.scalars(select(Class))`: no project on SQLAlchemy 1.3 may."""
+    def _has_scalars(self) -> bool:
         return self.settings.target_version is not None or self._services.targets.has_scalars(
             self.file.file_id
         )
@@ -220,6 +293,13 @@ class Context(DocumentContext):
         end = node.col_offset if node.end_col_offset is None else node.end_col_offset
         span = Span(first, from_utf8(lines[first], node.col_offset), last, from_utf8(lines[last], end))
         return Related(file.file_id, span, message, chunk, chunk.shift)
+
+    def explained(self, steps: Iterable[Step]) -> tuple[Related, ...]:
+        """The places that explain a read."""
+        return tuple(
+            Related(step.path, step.span, step.message) if isinstance(step, Spot) else self.related(*step)
+            for step in steps
+        )
 
     def mapping_place(self, model: ModelInfo, name: str) -> Related | None:
         """Where an attribute of a mapped class is declared; None where no class body declares it."""

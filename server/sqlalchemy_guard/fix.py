@@ -16,6 +16,7 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
+from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.fixes import imports
 from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.fixes.source import Source
@@ -398,7 +399,7 @@ def _problem(checker: _Checker, fixes: Sequence[Fix], around: Fix | None = None)
 
 
 def _is_python(file_id: str) -> bool:
-    return not file_id.endswith(".toml")
+    return not file_id.endswith(".toml") and checked_kind(file_id) is None
 
 
 def _parse(text: str) -> ast.Module | None:

@@ -154,6 +154,42 @@ def test_a_file_that_changes_on_the_disk_is_seen(tmp_path: Path) -> None:
         wait_for(client, uri, {"SAG101", "SAG102"})
 
 
+def test_another_version_of_sqlalchemy_is_taken_note_of(tmp_path: Path) -> None:
+    uri, pins = (tmp_path / "a.py").as_uri(), tmp_path / "requirements.txt"
+    pins.write_text("sqlalchemy==1.4.50\n")
+    with Client(REAL) as client:
+        client.initialize(WATCHING, [tmp_path.as_uri()])
+        text = "from sqlalchemy.ext.declarative import declarative_base\n\nBase = declarative_base()\n"
+        client.open(uri, text)
+        assert "SAG201" not in codes(client, uri, 1)
+        pins.write_text("sqlalchemy==2.0.40\n")
+        client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": pins.as_uri(), "type": 2}]})
+        wait_for(client, uri, {"SAG201"})
+
+
+def test_a_test_follows_the_fixture_that_it_never_imports(tmp_path: Path) -> None:
+    uri, fixtures = (tmp_path / "test_a.py").as_uri(), (tmp_path / "conftest.py").as_uri()
+    bare = "import pytest\n\n\n@pytest.fixture\ndef db_link():\n    return object()\n"
+    made = (
+        "import pytest\nfrom sqlalchemy.orm import sessionmaker\n\nMake = sessionmaker()\n\n\n"
+        "@pytest.fixture\ndef db_link():\n    return Make()\n"
+    )
+    text = "from app import User\n\n\ndef test_it(db_link):\n    assert db_link.query(User).all()\n"
+    (tmp_path / "conftest.py").write_text(bare)
+    (tmp_path / "test_a.py").write_text(text)
+    (tmp_path / "app.py").write_text(
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n\n\nclass Base(DeclarativeBase):\n    pass\n\n\n"
+        "class User(Base):\n    __tablename__ = 'users'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    with Client(REAL) as client:
+        client.initialize({}, [tmp_path.as_uri()])
+        client.open(uri, text)
+        assert codes(client, uri, 1) == set()
+        client.open(fixtures, bare)
+        client.change(fixtures, 2, {"text": made})
+        wait_for(client, uri, {"SAG301"})
+
+
 def test_indexing_reports_progress(tmp_path: Path) -> None:
     with Client() as client:
         client.initialize({"window": {"workDoneProgress": True}}, [tmp_path.as_uri()])

@@ -74,6 +74,8 @@ class Project:
     def violations(self) -> Iterator[tuple[str, FileReport, Violation]]:
         """All violations of all files, with the path and the report of each."""
         for path in self.texts:
+            if path.endswith(".html"):
+                continue
             report = self.report(path)
             for violation in report.violations:
                 yield path, report, violation
@@ -105,7 +107,8 @@ class Project:
         Raises:
             AssertionError: the fixes reach no fixed point, or one of them was rejected.
         """
-        outcome = fix_all(self.checker, list(self._ids.values()), applicability, codes)
+        wanted = [file_id for path, file_id in self._ids.items() if not path.endswith(".html")]
+        outcome = fix_all(self.checker, wanted, applicability, codes)
         assert not outcome.unconverged, f"after the last round there is more to fix in {outcome.unconverged}"
         assert not outcome.notes, "\n".join(outcome.notes)
         made = outcome.texts.keys() - self._ids.values()

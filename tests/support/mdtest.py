@@ -2,12 +2,15 @@
 
 - ` ```py ` is a Python file, called `example.py`, or what a line like `` `models.py`: `` before the fence says. Files
   without a name that follow in the same section are `example_2.py`, `example_3.py` and so on, of the same project.
+- Fences of other languages (` ```yaml `, ` ```dockerfile `, ` ```ini `, ` ```sh `, ` ```make `, ` ```procfile `) are files when a
+  line before them names one.
 - ` ```toml ` is the configuration (`pyproject.toml` where it holds a `[tool.` table, else `sqlalchemy-guard.toml`). It
   holds for the section and the sections below it.
+- ` ```html ` is a template, called what the line before the fence says; it is there to be read by the code.
 - `# error: [rule-name]` or `# error: [rule-name] "part of the message"` says that the line has a violation; on a
   line of its own it speaks of the next line. Violations and assertions match one to one. These comments are taken out
   before the analysis, together with the blanks before them.
-- ` ```py fixed ` is the text of the file above it after all safe fixes, ` ```py unsafe-fixed ` with unsafe ones too.
+- ` ```py fixed ` (or another language) is that file after all safe fixes, ` ```py unsafe-fixed ` with unsafe ones too.
 
 This module must never know which analysis is behind a specification: it is handed one, see `Analyse`.
 """
@@ -97,12 +100,13 @@ class Section:
     configuration: Source | None = None
     sources: list[Source] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
+    templates: dict[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, str]:
         """The texts of the project by path."""
         every = [*([self.configuration] if self.configuration else []), *self.sources]
-        return {source.path: source.text for source in every}
+        return {source.path: source.text for source in every} | self.templates
 
     @property
     def is_test(self) -> bool:
@@ -120,6 +124,8 @@ _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*$")
 _FENCE = re.compile(r"^(`{3,})\s*([\w-]*)\s*(.*?)\s*$")
 _PATH = re.compile(r"^`([^`\s]+?):?`:?\s*$")
 _ASSERTION = re.compile(r'[ \t]*# error: \[(?P<rule>[a-z0-9-]+)\](?: "(?P<message>(?:[^"\\]|\\.)*)")?\s*$')
+_PLAIN = ("yaml", "ini", "sh", "dockerfile", "make", "procfile", "groovy")
+"""Languages of fences that are files when a line before them names one."""
 _TAGS = {"": None, "fixed": False, "unsafe-fixed": True}
 
 
@@ -188,7 +194,12 @@ class _Parser:
         self._path, self._unnamed, self._configured = None, 0, False
 
     def _fence(self, language: str, tag: str, body: list[str], start: int) -> None:
-        if language not in ("py", "toml"):
+        if language == "html" and self._ancestors and self._path is not None:
+            # Read by what is checked, and not checked itself.
+            self._ancestors[-1].templates[self._path] = _joined(body)
+            self._path = None
+            return
+        if language not in ("py", "toml") and (language not in _PLAIN or (self._path is None and not tag)):
             return
         if not self._ancestors:
             raise self._error(start - 1, "a fence before the first heading belongs to no test")
@@ -213,7 +224,7 @@ class _Parser:
         section.sources.append(source)
 
     def _above(self, section: Section, language: str, start: int) -> str:
-        above = section.sources[-1] if language == "py" and section.sources else section.configuration
+        above = section.sources[-1] if language != "toml" and section.sources else section.configuration
         if above is None or (language == "py") != above.path.endswith((".py", ".pyi", ".ipynb")):
             raise self._error(start - 1, "no fence above that these fixes could belong to")
         return above.path

@@ -1,7 +1,8 @@
 """The documentation of a rule as data: the fences of its Example and its Use instead.
 
 A fence is ` ```python ` (or ` ```toml ` for the configuration), and may open with a line `# path: models.py` that is
-not part of the file. ` ```python no-fix ` says that this rule offers no fix for the example.
+not part of the file; a fence of another language that opens so is a file as well.
+` ```python no-fix ` says that this rule offers no fix for the example.
 """
 
 from __future__ import annotations
@@ -59,11 +60,11 @@ def _files(rule: Rule, heading: str, body: str) -> tuple[dict[str, str], set[str
     files: dict[str, str] = {}
     tags: set[str] = set()
     for language, tag, text in _FENCE.findall(body + "\n"):
-        if language in _PROSE:
-            continue
-        if language not in _LANGUAGES:
-            raise ValueError(f"{rule.module}: {heading}: a fence is python or toml, not {language}")
         named = _PATH.match(text)
+        if language in _PROSE and named is None:
+            continue
+        if language not in _LANGUAGES and named is None:
+            raise ValueError(f"{rule.module}: {heading}: a fence is python or toml, not {language}")
         path = named[1] if named else _LANGUAGES[language]
         if path in files:
             raise ValueError(f"{rule.module}: {heading}: two fences for {path}; name one with `# path: ...`")

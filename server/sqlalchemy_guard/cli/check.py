@@ -22,6 +22,7 @@ from sqlalchemy_guard.cli.output import (
     render,
 )
 from sqlalchemy_guard.cli.terminal import progress, wants_color, warn
+from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.vfs import Skipped, Source, Vfs, canonical, decode
 
 if TYPE_CHECKING:
@@ -316,12 +317,17 @@ class _Run:
     ) -> None:
         for failure in internal:
             self._cannot(file_id, f"was not checked whole: {failure}; please report this")
-        if skipped is not None:
+        if skipped is not None and checked_kind(file_id) is not None:
+            # What happens to be called like a script or a manifest need not be one.
+            self._warn(f"{self._name(file_id)} {skipped}")
+        elif skipped is not None:
             self._cannot(file_id, skipped)
         elif problem is not None:
             line, column, message = problem
             place = f"{self._name(file_id)}:{line + 1}:{column + 1}"
-            self._warn(f"{place}: this is not valid Python ({message}); the rest of the file was checked")
+            if checked_kind(file_id) is None:
+                message = f"this is not valid Python ({message}); the rest of the file was checked"
+            self._warn(f"{place}: {message}")
 
     def _diff(self) -> int:
         from sqlalchemy_guard.cli.diff import unified_diff

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy_guard.cli.terminal import drain
 from sqlalchemy_guard.config import SettingsStore, is_excluded
+from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ class Opened(NamedTuple):
         if self.is_project:
             drain(self.workspace.index_steps(), "reading", show_progress)
         # Those that the index puts aside as well: one that came between two checks would make answers about all files anew.
-        for file_id in self.files:
+        for file_id in self.python_files():
             self.workspace.file(file_id)
+
+    def python_files(self) -> list[str]:
+        """The files to work on that are no documents of another kind."""
+        return [file_id for file_id in self.files if checked_kind(file_id) is None]
 
     def project_files(self) -> list[str]:
         """The files that the files asked for may rely on, those included that are found in the project."""
@@ -90,7 +95,7 @@ def open_workspace(
         settings.set_folder_overrides(folder, {})
     files: list[str] = []
     skipped: list[Skipped] = []
-    for found in vfs.discover(paths, settings) if walk else map(canonical, paths):
+    for found in vfs.discover(paths, settings, checked_kind) if walk else map(canonical, paths):
         if isinstance(found, Skipped):
             skipped.append(found)
         elif not (force_exclude and is_excluded(settings.for_file(found), found)):

@@ -46,10 +46,10 @@ def run(options: argparse.Namespace) -> int:
     from sqlalchemy_guard.project.stats import collect
 
     opened = open_workspace(options.paths)
-    if not opened.files:
+    if not opened.python_files():
         raise UsageError(f"no Python files under {', '.join(options.paths)}")
     opened.read_project(show_progress=True)
-    stats = collect(opened.workspace, progress(opened.files, "counting", True))
+    stats = collect(opened.workspace, progress(opened.python_files(), "counting", True))
     for path, _, reason in opened.skipped:
         warn(f"{path} {reason}")
     if options.output_format == "json":

@@ -21,7 +21,7 @@ from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy_guard.facts.query import RelationshipInfo
     from sqlalchemy_guard.project.loader_options import LoaderOption
@@ -66,13 +66,52 @@ class Plan:
         return ".".join(f"{function}({owner}.{name})" for function, owner, name in self.steps)
 
 
-def plan(read: LazyRead, workspace: Workspace, *, anywhere: bool = False) -> Plan | None:
+def plans(reads: Sequence[LazyRead], workspace: Workspace, *, anywhere: bool = False) -> tuple[Plan, ...]:
+    """How a statement can load all that is read of its rows: one option for each way that is part of no longer one.
+
+    Empty where one of them is not known.
+
+    Args:
+        reads: Reads of the rows of one statement.
+        workspace: The files.
+        anywhere: Whether a function that gets one object for many callers may be changed too.
+    """
+    found: list[Plan] = []
+    paths = [read.path for read in reads]
+    for read in reads:
+        if any(len(path) > len(read.path) and path[: len(read.path)] == read.path for path in paths):
+            continue
+        made = plan(read, workspace, anywhere=anywhere)
+        if made is not None and made.chained_to in [each.chained_to for each in found if each.chained_to]:
+            # A second option at the same place would go on from the end of the first.
+            made = plan(read, workspace, anywhere=anywhere, may_chain=False)
+        if made is None or (found and made.place.node is not found[0].place.node):
+            return ()
+        found.append(made)
+    return tuple(found)
+
+
+def texts(made: Sequence[Plan]) -> str:
+    """The options as a message names them."""
+    shown = [f"`{each.text}`" for each in made[:2]]
+    return ", ".join(shown) + (f" and {len(made) - 2} more" if len(made) > 2 else "")
+
+
+def title(made: Sequence[Plan]) -> str:
+    """What a fix that writes plans does."""
+    return f"Add {texts(made)}"
+
+
+def plan(
+    read: LazyRead, workspace: Workspace, *, anywhere: bool = False, may_chain: bool = True
+) -> Plan | None:
     """How the statement that loads an object can load a relationship of it as well; None where that is not known.
 
     Args:
         read: The read.
         workspace: The files.
         anywhere: Whether a function that gets one object for many callers may be changed too.
+        may_chain: Whether an option that is there may be made longer.
     """
     place, statement = read.query, read.source.load.statement
     if place is None or statement.options is None:
@@ -97,7 +136,7 @@ def plan(read: LazyRead, workspace: Workspace, *, anywhere: bool = False) -> Pla
         if module:
             imports.append((module, owner))
     names = [info.name for info in infos]
-    done, before = _loaded_part(statement, names, place)
+    done, before = _loaded_part(statement, names, place) if may_chain else (0, None)
     functions = [_loader(info, statement) for info in infos]
     steps = tuple(zip(functions, owners, names, strict=True))
     needed = tuple(each for each in imports if each[1] in owners[done:])
@@ -222,40 +261,40 @@ def _is_current(made: Plan, workspace: Workspace) -> bool:
     return False
 
 
-def edits(made: Plan, workspace: Workspace, parent: Parent) -> dict[str, tuple[Edit, ...]] | None:
-    """The edits that write a plan into the file of its statement, None when that changed meanwhile.
+def edits(made: Sequence[Plan], workspace: Workspace, parent: Parent) -> dict[str, tuple[Edit, ...]] | None:
+    """The edits that write plans into the file of their statement, None when that changed meanwhile.
 
     Args:
-        made: The plan.
+        made: The plans, all of one statement.
         workspace: The files.
         parent: The node that contains a node of a chunk.
     """
-    place = made.place
-    if not _is_current(made, workspace):
+    if not made or not _is_current(made[0], workspace):
         return None
+    place = made[0].place
     line_length = workspace.settings_for(place.file.file_id).line_length
     document = place.file.document
     source = Source(document.text, line_length, document.lines)
     level = [Placed(node, chunk.shift) for chunk in place.file.syntax.chunks for node in chunk.body]
-    wanted = [(_ORM, function) for function, _, _ in made.steps]
-    if made.chained_to is not None:
-        wanted = []
-    functions = list(dict.fromkeys(wanted[:1]))
-    names, import_edits = need_all(source, level, [*functions, *made.imports])
-    first = names[0] if functions else made.steps[0][0]
-    parts = [f"{function}({owner}.{name})" for function, owner, name in made.steps]
-    if functions:
-        parts[0] = f"{first}({made.steps[0][1]}.{made.steps[0][2]})"
-    text = ".".join(parts)
+    functions = list(dict.fromkeys(each.steps[0][0] for each in made if each.chained_to is None))
+    classes = list(dict.fromkeys(name for each in made for name in each.imports))
+    names, import_edits = need_all(source, level, [*((_ORM, function) for function in functions), *classes])
+    spelled = dict(zip(functions, names, strict=False))
     shift = place.chunk.shift
+    inside: list[Edit] = []
+    options: list[str] = []
+    for each in made:
+        parts = [f"{function}({owner}.{name})" for function, owner, name in each.steps]
+        if each.chained_to is not None:
+            end = source.end(each.chained_to, shift)
+            inside.append(Edit(end, end, f".{'.'.join(parts)}"))
+        else:
+            function, owner, name = each.steps[0]
+            options.append(".".join((f"{spelled[function]}({owner}.{name})", *parts[1:])))
+    if options:
+        inside.extend(_added(source, place, ", ".join(options), shift, parent))
     statement = _statement(place, parent)
-    inside: tuple[Edit, ...]
-    if made.chained_to is not None:
-        end = source.end(made.chained_to, shift)
-        inside = (Edit(end, end, f".{text}"),)
-    else:
-        inside = _added(source, place, text, shift, parent)
-    return {place.file.file_id: (*import_edits, *reflow(source, statement, inside, shift))}
+    return {place.file.file_id: (*import_edits, *reflow(source, statement, tuple(inside), shift))}
 
 
 def _added(source: Source, place: Place, text: str, shift: int, parent: Parent) -> tuple[Edit, ...]:

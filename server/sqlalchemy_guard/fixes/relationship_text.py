@@ -97,6 +97,11 @@ def module_for(workspace: Workspace, of: str, into: str, statements: Sequence[Pl
         statements: The top level of that file.
     """
     modules = workspace.modules
+    for node, _ in statements:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if modules.find(node.module, into) == of:
+                # As the file says already.
+                return node.module
     absolute = modules.dotted(of)
     relatives = [node for node, _ in statements if isinstance(node, ast.ImportFrom) and node.level]
     own = modules.dotted(into).partition(".")[0]

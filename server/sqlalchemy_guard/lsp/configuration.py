@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
+from sqlalchemy_guard.project.target import PATTERNS
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.analysis import Analysis
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_GIT = ("**/.git/HEAD", "**/.git/index")
-_PATTERNS = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py", "**/*.pyi", "**/*.ini", *_GIT)
+_READ = ("*.ini", ".git/HEAD", ".git/index", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
+_NAMES = dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ))
+_PATTERNS = tuple(dict.fromkeys((*(f"**/{name}" for name in _NAMES), *EDITOR_PATTERNS)))
 
 
 class Configuration:
@@ -156,14 +159,11 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        read = [
-            file_id for file_id in file_ids if file_id.endswith((".py", ".pyi", ".ini", "pyproject.toml"))
-        ]
-        if read:
-            analysis.workspace.changed_on_disk(read)
-            for file_id in read:
-                self._session.affected(file_id)
-        if any(f"{os.sep}.git{os.sep}" in file_id for file_id in file_ids):
+        inside_git = [file_id for file_id in file_ids if f"{os.sep}.git{os.sep}" in file_id]
+        if len(inside_git) < len(file_ids):
+            analysis.workspace.changed_on_disk([each for each in file_ids if each not in inside_git])
+            self._session.affected()
+        if inside_git:
             self._look_at_git()
 
     def _reread(self, file_id: str) -> None:

@@ -81,7 +81,6 @@ class Session:
         self._awaited: OpenDocument | None = None
         self._looked = 0.0
         self._dirty: dict[OpenDocument, None] = {}
-        self._changed_ids: set[str] = set()
         self._asked: dict[str, Callable[[Any], None]] = {}
         self._asked_count = 0
         self._notebooks: dict[str, Notebook] = {}
@@ -338,12 +337,15 @@ class Session:
                 edits = None
         if edits is None:
             workspace.open(document.file_id, document.document)
-        if changed or any(document.file_id in other.points_at for other in self.all_documents()):
-            self.affected(document.file_id)
+        shown_elsewhere = any(document.file_id in other.points_at for other in self.all_documents())
+        if changed or document.kind or shown_elsewhere:
+            self.affected()
 
-    def affected(self, file_id: str) -> None:
-        """What others see of a file may have changed: look at them once it is quiet."""
-        self._changed_ids.add(file_id)
+    def affected(self) -> None:
+        """What others see of a file may have changed: look at all that are open once it is quiet.
+
+        Whoever rests on nothing that changed costs next to nothing; a test rests on fixtures that it never imports.
+        """
         self._forget_fixes()
         self.schedule.later("dependents", QUIET, self._check_dependents)
 
@@ -351,23 +353,15 @@ class Session:
         if self.inbox.waiting():
             self.schedule.later("dependents", QUIET, self._check_dependents)
             return
-        changed, self._changed_ids = self._changed_ids, set()
-        dependents: set[str] = set()
-        for file_id in changed:
-            dependents |= self.analysis.workspace.dependents(file_id)
-        self.check_again(
-            [
-                document
-                for document in self.all_documents()
-                if document.file_id in dependents or not changed.isdisjoint(document.points_at)
-            ]
-        )
+        self.check_again(list(self.all_documents()))
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""
         news = [self._update(document, always=False) for document in documents if not document.read_only]
         if any(news) and self.client.pulls:
             self.request("workspace/diagnostic/refresh", None, lambda _: None)
+        if self.client.lens_refresh:
+            self.request("workspace/codeLens/refresh", None, lambda _: None)
 
     def recheck(self) -> None:
         """Settings or folders changed: check every open document."""
@@ -463,7 +457,7 @@ class Session:
                 self.analysis.workspace.documents.pop(document.file_id, None)
             else:
                 self.analysis.workspace.close(document.file_id)
-                self.affected(document.file_id)
+                self.affected()
         for uri in uris:
             self.diagnostics.clear(uri)
 

@@ -226,15 +226,26 @@ def mapped_type(resolver: Resolver, attribute: Attribute, file: SourceFile) -> T
     return None
 
 
-def relationship_target(resolver: Resolver, value: Value, file: SourceFile) -> ClassRef | None:
-    """The class that `relationship(…)` names, by object, string or callable."""
+def relationship_target(
+    resolver: Resolver, value: Value, file: SourceFile, owner: tuple[str, str] | None = None
+) -> ClassRef | None:
+    """The class that `relationship(…)` names, by object, string or callable.
+
+    Args:
+        resolver: Types of values.
+        value: The call.
+        file: Where it stands.
+        owner: The class that declares it: a string names a class of the same registry.
+    """
     if type(value) is not Call or not (value.args or value.keyword("argument")):
         return None
     target = value.args[0] if value.args else value.keyword("argument")
     if type(target) is Function:
         target = target.result
     if type(target) is Const and isinstance(target.value, str):
-        found = registries.named(resolver, target.value, file)
+        registry = registries.registry_of(resolver, owner) if owner is not None else None
+        found = registries.named(resolver, target.value, file, registry) if registry is not None else []
+        found = found or registries.named(resolver, target.value, file)
         return found[0] if found else None
     for option in known(resolver.type_of(target, file)) if target is not None else ():
         if isinstance(option, ClassType):

@@ -116,7 +116,9 @@ def _plain(value: Value) -> Value:
 
 
 def _happens_within(read: LazyRead, place: Place, block: ast.With) -> bool:
-    """Whether the read, or a call that passes the object, stands in the block."""
+    """Whether the read, or a call that passes the object, stands in the block and happens before that is left."""
+    if read.outside is not None and read.outside.is_late:
+        return False
     first, last = block.lineno + place.chunk.shift, (block.end_lineno or block.lineno) + place.chunk.shift
     lines = [(read.file.file_id, read.site.node.lineno + read.site.chunk.shift)]
     lines += [(source.file_id, fact.node.lineno + fact.chunk.shift) for source, fact in read.source.calls]

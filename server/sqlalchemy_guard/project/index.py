@@ -186,6 +186,11 @@ class Index:
         found.discard(file_id)
         return found
 
+    def targets_of(self, file_id: str) -> frozenset[str]:
+        """The files that a known file imports itself."""
+        self.settle(file_id)
+        return self._targets.get(file_id, frozenset())
+
     def _imported(self, file_id: str) -> Iterable[str]:
         find, submodule = self._modules.find, self._modules.submodule
         for module, name in self._facts[file_id].imports():

@@ -153,7 +153,7 @@ class Mappings:
         call = each.call
         target, annotated = self._annotated(each)
         if target is None and call is not None:
-            found = self.resolver.relationship_target(call, each.file)
+            found = self.resolver.relationship_target(call, each.file, ref)
             target = found if isinstance(found, tuple) else None
         known_options = call is None or not call.has_mapping
         secondary = call is not None and (call.keyword("secondary") is not None or not known_options)
@@ -255,7 +255,8 @@ class Mappings:
                             type(call) is Call
                             and call.keyword("backref") is not None
                             and target_name(call) == name
-                            and self.resolver.relationship_target(call, file) in (target, None)
+                            and self.resolver.relationship_target(call, file, (file.file_id, qualname))
+                            in (target, None)
                         ):
                             yield self._backref((file.file_id, qualname), file, call)
 

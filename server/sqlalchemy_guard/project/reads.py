@@ -17,11 +17,12 @@ from sqlalchemy_guard.project.row_calls import bound_by, root_of
 from sqlalchemy_guard.project.rows import Rows
 from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
+from sqlalchemy_guard.project.sites import Site, sites_in
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import RelationshipInfo
@@ -29,35 +30,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.text.span import Span
 
 _LAZY = frozenset(("select", "True"))
 _PROPERTIES_DEEP = 2
 _LONGEST = 3
-
-
-@dataclass(slots=True, eq=False)
-class Site:
-    """An attribute that is read, and what stands around it.
-
-    Attributes:
-        node: The attribute.
-        chunk: The chunk that it belongs to.
-        statement: The statement around it.
-        loops: The loops and comprehensions around it, innermost first, within its function.
-        function: The function, None outside of any.
-        in_except: Whether it is read only when something failed.
-        leaves: Whether the innermost loop is left right after the read, so that it happens once.
-        conditions: Names that the `if`s around it, in its function, demand to be true or false.
-    """
-
-    node: ast.Attribute
-    chunk: Chunk
-    statement: ast.stmt
-    loops: tuple[ast.AST, ...]
-    function: ast.AST | None
-    in_except: bool
-    leaves: bool
-    conditions: tuple[tuple[str, bool], ...] = ()
 
 
 class Place(NamedTuple):
@@ -66,6 +43,36 @@ class Place(NamedTuple):
     file: File
     chunk: Chunk
     node: ast.expr
+
+
+class Spot(NamedTuple):
+    """A place of a file that is no Python, and what happens there."""
+
+    path: str
+    span: Span
+    message: str
+
+
+if TYPE_CHECKING:
+    # A place that explains a read: in Python with its file and chunk, else a spot.
+    Step = tuple[SourceFile, Chunk, ast.expr | ast.stmt, str] | Spot
+
+
+@dataclass(slots=True, eq=False)
+class Outside:
+    """Who reads attributes of what he is handed: a template, a response model, a schema.
+
+    Attributes:
+        name: How he is called.
+        steps: Where he reads the relationship, and what walks the objects there.
+        is_looped: Whether he reads it of one object after the other.
+        is_late: Whether he does so when the function around has returned.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    is_looped: bool
+    is_late: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +89,8 @@ class LazyRead:
         query: Where the statement begins that loads the object, as far as the place is known.
         executed: Where that is executed, likewise.
         others: How else the object may have been loaded, the relationship lazily as well.
+        outside: Who reads it, when that is no expression of Python.
+        along: What he reads besides, lazily as well, of the rows of the same statement.
     """
 
     site: Site
@@ -93,11 +102,26 @@ class LazyRead:
     query: Place | None = None
     executed: Place | None = None
     others: list[Loaded] = field(default_factory=list)
+    outside: Outside | None = None
+    along: list[LazyRead] = field(default_factory=list)
 
     @property
     def is_repeated(self) -> bool:
         """Whether it happens once per object of a loop, here or around the call that passed the object."""
+        if self.outside is not None and self.outside.is_looped:
+            return True
         return self.loop is not None or self.source.repeated
+
+    @property
+    def reader(self) -> str:
+        """What reads the relationship when it is not the expression itself: a property, a template; else ""."""
+        if self.outside is not None:
+            return self.outside.name
+        return (
+            self.site.node.attr
+            if self.inner is not None and isinstance(self.site.node, ast.Attribute)
+            else ""
+        )
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -115,28 +139,48 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
     rows = Rows(workspace)
     seen: set[object] = set()
     for chunk in _leaves(unit.chunk):
-        sites = chunk.once(_sites, names)
+        sites = chunk.once(sites_in, names)
         if not sites:
             continue
         values = file.facts.values_in(chunk)
         for site in sites:
-            found = [read for read in _Reader(rows, file).reads(site, values) if _is_plain(read)]
-            for is_async in (False, True):
-                reads = [read for read in found if read.source.load.is_async is is_async]
-                keys = {(id(each.source.load.statement.root), each.path, id(site.function)) for each in reads}
-                if not reads or keys <= seen:
-                    continue
-                seen |= keys
-                # The shortest way is the easiest to follow.
-                reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
-                read = reads[0]
-                read.others = [each.source for each in reads[1:] if each.path == read.path]
-                load, here = read.source.load, Place(file, chunk, site.node)
-                read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
-                read.executed = read.query
-                if load.call is not None:
-                    read.executed = place_of(load.call, load.file, here, values, workspace)
-                yield read
+            found = Reader(rows, file).reads(site, values)
+            yield from told(found, seen, Place(file, chunk, site.node), values, workspace)
+
+
+def told(
+    found: Iterable[LazyRead],
+    seen: set[object],
+    here: Place,
+    values: Mapping[ast.expr, Value],
+    workspace: Workspace,
+) -> Iterator[LazyRead]:
+    """Of the lazy reads of one site those to tell of, with the places that they rest on.
+
+    Args:
+        found: The reads.
+        seen: What was told before; more is added.
+        here: The site.
+        values: The values of its chunk.
+        workspace: The files.
+    """
+    plain = [read for read in found if _is_plain(read)]
+    for is_async in (False, True):
+        reads = [read for read in plain if read.source.load.is_async is is_async]
+        keys = {(id(each.source.load.statement.root), each.path, id(each.site.function)) for each in reads}
+        if not reads or keys <= seen:
+            continue
+        seen |= keys
+        # The shortest way is the easiest to follow.
+        reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
+        read = reads[0]
+        read.others = [each.source for each in reads[1:] if each.path == read.path]
+        load = read.source.load
+        read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
+        read.executed = read.query
+        if load.call is not None:
+            read.executed = place_of(load.call, load.file, here, values, workspace)
+        yield read
 
 
 def _is_plain(read: LazyRead) -> bool:
@@ -187,16 +231,16 @@ def _leaves(chunk: Chunk) -> Iterator[Chunk]:
             yield from _leaves(child)
 
 
-def chain_of(
-    read: LazyRead, workspace: Workspace
-) -> Iterator[tuple[SourceFile, Chunk, ast.expr | ast.stmt, str]]:
-    """The places that explain a read, each with its file and what happens there, in the order in which it happens."""
+def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:
+    """The places that explain a read, in the order in which things happen there."""
     if read.query is not None:
         yield read.query.file, read.query.chunk, read.query.node, "the rows are loaded here"
     for source, fact in read.source.calls:
         yield source, fact.chunk, fact.node, "an object is passed on here"
     if read.loop is not None:
         yield read.file, read.site.chunk, head_of(read.loop), "the loop"
+    if read.outside is not None:
+        yield from read.outside.steps
     if read.inner is not None:
         yield *read.inner, "the relationship is read here"
     member = workspace.resolver.member(ClassType(read.source.ref), read.info.name)
@@ -247,7 +291,7 @@ def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.Async
     return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
 
-class _Reader:
+class Reader:
     """Decides for one site which relationships it loads."""
 
     def __init__(self, rows: Rows, file: File) -> None:
@@ -255,11 +299,14 @@ class _Reader:
         self.file = file
 
     def reads(self, site: Site, values: Mapping[ast.expr, Value]) -> Iterator[LazyRead]:
+        assert isinstance(site.node, ast.Attribute)
         value = values.get(site.node.value, UNKNOWN)
-        if not isinstance(values.get(site.node), Attr):
-            # The attribute was set before: what was set is there.
-            return
-        name = site.node.attr
+        # Where the attribute was set before, what was set is there.
+        if isinstance(values.get(site.node), Attr):
+            yield from self.of(site, value, site.node.attr)
+
+    def of(self, site: Site, value: Value, name: str) -> Iterator[LazyRead]:
+        """What reading an attribute of a value at a site loads."""
         if not self._may_relate(value, name):
             return
         scope = self.rows.scope(self.file)
@@ -269,7 +316,7 @@ class _Reader:
                 continue
             if not self._happens(site, shape):
                 continue
-            loop = self._loop(site, shape)
+            loop = self.loop(site, shape)
             info = self.rows.relationship(shape, name)
             if info is not None:
                 if is_lazy(self.rows, shape, info):
@@ -313,7 +360,7 @@ class _Reader:
                     return False
         return True
 
-    def _loop(self, site: Site, shape: Loaded) -> ast.AST | None:
+    def loop(self, site: Site, shape: Loaded) -> ast.AST | None:
         """The loop that walks the object."""
         if not shape.walked:
             return None
@@ -420,134 +467,3 @@ def _names_one(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:
         name in keyed and any(other == table for other, _ in column.foreign)
         for name, column in columns.items()
     )
-
-
-def _sites(chunk: Chunk, names: frozenset[str]) -> list[Site]:
-    """The reads of attributes with certain names in a chunk, in the order in which they stand."""
-    return _Finder(chunk, names).sites()
-
-
-class _Finder:
-    """Finds the reads of attributes with certain names in a chunk."""
-
-    def __init__(self, chunk: Chunk, names: frozenset[str]) -> None:
-        self.chunk = chunk
-        self.names = names
-        self.found: list[Site] = []
-        self.loops: list[ast.AST] = []
-        self.function: ast.AST | None = None
-        self.statement: ast.stmt = ast.Pass()
-        self.excepting = 0
-        self.leaving: list[bool] = []
-        self.conditions: list[tuple[str, bool]] = []
-
-    def sites(self) -> list[Site]:
-        """The reads in the order in which they stand."""
-        self._block(self.chunk.body)
-        return self.found
-
-    def _block(self, statements: list[ast.stmt]) -> None:
-        for at, statement in enumerate(statements):
-            outer, self.statement = self.statement, statement
-            behind = statements[at:]
-            self.leaving.append(any(isinstance(each, ast.Return | ast.Break | ast.Raise) for each in behind))
-            self._visit(statement)
-            self.leaving.pop()
-            self.statement = outer
-
-    def _visit(self, node: ast.AST) -> None:
-        match node:
-            case ast.For() | ast.AsyncFor():
-                self._visit(node.iter)
-                self._loop(node, None)
-                self._block(node.orelse)
-            case ast.While():
-                self._loop(node, node.test)
-                self._block(node.orelse)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                self._comprehension(node)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                self._nested(node)
-            case ast.If():
-                self._visit(node.test)
-                self._branch(node.test, node.body, wanted=True)
-                self._branch(node.test, node.orelse, wanted=False)
-            case ast.ExceptHandler():
-                self.excepting += 1
-                self._block(node.body)
-                self.excepting -= 1
-            case ast.Attribute():
-                if node.attr in self.names and isinstance(node.ctx, ast.Load):
-                    self._note(node)
-                self._visit(node.value)
-            case _:
-                for name, field in ast.iter_fields(node):
-                    if isinstance(field, list) and field and isinstance(field[0], ast.stmt):
-                        self._block(field)
-                    elif isinstance(field, list):
-                        for part in field:
-                            if isinstance(part, ast.AST):
-                                self._visit(part)
-                    elif isinstance(field, ast.AST) and name != "ctx":
-                        self._visit(field)
-
-    def _branch(self, test: ast.expr, block: list[ast.stmt], *, wanted: bool) -> None:
-        condition = _condition(test, wanted=wanted)
-        if condition is not None:
-            self.conditions.append(condition)
-        self._block(block)
-        if condition is not None:
-            self.conditions.pop()
-
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, test: ast.expr | None) -> None:
-        self.loops.append(node)
-        outer, self.leaving = self.leaving, []
-        if test is not None:
-            self._visit(test)
-        self._block(node.body)
-        self.leaving = outer
-        self.loops.pop()
-
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        first, *others = node.generators
-        self._visit(first.iter)
-        self.loops.append(node)
-        outer, self.leaving = self.leaving, []
-        for part in (*first.ifs, *others):
-            self._visit(part)
-        for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
-            self._visit(value)
-        self.leaving = outer
-        self.loops.pop()
-
-    def _nested(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
-        kept = self.loops, self.leaving, self.function, self.excepting, self.conditions
-        self.loops, self.leaving, self.function, self.excepting, self.conditions = [], [], node, 0, []
-        if isinstance(node, ast.Lambda):
-            self._visit(node.body)
-        else:
-            self._block(node.body)
-        self.loops, self.leaving, self.function, self.excepting, self.conditions = kept
-
-    def _note(self, node: ast.Attribute) -> None:
-        self.found.append(
-            Site(
-                node,
-                self.chunk,
-                self.statement,
-                tuple(reversed(self.loops)),
-                self.function,
-                bool(self.excepting),
-                any(self.leaving),
-                tuple(self.conditions),
-            )
-        )
-
-
-def _condition(test: ast.expr, *, wanted: bool) -> tuple[str, bool] | None:
-    """The name that a test asks for, and whether it must be true."""
-    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test, wanted = test.operand, not wanted
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) and wanted:
-        test = next((each for each in test.values if isinstance(each, ast.Name)), test)
-    return (test.id, wanted) if isinstance(test, ast.Name) else None

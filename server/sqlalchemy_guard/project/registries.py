@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Value
 from sqlalchemy_guard.project.externals import DECLARATIVE_BASES
+from sqlalchemy_guard.project.file_roles import is_migration_file
 from sqlalchemy_guard.project.types import ClassType, options
 from sqlalchemy_guard.records import dataclass
 
@@ -115,7 +116,9 @@ def named(resolver: Resolver, text: str, file: SourceFile, registry: Registry | 
         found = [here.ref, *(ref for ref in found if ref != here.ref)]
     mapped = [ref for ref in found if resolver.is_model(ClassType(ref))]
     if registry is None:
-        return mapped or found
+        # A revision's copy of a model is meant by that revision only.
+        is_copy = is_migration_file(file.file_id)
+        return sorted(mapped, key=lambda ref: is_migration_file(ref[0]) is not is_copy) or found
     return [ref for ref in mapped if registry_of(resolver, ref) in (registry, None)]
 
 

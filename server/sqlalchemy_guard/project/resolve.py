@@ -438,9 +438,11 @@ class Resolver(Answers):
         """The Python type of a mapped attribute (column or relationship), None when the attribute is not mapped."""
         return attributes.mapped_type(self, attribute, file)
 
-    def relationship_target(self, value: Value, file: SourceFile) -> ClassRef | None:
+    def relationship_target(
+        self, value: Value, file: SourceFile, owner: tuple[str, str] | None = None
+    ) -> ClassRef | None:
         """The class that `relationship(…)` names, by object, string or callable."""
-        return attributes.relationship_target(self, value, file)
+        return attributes.relationship_target(self, value, file, owner)
 
     # -- classes ---------------------------------------------------------------------------------------------------
 

@@ -353,6 +353,9 @@ FUNCTIONS: dict[str, Stub] = {
     "builtins.zip": lambda site: list_of(
         TupleType(tuple(_iterated(site.type_of(a)) for a in site.call.args))
     ),
+    # A Query of a class of its own, with methods that SQLAlchemy's does not have.
+    "oslo_db.sqlalchemy.utils.model_query": lambda site: Instance(QUERY, (_first_argument(site),), True),
+    "oslo_db.sqlalchemy.utils.paginate_query": _first_argument,
     "typing.cast": _cast,
     # A name of its own for type checkers; at run time the class that it was made from.
     "typing.NewType": lambda site: (

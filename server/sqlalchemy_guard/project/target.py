@@ -16,6 +16,7 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy_guard.project.answers import Key
     from sqlalchemy_guard.vfs.files import Stamp, Vfs
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
@@ -35,6 +36,17 @@ _MENTION = lazy_pattern(
 _CLAUSE = lazy_pattern(
     r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?[\w.*+]*"
 )
+VERSIONS: Key = ("*versions", "")
+"""The key of what rests on the version of SQLAlchemy that a project says it uses."""
+PATTERNS = (
+    *_LOCKS,
+    *_DECLARATIONS,
+    "*requirements*.txt",
+    "*requirements*.in",
+    "requirements/*.txt",
+    "requirements/*.in",
+)
+"""The files that may say it, as patterns of the ends of their paths."""
 _Version = tuple[int, ...]
 """Major and minor; the patch as well where exactly one version is admitted."""
 
@@ -44,6 +56,16 @@ class Said(NamedTuple):
 
     version: _Version
     exact: bool
+
+
+def tells_versions(path: str) -> bool:
+    """Whether a file may say which version of SQLAlchemy a project uses, by its path."""
+    folder, name = os.path.split(path)
+    if name in _LOCKS or name in _DECLARATIONS:
+        return True
+    return name.endswith((".txt", ".in")) and (
+        "requirements" in name or os.path.basename(folder) == "requirements"
+    )
 
 
 class Targets:

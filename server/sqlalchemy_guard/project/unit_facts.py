@@ -16,6 +16,7 @@ from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, no
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
+from sqlalchemy_guard.project.outside_reads import outside_reads
 from sqlalchemy_guard.project.query_call import QueryCall, query_calls
 from sqlalchemy_guard.project.query_sources import QueryAttribute, query_attributes
 from sqlalchemy_guard.project.reads import LazyRead, lazy_reads
@@ -92,6 +93,11 @@ def _urls(unit: Unit, file: File, _workspace: Workspace) -> Iterator[DatabaseUrl
     return urls_of(unit, file.document.lines)
 
 
+def _lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
+    yield from lazy_reads(unit, file, workspace)
+    yield from outside_reads(unit, file, workspace)
+
+
 PRODUCERS: Mapping[type, Producer] = {
     FunctionFacts: _functions,
     ItemSet: _item_sets,
@@ -109,9 +115,9 @@ PRODUCERS: Mapping[type, Producer] = {
     Gap: gaps,
     IdleTimestamp: idle_timestamps,
     Relationship: _relationships,
+    LazyRead: _lazy_reads,
     RevisionName: revision_names,
     Operation: operations,
     Directions: both_directions,
     TargetMetadata: target_metadata,
-    LazyRead: lazy_reads,
 }

@@ -10,6 +10,7 @@ import os
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.documents.kinds import kind_of
 from sqlalchemy_guard.facts.file import FileFacts
 from sqlalchemy_guard.facts.units import WHOLE
 from sqlalchemy_guard.facts.values import same
@@ -18,6 +19,7 @@ from sqlalchemy_guard.project.mapping import Mappings
 from sqlalchemy_guard.project.mentions import RELATED, Mentions
 from sqlalchemy_guard.project.modules import Modules
 from sqlalchemy_guard.project.resolve import MODULES, Key, Resolver
+from sqlalchemy_guard.project.target import VERSIONS, tells_versions
 from sqlalchemy_guard.project.words import WORD, Words
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
@@ -73,6 +75,7 @@ class Workspace:
         LISTED: `(LISTED, folder)` is the key of what rests on the names in a folder.
         TEXT: `(TEXT, file id)` is the key of what rests on the text of a file that is not Python.
         GIT: The key of what rests on the index or the branches of Git.
+        PLAIN: The key of what rests on which documents there are that are not Python.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
         is_reading: Whether an index was begun that did not come to its end.
     """
@@ -81,6 +84,7 @@ class Workspace:
     LISTED = "*listed"
     TEXT = "*text"
     GIT: Key = ("*git", "")
+    PLAIN: Key = ("*plain", "")
 
     def __init__(self, folders: list[str], vfs: Vfs, settings: SettingsStore) -> None:
         self.folders = list(folders)
@@ -92,6 +96,7 @@ class Workspace:
         self.skipped: dict[str, str] = {}
         self._files: dict[str, File | None] = {}
         self._open: set[str] = set()
+        self._plain: dict[str, None] = {}
         self._git: dict[str, tuple[object, GitFolder | None]] = {}
         self._disk_changes = 0
         self.is_read = self.is_reading = False
@@ -127,6 +132,9 @@ class Workspace:
     def open(self, file_id: str, document: Document) -> None:
         """An editor's text overrides the disk."""
         self._open.add(file_id)
+        if kind_of(file_id) is not None and not _is_python(file_id):
+            self._take_plain(file_id, document)
+            return
         if os.path.isabs(file_id) and self.modules.add_virtual(file_id):
             self._modules_changed([file_id])
         old = self._files.get(file_id)
@@ -135,6 +143,18 @@ class Workspace:
             self.documents[file_id] = document
             return
         self._replace(file_id, old, File(file_id, document))
+
+    def _take_plain(self, file_id: str, document: Document) -> None:
+        """The text of an open document that is not Python."""
+        old = self.documents.get(file_id)
+        self.documents[file_id] = document
+        keys: set[Key] = set()
+        if file_id not in self._plain:
+            self._plain[file_id] = None
+            keys.add(self.PLAIN)
+        if old is None or old.text != document.text:
+            keys.add((self.TEXT, file_id))
+        self.resolver.changed(keys)
 
     def is_open(self, file_id: str) -> bool:
         """Whether an editor's text overrides the disk."""
@@ -181,6 +201,9 @@ class Workspace:
         if moved:
             self._modules_changed(moved)
         self.resolver.changed({(self.TEXT, file_id) for file_id in file_ids if not _is_python(file_id)})
+        if any(map(tells_versions, file_ids)):
+            self.resolver.changed({VERSIONS})
+        self._plain_on_disk([file_id for file_id in file_ids if kind_of(file_id) is not None])
         wanted = dict.fromkeys(file_ids)
         for file_id in file_ids:
             if not _is_python(file_id):
@@ -200,6 +223,17 @@ class Workspace:
                     self._replace(file_id, old, None)
                 elif source is not None:
                     self._replace(file_id, old, File(file_id, Document.from_text(file_id, source.text)))
+
+    def _plain_on_disk(self, file_ids: Sequence[str]) -> None:
+        """Documents that are not Python may have come or gone."""
+        for file_id in file_ids:
+            there = file_id in self._open or self.vfs.exists(file_id)
+            if there != (file_id in self._plain):
+                self.resolver.changed({self.PLAIN})
+                if there:
+                    self._plain[file_id] = None
+                else:
+                    del self._plain[file_id]
 
     def _replace(self, file_id: str, old: File | None, fresh: File | None) -> None:
         """Take another analysis of a file, None when it cannot be read any more."""
@@ -250,6 +284,11 @@ class Workspace:
         self.resolver.keys.add((self.TEXT, file_id))
         document = self.documents.get(file_id)
         return document.text if document is not None else self.vfs.read_text(file_id)
+
+    def plain_documents(self) -> list[str]:
+        """The documents of the workspace that are not Python and of a kind that matters; known once all files were read."""
+        self.resolver.keys.update((self.PLAIN, self.READ))
+        return sorted(self._plain)
 
     def git(self, folder: str) -> GitFolder | None:
         """What Git knows of a folder, as of the last look at it; None outside a working tree."""
@@ -349,13 +388,28 @@ class Workspace:
             found |= {each.file_id for each in self.known_files() if "down_revision" in each.facts.names}
         return found
 
+    def imports_of(self, file_id: str) -> set[str]:
+        """The files that a file imports, in functions as well, directly or through others; without the file itself."""
+        self.resolver.keys.add((IMPORTS, ""))
+        found: set[str] = set()
+        todo = [file_id]
+        while todo:
+            current = todo.pop()
+            # Those that have nothing to say to the rules are links of the chain as well.
+            if self.file(current) is not None:
+                fresh = self._index.targets_of(current) - found
+                found |= fresh
+                todo.extend(fresh)
+        return found - {file_id}
+
     def known_files(self) -> Iterator[File]:
         """Every file that was analysed."""
         return (file for file in self._files.values() if file is not None)
 
     def discover(self) -> list[str]:
-        """The Python files of the workspace's folders."""
-        return [found for found in self.vfs.discover(self.folders, self.settings) if isinstance(found, str)]
+        """What is read of the workspace's folders: Python files, and documents that are not Python."""
+        walked = self.vfs.discover(self.folders, self.settings, kind_of)
+        return [found for found in walked if isinstance(found, str)]
 
     def index_steps(self) -> Iterator[tuple[int, int]]:
         """Analyse the workspace step by step; yields (done, total) after each. Stop asking to cancel."""
@@ -365,8 +419,12 @@ class Workspace:
 
     def _index_steps(self) -> Iterator[tuple[int, int]]:
         files: list[str] = []
-        for found in self.vfs.discover(self.folders, self.settings):
+        for found in self.vfs.discover(self.folders, self.settings, kind_of):
             if isinstance(found, str):
+                if kind_of(found) is not None:
+                    self._plain[found] = None
+                if not _is_python(found):
+                    continue
                 files.append(found)
                 if len(files) % 16 == 0:
                     yield 0, len(files)
@@ -390,7 +448,7 @@ class Workspace:
                     self._words.put_aside(file_id)
             yield done, len(files)
         self.is_read, self.is_reading = True, False
-        self.resolver.changed({self.READ})
+        self.resolver.changed({self.READ, self.PLAIN})
 
 
 def _is_python(file_id: str) -> bool:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.syntax import Syntax
 
-_CODES = r"[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*"
-_NOQA = lazy_pattern(rf"#\s*noqa\b(?:\s*:\s*(?P<codes>{_CODES})?(?P<rest>\S*))?", re.IGNORECASE)
+CODES = r"[A-Z][A-Z0-9]*[0-9]+(?:[\s,]+[A-Z][A-Z0-9]*[0-9]+)*"
+_NOQA = lazy_pattern(rf"#\s*noqa\b(?:\s*:\s*(?P<codes>{CODES})?(?P<rest>\S*))?", re.IGNORECASE)
 _FILE = lazy_pattern(
-    rf"^#\s*sqlalchemy-guard\s*:\s*noqa\b(?:\s*:\s*(?P<codes>{_CODES})?(?P<rest>\S*))?", re.IGNORECASE
+    rf"^#\s*sqlalchemy-guard\s*:\s*noqa\b(?:\s*:\s*(?P<codes>{CODES})?(?P<rest>\S*))?", re.IGNORECASE
 )
 _SEPARATOR = lazy_pattern(r"[\s,]+")
 

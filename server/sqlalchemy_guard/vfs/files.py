@@ -17,7 +17,7 @@ from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy_guard.config import SettingsStore
     from sqlalchemy_guard.vfs.git import GitFolder
@@ -199,15 +199,23 @@ class Vfs:
             return skipped(path, error)
         return None
 
-    def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
+    def discover(
+        self,
+        paths: Iterable[str],
+        settings: SettingsStore,
+        wanted: Callable[[str], object] | None = None,
+    ) -> Iterator[str | Skipped]:
         """The file ids of Python files: those named, and those in the folders named.
 
         A file that is named is always taken. In folders, `exclude` and ignore files of Git hold. Each real
         file comes once, by its real path where that is among the folders. Files come in order of their names.
+
+        Args:
+            wanted: Says of a path in a folder whether it is wanted although it is not Python.
         """
         from sqlalchemy_guard.vfs.walk import discover
 
-        return discover(paths, settings)
+        return discover(paths, settings, wanted=wanted)
 
     def _too_large(self, path: str, size: int) -> Skipped:
         return Skipped(path, "large", f"has {size:,} bytes; files of more than {self.limit:,} are not read")

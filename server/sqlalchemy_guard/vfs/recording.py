@@ -12,7 +12,7 @@ from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.vfs.files import Skipped, Vfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy_guard.cache.runs import Mark
     from sqlalchemy_guard.config import SettingsStore
@@ -91,7 +91,12 @@ class RecordingVfs(Vfs):
         self.record.git.setdefault(folder, digest_of_git(found))
         return found
 
-    def discover(self, paths: Iterable[str], settings: SettingsStore) -> Iterator[str | Skipped]:
+    def discover(
+        self,
+        paths: Iterable[str],
+        settings: SettingsStore,
+        wanted: Callable[[str], object] | None = None,
+    ) -> Iterator[str | Skipped]:
         """See `Vfs.discover`."""
         from sqlalchemy_guard.vfs.walk import discover
 
@@ -101,7 +106,7 @@ class RecordingVfs(Vfs):
             walked.append(path)
             self.record.walked.setdefault(path, runs.mark(path))
 
-        yield from discover(paths, settings, visit)
+        yield from discover(paths, settings, visit, wanted)
         seen: set[str] = set()
         for folder in walked:
             at = folder

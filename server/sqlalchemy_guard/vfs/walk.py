@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 
 def discover(
-    paths: Iterable[str], settings: SettingsStore, visit: Callable[[str], None] = lambda _: None
+    paths: Iterable[str],
+    settings: SettingsStore,
+    visit: Callable[[str], None] = lambda _: None,
+    wanted: Callable[[str], object] | None = None,
 ) -> Iterator[str | Skipped]:
     """The file ids under some paths; see `Vfs.discover`.
 
     Args:
         visit: Is told each folder before it is listed, and what each link leads to.
+        wanted: Says of a path whether it is wanted besides Python files.
     """
-    walk = _Walk(settings, visit)
+    walk = _Walk(settings, visit, wanted)
     for path in paths:
         yield from walk.named(canonical(path))
     yield from walk.linked()
@@ -35,9 +39,12 @@ def discover(
 class _Walk:
     """One walk over folders: what was seen, and the links that wait until all real folders were walked."""
 
-    def __init__(self, settings: SettingsStore, visit: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: SettingsStore, visit: Callable[[str], None], wanted: Callable[[str], object] | None
+    ) -> None:
         self._settings = settings
         self._visit = visit
+        self._wanted = wanted
         self._seen: set[str] = set()
         self._links: list[tuple[str, str]] = []
 
@@ -98,7 +105,8 @@ class _Walk:
         except OSError:
             return "nothing"
         if not is_folder and not entry.name.endswith(SUFFIXES):
-            return "nothing"
+            if self._wanted is None or not self._wanted(entry.path):
+                return "nothing"
         if is_excluded(settings, entry.path, ancestors=False) or ignores.ignores(entry.path, is_folder):
             return "nothing"
         if is_link:

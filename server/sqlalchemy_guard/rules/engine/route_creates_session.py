@@ -75,8 +75,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
-from sqlalchemy_guard.fixes.imports import need
 from sqlalchemy_guard.fixes.parameters import add_first
+from sqlalchemy_guard.fixes.session_parameter import annotation_for
 from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.file_roles import is_test_file
@@ -91,7 +91,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact
-    from sqlalchemy_guard.project.handlers import SessionDependency
     from sqlalchemy_guard.project.resolve import SourceFile
 
 rule = Rule("SAG110", Severity.WARNING, Applicability.UNSAFE)
@@ -114,7 +113,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
         advice = "use `db.session`"
     else:
         return
-    can_fix = framework == "fastapi" and dependency is not None and dependency.alias and len(made) == 1
+    can_fix = framework == "fastapi" and dependency is not None and len(made) == 1
     block = _block(made[0], kind) if can_fix else None
     yield context.at_call(
         rule,
@@ -155,8 +154,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     source, shift = context.source, fact.chunk.shift
     name = block.items[0].optional_vars.id
     outwards = dedent(source, block.body, shift)
-    alias = _alias(context, dependency)
-    if outwards is None or alias is None or function.parameter(name) is not None:
+    taken = annotation_for(dependency, context.workspace, context.file, context.source)
+    if outwards is None or taken is None or function.parameter(name) is not None:
         return None
     start = source.line_start(source.start(block, shift))
     body = source.line_start(source.start(block.body[0], shift))
@@ -165,19 +164,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         f"{margin}{source.text[comment.start : comment.end]}{source.newline}"
         for comment in source.comments(start, body)
     )
-    parameter = add_first(source, function.header, f"{name}: {alias[0]}", function.chunk.shift)
-    edits = (*alias[1], *parameter, Edit(start, body, kept), *outwards)
-    title = f"Take the session as `{name}: {alias[0]}`, which lives until the end of the request"
+    annotation, imports = taken
+    parameter = add_first(source, function.header, f"{name}: {annotation}", function.chunk.shift)
+    edits = (*imports, *parameter, Edit(start, body, kept), *outwards)
+    title = f"Take the session as `{name}: {annotation}`, which lives until the end of the request"
     return Fix(title, Applicability.UNSAFE, {context.file.file_id: edits})
-
-
-def _alias(context: Context, dependency: SessionDependency) -> tuple[str, tuple[Edit, ...]] | None:
-    """The alias as the handler's module names it, with the import."""
-    if dependency.alias is None:
-        return None
-    if dependency.file.file_id == context.file.file_id:
-        return dependency.alias, ()
-    module = context.workspace.modules.dotted(dependency.file.file_id)
-    root = module.partition(".")[0]
-    imported = need(context.source, context.module_statements(), module, dependency.alias, first_party={root})
-    return imported.expression, imported.edits

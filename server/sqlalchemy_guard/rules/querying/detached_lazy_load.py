@@ -102,15 +102,16 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         return
     if is_test_file(context.file.file_id) or any(is_test_file(file.file_id) for file, _ in read.source.calls):
         return
-    plan = loading.plan(read, context.workspace, anywhere=True)
+    plans = loading.plans((read, *read.along), context.workspace, anywhere=True)
     applicability = None
-    if plan is not None:
+    if plans:
         applicability = Applicability.UNSAFE if load.likely else Applicability.SAFE
     owner = read.source.ref[1].rpartition(".")[2]
     name = f"`{owner}.{read.info.name}`"
-    if read.inner is not None:
-        name = f"`{site.node.attr}` reads {name}, which"
-    advice = f"load it with the object: `{plan.text}`" if plan is not None else "load it with the object"
+    if read.reader:
+        further = f" and {len(read.along)} more" if read.along else ""
+        name = f"`{read.reader}` reads {name}{further}, which"
+    advice = f"load it with the object: {loading.texts(plans)}" if plans else "load it with the object"
     yield context.violation(
         rule,
         site.chunk,
@@ -119,18 +120,18 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
         statement=site.statement,
         applicability=applicability,
         related=(
-            *(context.related(*place) for place in chain_of(read, context.workspace)),
+            *context.explained(chain_of(read, context.workspace)),
             context.related(*closing, "the session is closed here"),
         ),
-        subject=plan,
+        subject=plans,
     )
 
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Add a loader option to the statement that loads the object."""
-    made: loading.Plan | None = violation.subject
-    edits = loading.edits(made, context.workspace, context.parent) if made is not None else None
-    if made is None or edits is None or violation.applicability is None:
+    made: tuple[loading.Plan, ...] = violation.subject
+    edits = loading.edits(made, context.workspace, context.parent)
+    if edits is None or violation.applicability is None:
         return None
-    return Fix(f"Add `{made.text}`", violation.applicability, edits)
+    return Fix(loading.title(made), violation.applicability, edits)

@@ -107,42 +107,49 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
     if closing_of(read, context.workspace) is not None:
         # Nothing is loaded there at all: another rule's business.
         return
-    plan = loading.plan(read, context.workspace)
+    plans = loading.plans((read, *read.along), context.workspace)
+    if read.outside is not None and read.source.alone and not plans:
+        # What hangs on one object that somebody else loads for many callers is theirs to decide.
+        return
     applicability = None
-    if plan is not None:
+    if plans:
         applicability = Applicability.UNSAFE if load.likely else Applicability.SAFE
     yield context.violation(
         rule,
         site.chunk,
         site.node,
-        _message(read, plan),
+        _message(read, plans),
         statement=site.statement,
         applicability=applicability,
-        related=tuple(context.related(*place) for place in chain_of(read, context.workspace)),
-        subject=plan,
+        related=context.explained(chain_of(read, context.workspace)),
+        subject=plans,
     )
 
 
-def _message(read: LazyRead, plan: loading.Plan | None) -> str:
+def _message(read: LazyRead, plans: tuple[loading.Plan, ...]) -> str:
     owner = read.source.ref[1].rpartition(".")[2]
     name = f"`{owner}.{read.info.name}`"
-    if read.inner is not None:
-        name = f"`{read.site.node.attr}` reads {name}, which"
-    if read.info.collection is False:
+    verb = "is loaded lazily here"
+    if read.reader:
+        further = f" and {len(read.along)} more" if read.along else ""
+        name, verb = f"`{read.reader}` reads {name}{further}", "lazily"
+    if read.along:
+        cost = f"{verb}, each of which costs one SELECT for every object of the loop"
+    elif read.info.collection is False:
         target = read.info.target
         other = f"`{target.name}`" if target is not None else "object"
-        cost = f"is loaded lazily here, which costs one SELECT for every different {other} of the loop"
+        cost = f"{verb}, which costs one SELECT for every different {other} of the loop"
     else:
-        cost = f"is loaded lazily here, which costs one SELECT for every `{owner}` of the loop"
-    last = f"`{plan.text}`" if plan is not None else "a loader option"
-    return f"{name} {cost}; load it with the rows: {last}"
+        cost = f"{verb}, which costs one SELECT for every `{owner}` of the loop"
+    last = loading.texts(plans) if plans else "a loader option"
+    return f"{name} {cost}; load {'them' if read.along else 'it'} with the rows: {last}"
 
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Add a loader option to the statement that loads the rows."""
-    made: loading.Plan | None = violation.subject
-    edits = loading.edits(made, context.workspace, context.parent) if made is not None else None
-    if made is None or edits is None or violation.applicability is None:
+    made: tuple[loading.Plan, ...] = violation.subject
+    edits = loading.edits(made, context.workspace, context.parent)
+    if edits is None or violation.applicability is None:
         return None
-    return Fix(f"Add `{made.text}`", violation.applicability, edits)
+    return Fix(loading.title(made), violation.applicability, edits)

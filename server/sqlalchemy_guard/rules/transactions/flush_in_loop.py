@@ -2,12 +2,13 @@
 
 ## What it does
 Reports `flush()` and `expire_all()` that every iteration of a loop calls, where nothing behind them in the iteration reads what the
-loop made, and the loop asks the session for nothing. Batches, retries, savepoints, migrations and tests are left
-alone.
+loop made, and the loop asks the session for nothing. Also loops that do nothing but `refresh()` one object after the other.
+Batches, retries, savepoints, a few objects written out, migrations and tests are left alone.
 
 ## Why is this bad?
 A flush sends what is pending. Once per object it is one round trip each, where one flush at the end sends many rows in one
-`INSERT`; `expire_all()` makes the next read of every object a query. The commit flushes anyway.
+`INSERT`; `expire_all()` makes the next read of every object a query. The commit flushes anyway. `refresh()` is a SELECT for each
+object, where one `select()` with `execution_options(populate_existing=True)` refreshes all of them.
 
 ## Example
 ```python
@@ -52,9 +53,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Enter, Param
 from sqlalchemy_guard.fixes.blocks import move_behind
-from sqlalchemy_guard.project.courses import Course, receiver_of
+from sqlalchemy_guard.project.courses import Course, is_read_behind, receiver_of
 from sqlalchemy_guard.project.loops import deliberate, head_of, leaves_early, tail_of
-from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.project.types import FunctionType, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
@@ -80,7 +80,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if any(deliberate(context.resolver, fact, one, context.file) for one in fact.loops()):
         return
-    if _asks_session(context, call, loop) or _is_read_behind(context, fact, loop):
+    if _asks_session(context, call, loop) or is_read_behind(context.resolver, fact, loop, context.file):
         return
     name = call.name.rpartition(".")[2]
     yield context.at_call(
@@ -91,6 +91,33 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
         subject=(fact, loop),
     )
+
+
+@rule.on_call(*(f"{session}.refresh" for session in _SESSIONS))
+def check_refresh(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Report a loop that only refreshes."""
+    fact = call.fact
+    loop = _loop(fact)
+    node = loop.node if loop is not None else None
+    if (
+        loop is None
+        or not isinstance(node, (ast.For, ast.AsyncFor))
+        or context.is_test()
+        or context.is_migration()
+    ):
+        return
+    if node.body != [fact.statement] or isinstance(node.iter, (ast.List, ast.Tuple)):
+        return
+    if not (fact.node.args and isinstance(fact.node.args[0], ast.Name) and isinstance(node.target, ast.Name)):
+        return
+    if fact.node.args[0].id == node.target.id:
+        yield context.at_call(
+            rule,
+            fact,
+            "`refresh()` costs one SELECT for every object of the loop; one `select()` of all of them with "
+            "`execution_options(populate_existing=True)` does the same",
+            related=(context.related(context.file, loop.chunk, head_of(node), "the loop"),),
+        )
 
 
 def _loop(fact: CallFact) -> Frame | None:
@@ -122,26 +149,6 @@ def _asks_session(context: Context, call: LibraryCall, loop: Frame) -> bool:
         and any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
         for other in fact.function.calls
     )
-
-
-def _is_read_behind(context: Context, fact: CallFact, loop: Frame) -> bool:
-    """Whether the rest of the iteration reads a name that the loop bound: it may want keys and defaults."""
-    if fact.function is None:
-        return True
-    bound = {
-        part.id
-        for part in ast.walk(loop.node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    }
-    paths = Course(context.resolver, fact.function, fact.value, context.file).paths
-    inside = set(ast.walk(loop.node))
-    starts = [following for point in paths.at(fact.node) for following in point.next]
-    for point in walk(starts, lambda one: one.kind == "step" or one.node not in inside, errors=False):
-        if point.node is not None and point.node in inside and point.kind != "step":
-            for node in point.nodes():
-                if isinstance(node, ast.Name) and node.id in bound and isinstance(node.ctx, ast.Load):
-                    return True
-    return False
 
 
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:

@@ -1,0 +1,142 @@
+"""What `env.py` tells Alembic to compare with: the arguments of `context.configure`, read by the evaluator.
+
+The functions of `env.py` that configure are evaluated, not run: connections and configurations are unknown values there. This
+module must never connect to anything.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+
+from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.sql.natives import Unknown, callback
+from sqlalchemy_guard.sql.program import Module
+from sqlalchemy_guard.sql.values import MISSING, Function, Host, Opaque, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy_guard.migrations.history import Environment
+    from sqlalchemy_guard.project.workspace import Workspace
+    from sqlalchemy_guard.sql.evaluator import Evaluator
+
+
+@dataclass(slots=True, eq=False)
+class Configured:
+    """What an environment compares, and how.
+
+    Attributes:
+        metadata: The tables of the models; several where Alembic gets a list. Empty where it is not known.
+        is_known: Whether `target_metadata` could be read.
+        options: Plain options of `configure`: "compare_type", "compare_server_default", "render_as_batch", "version_table" …
+        include_object: The filter of objects; gives None where the answer is not known. None without one.
+        include_name: The filter of names, alike.
+    """
+
+    metadata: list[sqlalchemy.MetaData] = field(default_factory=list)
+    is_known: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    include_object: Callable[..., bool | None] | None = None
+    include_name: Callable[..., bool | None] | None = None
+
+
+class _Context(Host):
+    """`alembic.context` while `env.py` is read: remembers what it is configured with."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Value] = {}
+
+    def configure(self, *_: Value, **keywords: Value) -> Value:
+        """`context.configure(…)`: what several calls say is put together, the last one counts."""
+        self.given.update(keywords)
+        return None
+
+    def is_offline_mode(self) -> Value:
+        """The models are compared online."""
+        return False
+
+    def begin_transaction(self) -> Value:
+        """`with context.begin_transaction()`."""
+        return Host()
+
+    def run_migrations(self, **_: Value) -> Value:
+        """Nothing is run."""
+        return None
+
+
+def configured(workspace: Workspace, evaluator: Evaluator, environment: Environment) -> Configured:
+    """What the `env.py` of an environment configures.
+
+    Args:
+        workspace: All files.
+        evaluator: The one that rebuilt the models, so that their `MetaData` is the one that `env.py` names.
+        environment: Whose `env.py`.
+    """
+    context = _Context()
+    before = evaluator.hosts.get("alembic.context")
+    evaluator.hosts["alembic.context"] = context
+    try:
+        file = workspace.file(environment.env)
+        if file is None:
+            return Configured()
+        # Not the evaluator's own module of that file: it may have been edited since.
+        module = Module(evaluator, file, "env")
+        for name in module.names():
+            statements = module.statements_of(name)
+            if any(
+                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one)
+                for _, one in statements
+            ):
+                function = module.get(name)
+                if isinstance(function, Function) and "offline" not in name:
+                    evaluator.run(function)
+        module.run_effects(frozenset({"configure"}))
+        target = context.given.get("target_metadata", MISSING)
+        if target is MISSING or isinstance(target, Opaque):
+            named = module.get("target_metadata")
+            target = target if named is MISSING else named
+    finally:
+        if before is None:
+            del evaluator.hosts["alembic.context"]
+        else:
+            evaluator.hosts["alembic.context"] = before
+    return _read(evaluator, context.given, target)
+
+
+def _configures(function: ast.AST) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.attr == "configure" for node in ast.walk(function))
+
+
+def _read(evaluator: Evaluator, given: dict[str, Value], target: Value) -> Configured:
+    targets = list(target) if isinstance(target, (list, tuple)) else [target]
+    found = Configured(
+        [one for one in targets if isinstance(one, sqlalchemy.MetaData)],
+        bool(targets) and all(isinstance(one, sqlalchemy.MetaData) for one in targets),
+        {name: value for name, value in given.items() if type(value) in (bool, str, int)},
+    )
+    found.include_object = _filter(evaluator, given.get("include_object"))
+    found.include_name = _filter(evaluator, given.get("include_name"))
+    if "include_symbol" in given:
+        found.options["include_symbol"] = True
+    return found
+
+
+def _filter(evaluator: Evaluator, value: Value) -> Callable[..., bool | None] | None:
+    """A filter of the user's as a function: None is its answer where the real one is not known."""
+    if value is None:
+        return None
+    if not isinstance(value, Function):
+        return lambda *_: None
+    run = callback(evaluator, value)
+
+    def ask(*args: Any) -> bool | None:
+        try:
+            answer = run(*args)
+        except Unknown:
+            return None
+        return bool(answer) if isinstance(answer, (bool, int, str, type(None))) else None
+
+    return ask
