@@ -86,7 +86,11 @@ def findings_of(
 
 def _order(finding: Finding) -> tuple[str, tuple[int, ...], str]:
     place = finding.place
-    return (place.file_id, (place.span.line, place.span.column), finding.message) if place else ("", (0,), finding.message)
+    return (
+        (place.file_id, (place.span.line, place.span.column), finding.message)
+        if place
+        else ("", (0,), finding.message)
+    )
 
 
 def _only_column(one: Difference, table: sqlalchemy.Table) -> str | None:
@@ -147,7 +151,9 @@ def sentence(one: Difference, side: Side) -> str:
     if kind == "type":
         old = side.schema.tables[one.key].column(one.column or "")
         before = written(side, column_type(old)) if old is not None else "?"
-        return f"{column} is {written(side, operation.modify_type)} in the model and {before} in the migrations"  # type: ignore[union-attr]
+        return (
+            f"{column} is {written(side, operation.modify_type)} in the model and {before} in the migrations"  # type: ignore[union-attr]
+        )
     if kind == "nullable":
         words = ("nullable", "NOT NULL") if operation.modify_nullable else ("NOT NULL", "nullable")  # type: ignore[union-attr]
         return f"{column} is {words[0]} in the model and {words[1]} in the migrations"
@@ -176,7 +182,12 @@ def _enum(column: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     return f"the values of the enum of {column} differ: {' and '.join(words)}"
 
 
-_PARTS = {"index": "index", "unique": "unique constraint", "foreignkey": "foreign key", "check": "check constraint"}
+_PARTS = {
+    "index": "index",
+    "unique": "unique constraint",
+    "foreignkey": "foreign key",
+    "check": "check constraint",
+}
 
 
 def _of_part(one: Difference, table: str) -> str:
@@ -186,7 +197,12 @@ def _of_part(one: Difference, table: str) -> str:
     name = _name(one)
     shown = " ".join(
         word
-        for word in (part, f"`{name}`" if name else "", f"on {table}", f"({', '.join(columns)})" if columns else "")
+        for word in (
+            part,
+            f"`{name}`" if name else "",
+            f"on {table}",
+            f"({', '.join(columns)})" if columns else "",
+        )
         if word
     )
     if verb == "add":

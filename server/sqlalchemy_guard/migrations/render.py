@@ -117,7 +117,9 @@ def render(
     if len(heads) != 1:
         raise RenderError("the history has several heads: merge them first (`alembic merge heads`)")
     review = reviewed.review(workspace, drift, wanted)
-    context = MigrationContext.configure(dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target})
+    context = MigrationContext.configure(
+        dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target}
+    )
     imports: set[str] = set()
     upgrades = _code(review.upgrade, context, drift, imports)
     downgrades = _code(review.downgrade, context, drift, imports)
@@ -145,7 +147,12 @@ def render(
         text = fill(_TEMPLATE, values)
     folder = os.path.dirname(heads[0].file_id)
     name = _file_name(environment.options, id_, message, created)
-    return Rendered(os.path.join(folder, *name.split("/")), _tidied(text, workspace.settings_for(heads[0].file_id).line_length), id_, tuple(notes))
+    return Rendered(
+        os.path.join(folder, *name.split("/")),
+        _tidied(text, workspace.settings_for(heads[0].file_id).line_length),
+        id_,
+        tuple(notes),
+    )
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------------
@@ -229,7 +236,11 @@ def _grouped(operations: Sequence[Any]) -> list[Any]:
         key = reviewed.table_of(operation)
         if key is None:
             found.append(operation)
-        elif found and isinstance(found[-1], ops.ModifyTableOps) and (found[-1].schema, found[-1].table_name) == key:
+        elif (
+            found
+            and isinstance(found[-1], ops.ModifyTableOps)
+            and (found[-1].schema, found[-1].table_name) == key
+        ):
             found[-1].ops.append(operation)
         else:
             found.append(ops.ModifyTableOps(key[1], [operation], schema=key[0]))
@@ -238,7 +249,9 @@ def _grouped(operations: Sequence[Any]) -> list[Any]:
 
 def _own_type(type_: Any, drift: Drift, prefix: Any) -> Any:
     """A type of the user's as the type that is behind it in the database: a revision must not change with the application."""
-    if not isinstance(type_, sqlalchemy.types.TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
+    if not isinstance(type_, sqlalchemy.types.TypeDecorator) or type(type_).__module__.startswith(
+        "sqlalchemy."
+    ):
         return False
     if isinstance(prefix, str):
         return f"{prefix}{type(type_).__name__}()"

@@ -91,7 +91,8 @@ def review(workspace: Workspace, drift: Drift, differences: Sequence[Difference]
     concurrently = drift.comparison.side.dialect.name == "postgresql" and _is_concurrent(workspace, drift)
     tables = _ordered(drift, [one for one in chosen if one.kind == "add_table"])
     rest = sorted(
-        (one for one in chosen if one.kind != "add_table"), key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table)
+        (one for one in chosen if one.kind != "add_table"),
+        key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table),
     )
     before = [one for one in rest if _ORDER.get(one.kind, _BETWEEN) < _ORDER["add_table"]]
     for one in (*before, *tables, *rest[len(before) :]):
@@ -126,11 +127,17 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         name = str(operation.sqltext).split()[2]
         made.downgrade_notes.append(f"PostgreSQL cannot take values out of the type {name}: they stay.")
         return
-    if isinstance(operation, ops.CreateIndexOp) and concurrently and not operation.kw.get("postgresql_concurrently"):
+    if (
+        isinstance(operation, ops.CreateIndexOp)
+        and concurrently
+        and not operation.kw.get("postgresql_concurrently")
+    ):
         operation = ops.CreateIndexOp.from_index(operation.to_index())
         operation.kw["postgresql_concurrently"] = True
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
-        made.upgrade_notes.append(f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs.")
+        made.upgrade_notes.append(
+            f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs."
+        )
         made.notes.append(f"{one.table}.{one.column} becomes NOT NULL: no row may hold NULL there")
     if isinstance(operation, (ops.DropColumnOp, ops.DropTableOp)):
         made.notes.append(f"{one.table}{'.' + one.column if one.column else ''} is dropped with its data")
@@ -158,7 +165,9 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
         return
     copy.server_default = sa_schema.DefaultClause(default)
     made.upgrade.append(ops.AddColumnOp(operation.table_name, copy, schema=operation.schema))
-    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get("render_as_batch")
+    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get(
+        "render_as_batch"
+    )
     if can_alter:
         made.upgrade.append(
             ops.AlterColumnOp(

@@ -16,7 +16,9 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PARTS = lazy_pattern(r"\$\{(?P<expression>(?:[^{}'\"]|'[^'\n]*'|\"[^\"\n]*\")*)\}|\\\r?\n|(?m:^[ \t]*##[^\n]*\n)")
+_PARTS = lazy_pattern(
+    r"\$\{(?P<expression>(?:[^{}'\"]|'[^'\n]*'|\"[^\"\n]*\")*)\}|\\\r?\n|(?m:^[ \t]*##[^\n]*\n)"
+)
 _CONTROL = lazy_pattern(r"(?m)^[ \t]*%(?!%)|<%(?!doc>)|</?%")
 _DOC = lazy_pattern(r"(?s)<%doc>.*?</%doc>\n?")
 
@@ -92,7 +94,12 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         return result
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _value(node.operand, values)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and len(node.args) == 1
+        and not node.keywords
+    ):
         argument = _value(node.args[0], values)
         if node.func.id == "repr":
             return written(argument)
