@@ -111,7 +111,7 @@ def _columns(side: Side, key: Key, found: list[Difference]) -> list[Difference]:
             existing_type=column_type(column),
             existing_nullable=column.nullable,
         )
-        result = _without_followers(result, old.column, new.column)
+        result = _without_followers(result, state, old.column, new.column)
         result = [one for one in result if one is not old and one is not new]
         result.append(Difference("rename_column", key, new.column, old.revision, (renamed,), old.column))
     return result
@@ -146,15 +146,15 @@ def _around(names: list[str], name: str) -> tuple[str | None, str | None]:
     return (names[index - 1] if index else None, names[index + 1] if index + 1 < len(names) else None)
 
 
-def _without_followers(found: list[Difference], old: str, new: str) -> list[Difference]:
+def _without_followers(found: list[Difference], state: TableState, old: str, new: str) -> list[Difference]:
     """The differences without keys that differ by nothing but the name of a column that was renamed."""
     gone: list[Difference] = []
     for kind in ("unique", "foreignkey"):
-        for one in (each for each in found if each.kind == f"remove_{kind}"):
-            renamed = tuple(new if name == old else name for name in _parts(one))
-            same = [each for each in found if each.kind == f"add_{kind}" and _parts(each) == renamed]
-            if old in _parts(one) and same:
-                gone += [one, same[0]]
+        before = [one for one in found if one.kind == f"remove_{kind}" and old in _parts(one)]
+        for added in (one for one in found if one.kind == f"add_{kind}" and new in _parts(one)):
+            columns = tuple(old if name == new else name for name in _parts(added))
+            if any(sorted(one.columns) == sorted(columns) for one in state.of_kind(kind)):
+                gone += [added, *(one for one in before if sorted(_parts(one)) == sorted(columns))]
     return [one for one in found if not any(one is each for each in gone)]
 
 

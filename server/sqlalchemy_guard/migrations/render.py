@@ -121,6 +121,8 @@ def render(
     )
     imports: set[str] = set()
     upgrades = _code(review.upgrade, context, drift, imports)
+    if review.has_unnamed:
+        upgrades = [_with_convention(statement) for statement in upgrades]
     downgrades = _code(review.downgrade, context, drift, imports)
     id_ = revision or uuid.uuid4().hex[-12:]
     created = now or _now(environment.options.get("timezone"))
@@ -239,11 +241,31 @@ def _grouped(operations: Sequence[Any]) -> list[Any]:
             found
             and isinstance(found[-1], ops.ModifyTableOps)
             and (found[-1].schema, found[-1].table_name) == key
+            and not _needs_own_block(found[-1], operation)
         ):
             found[-1].ops.append(operation)
         else:
             found.append(ops.ModifyTableOps(key[1], [operation], schema=key[0]))
     return found
+
+
+def _with_convention(statement: str) -> str:
+    """A batch that drops a constraint gets to know what those without a name are called."""
+    if "drop_constraint(" not in statement or not statement.startswith("with op.batch_alter_table("):
+        return statement
+    pairs = ", ".join(f"{written(key)}: {written(value)}" for key, value in reviewed.CONVENTION.items())
+    return statement.replace(", schema=None)", f", schema=None, naming_convention={{{pairs}}})", 1)
+
+
+def _needs_own_block(block: ops.ModifyTableOps, operation: Any) -> bool:
+    """A default that filled in rows is only gone after they were filled in: batch mode does all of a block at once."""
+    return (
+        isinstance(operation, ops.AlterColumnOp)
+        and operation.modify_server_default is None
+        and any(
+            isinstance(one, ops.AddColumnOp) and one.column.name == operation.column_name for one in block.ops
+        )
+    )
 
 
 def _own_type(type_: Any, drift: Drift, prefix: Any) -> Any:

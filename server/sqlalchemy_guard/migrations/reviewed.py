@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from alembic.operations import ops
+from alembic.util import sqla_compat
 from sqlalchemy import schema as sa_schema
 from sqlalchemy.sql.elements import conv
 
@@ -42,6 +43,13 @@ _ORDER = {
 _BETWEEN = 5
 
 
+CONVENTION = {
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+}
+"""What batch mode calls constraints without a name while it makes a table anew."""
+
+
 @dataclass(slots=True, eq=False)
 class Review:
     """The operations of both directions.
@@ -52,6 +60,7 @@ class Review:
         upgrade_notes: Comments for the first lines of `upgrade`.
         downgrade_notes: The same of `downgrade`.
         notes: What somebody should know who reads it, in sentences.
+        has_unnamed: Whether a constraint is dropped that has no name in the database: `CONVENTION` is needed to find it.
     """
 
     upgrade: list[Any] = field(default_factory=list)
@@ -59,11 +68,14 @@ class Review:
     upgrade_notes: list[str] = field(default_factory=list)
     downgrade_notes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    has_unnamed: bool = False
 
 
 def table_of(operation: Any) -> Key | None:
     """The table that an operation changes; None for those that stand alone."""
     if isinstance(operation, (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp)):
+        return None
+    if isinstance(operation, ops.CreateIndexOp) and operation.kw.get("postgresql_concurrently"):
         return None
     if isinstance(operation, ops.CreateForeignKeyOp):
         return operation.kw.get("source_schema"), str(operation.source_table)
@@ -138,6 +150,9 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         operation.kw["postgresql_concurrently"] = True
     if isinstance(operation, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)):
         _name(made, drift, operation)
+    if isinstance(operation, ops.DropConstraintOp) and operation.constraint_name is None:
+        operation = _named_by_convention(operation)
+        made.has_unnamed = True
     if isinstance(operation, ops.CreateTableOp):
         made.downgrade += _types_of(drift, operation)
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
@@ -148,7 +163,23 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
     if isinstance(operation, (ops.DropColumnOp, ops.DropTableOp)):
         made.notes.append(f"{one.table}{'.' + one.column if one.column else ''} is dropped with its data")
     made.upgrade.append(operation)
-    made.downgrade.append(operation.reverse())
+    made.downgrade.append(_reversed(operation))
+
+
+def _reversed(operation: Any) -> Any:
+    """The operation that takes one back."""
+    if isinstance(operation, ops.RenameTableOp):
+        return ops.RenameTableOp(operation.new_table_name, operation.table_name, schema=operation.schema)
+    if isinstance(operation, ops.AlterColumnOp) and operation.modify_name:
+        return ops.AlterColumnOp(
+            operation.table_name,
+            operation.modify_name,
+            schema=operation.schema,
+            modify_name=operation.column_name,
+            existing_type=operation.existing_type,
+            existing_nullable=operation.existing_nullable,
+        )
+    return operation.reverse()
 
 
 def _name(made: Review, drift: Drift, operation: Any) -> None:
@@ -167,6 +198,21 @@ def _name(made: Review, drift: Drift, operation: Any) -> None:
     others = [one for one in state.constraints if one.name not in gone]
     name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others)
     operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
+
+
+def _named_by_convention(operation: ops.DropConstraintOp) -> ops.DropConstraintOp:
+    """The same with the name that batch mode gives to the constraint."""
+    constraint = operation.to_constraint()
+    if isinstance(constraint, sa_schema.ForeignKeyConstraint):
+        column = constraint.elements[0].parent.name
+        target = sqla_compat._fk_target_tokens(constraint.elements[0]).table_name
+        name = f"fk_{operation.table_name}_{column}_{target}"
+    else:
+        columns = list(getattr(constraint, "columns", ()))
+        name = f"uq_{operation.table_name}_{columns[0].name if columns else ''}"
+    named = ops.DropConstraintOp.from_constraint(constraint)
+    named.constraint_name = conv(name)
+    return named
 
 
 def _types_of(drift: Drift, operation: ops.CreateTableOp) -> list[Any]:
