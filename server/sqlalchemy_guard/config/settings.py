@@ -174,6 +174,12 @@ class Settings:
         "onType",
         choices=("onType", "onSave"),
     )
+    code_lens: Literal["on", "off"] = _option(
+        "choice",
+        "Whether an editor shows, above a revision, its place in the history and what `downgrade` takes back.",
+        "on",
+        choices=("on", "off"),
+    )
     root: str = ""
     """Folder that relative patterns and `src` start from: that of the configuration file."""
     prefix: KeyPath = ()

@@ -360,6 +360,8 @@ class Session:
         news = [self._update(document, always=False) for document in documents if not document.read_only]
         if any(news) and self.client.pulls:
             self.request("workspace/diagnostic/refresh", None, lambda _: None)
+        if self.client.lens_refresh:
+            self.request("workspace/codeLens/refresh", None, lambda _: None)
 
     def recheck(self) -> None:
         """Settings or folders changed: check every open document."""

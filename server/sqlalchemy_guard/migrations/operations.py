@@ -125,7 +125,9 @@ class Environment:
         if type(given) is str:
             self.statements.run(given)
         elif isinstance(given, Opaque):
-            if not _QUERY.search(given.name) and not given.dotted.endswith(("CreateSequence()", "DropSequence()")):
+            if not _QUERY.search(given.name) and not given.dotted.endswith(
+                ("CreateSequence()", "DropSequence()")
+            ):
                 self.limit(f"runs SQL that is not known here ({given.name})")
 
     # -- tables that make themselves -----------------------------------------------------------------------------------
@@ -180,7 +182,11 @@ class _Applying(Host):
             return Native(f"op.{name}", lambda _, args, keywords: self._apply(name, args, keywords))
         if name in _WITHOUT_EFFECT:
             return Native(f"op.{name}", lambda *_: None)
-        if not name.startswith("_") and hasattr(self, name) and name not in ("get", "set", "enter", "leave", "items"):
+        if (
+            not name.startswith("_")
+            and hasattr(self, name)
+            and name not in ("get", "set", "enter", "leave", "items")
+        ):
             return getattr(self, name)
         return Native(f"op.{name}", lambda *_: self._not_known(name))
 
@@ -228,13 +234,17 @@ class _Applying(Host):
                 result = getattr(self._target(), name)(*sure, **given)
         except _FAILS as error:
             evaluator.budget.check()
-            self._doubt(name, args, keywords, str(error).splitlines()[0] if str(error) else type(error).__name__)
+            self._doubt(
+                name, args, keywords, str(error).splitlines()[0] if str(error) else type(error).__name__
+            )
             return Opaque(f"op.{name}()")
         if unknown:
             self._doubt(name, args, keywords, f"{unknown[0]} is not known here")
         return result
 
-    def _goes_without(self, name: str, sure: list[Any], args: list[Value], keywords: dict[str, Value]) -> bool:
+    def _goes_without(
+        self, name: str, sure: list[Any], args: list[Value], keywords: dict[str, Value]
+    ) -> bool:
         """Whether an operation makes sense without what is not known of it: a table that has some known columns."""
         return name == "create_table" and bool(sure) and type(args[0]) in (str, sqlalchemy.quoted_name)
 
@@ -270,7 +280,12 @@ class _Applying(Host):
     def _doubt_columns(self, keywords: dict[str, Value]) -> None:
         """Some column of some table was changed."""
         recorder = self._environment.recorder
-        names = {"type_": "type", "nullable": "nullable", "server_default": "server_default", "new_column_name": "existence"}
+        names = {
+            "type_": "type",
+            "nullable": "nullable",
+            "server_default": "server_default",
+            "new_column_name": "existence",
+        }
         doubts = [what for keyword, what in names.items() if keyword in keywords]
         for key, table in list(recorder.schema.tables.items()):
             for column in table.columns:
@@ -337,7 +352,11 @@ class OperationsHost(_Applying):
         names = ("enum_schema", "enum_name", "new_values")
         given = dict(zip(names, args, strict=False)) | keywords
         name, values, schema = given.get("enum_name"), given.get("new_values"), given.get("enum_schema")
-        if type(name) is str and isinstance(values, (list, tuple)) and all(type(one) is str for one in values):
+        if (
+            type(name) is str
+            and isinstance(values, (list, tuple))
+            and all(type(one) is str for one in values)
+        ):
             self._environment.statements.set_enum(self._environment.recorder.key(name, schema), tuple(values))
         else:
             self._environment.limit("op.sync_enum_values: its arguments are not known here")
@@ -500,4 +519,3 @@ class BindHost(Host):
         return None
 
     rollback = close = commit
-

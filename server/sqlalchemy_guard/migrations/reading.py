@@ -81,7 +81,9 @@ def table_state(table: sa_schema.Table, dialect: Dialect, revision: str) -> Tabl
     for constraint in sorted(table.constraints, key=lambda one: one._creation_order):  # type: ignore[attr-defined]
         if is_made(constraint, dialect):
             constraints.append(constraint_state(constraint, dialect, revision, state, constraints))
-    indexes = sorted((index_state(index, dialect, revision) for index in table.indexes), key=lambda one: one.name or "")
+    indexes = sorted(
+        (index_state(index, dialect, revision) for index in table.indexes), key=lambda one: one.name or ""
+    )
     return TableState(
         state.key,
         state.columns,
@@ -165,7 +167,9 @@ def constraint_state(
 
 def compiled(clause: Any, dialect: Dialect) -> str:
     """SQL as text with its values in it."""
-    return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False}))
+    return str(
+        clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False})
+    )
 
 
 def columns_in(clause: Any) -> tuple[str, ...]:
@@ -212,7 +216,9 @@ def chosen_name(
 
 
 def _postgresql_name(kind: str, table: str, columns: tuple[str, ...], taken: set[str | None]) -> str | None:
-    label = {"primary": "pkey", "unique": "key", "foreignkey": "fkey", "check": "check", "exclude": "excl"}[kind]
+    label = {"primary": "pkey", "unique": "key", "foreignkey": "fkey", "check": "check", "exclude": "excl"}[
+        kind
+    ]
     middle = "" if kind == "primary" else "_".join(columns if kind != "check" or len(columns) == 1 else ())
     number = 0
     while True:

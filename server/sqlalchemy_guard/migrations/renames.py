@@ -108,7 +108,11 @@ def _columns(side: Side, key: Key, found: list[Difference]) -> list[Difference]:
         existing_type=column_type(column),
         existing_nullable=column.nullable,
     )
-    rest = [one for one in found if one is not old and one is not new and not _follows(one, old.column, new.column)]
+    rest = [
+        one
+        for one in found
+        if one is not old and one is not new and not _follows(one, old.column, new.column)
+    ]
     return [*rest, Difference("rename_column", key, new.column, old.revision, (renamed,), old.column)]
 
 
@@ -148,8 +152,10 @@ def _parts(one: Difference) -> tuple[str, ...]:
         index = operation.to_index()
         return tuple(str(getattr(each, "name", each)) for each in index.expressions)
     constraint = operation.to_constraint()
-    return tuple(element.parent.name for element in constraint.elements) if hasattr(constraint, "elements") else tuple(
-        column.name for column in constraint.columns
+    return (
+        tuple(element.parent.name for element in constraint.elements)
+        if hasattr(constraint, "elements")
+        else tuple(column.name for column in constraint.columns)
     )
 
 

@@ -90,7 +90,9 @@ class _Kept:
     steps: list[_Step] = field(default_factory=list)
 
 
-_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, tuple[str, ...], str], _Kept]] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, tuple[str, ...], str], _Kept]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def dialect_of(name: str) -> Any:
@@ -138,7 +140,9 @@ def replay(
 
 def _convention(metadata: Any) -> Any:
     found = getattr(metadata, "naming_convention", None)
-    return sorted((key, str(value)) for key, value in found.items() if isinstance(key, str)) if found else None
+    return (
+        sorted((key, str(value)) for key, value in found.items() if isinstance(key, str)) if found else None
+    )
 
 
 def _text(workspace: Workspace, file_id: str) -> int:
@@ -164,7 +168,12 @@ class _Runner:
     """Runs revisions one behind the other."""
 
     def __init__(
-        self, workspace: Workspace, dialect: Any, metadata: Any, start: _Step | None, poll: Callable[[], None] | None
+        self,
+        workspace: Workspace,
+        dialect: Any,
+        metadata: Any,
+        start: _Step | None,
+        poll: Callable[[], None] | None,
     ) -> None:
         self._workspace = workspace
         self._evaluator = Evaluator(workspace, poll)

@@ -100,6 +100,8 @@ _LOADERS = frozenset(
     undefer undefer_group with_expression selectin_polymorphic options
     """.split()
 )
+EAGER = frozenset({"joinedload", "selectinload", "subqueryload", "immediateload"})
+"""Loader options that read more than a statement says."""
 _TYPE_ATTRIBUTES = frozenset(
     """
     length precision scale timezone enums name impl item_type collation native_enum enum_class as_uuid none_as_null asdecimal

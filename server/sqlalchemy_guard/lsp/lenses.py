@@ -1,0 +1,50 @@
+"""Lenses as the client's, and what a click on one does. This module must never analyse."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy_guard.lsp.capabilities import OPEN_FILE
+from sqlalchemy_guard.lsp.convert import range_of
+from sqlalchemy_guard.lsp.diagnostics import moved_span
+from sqlalchemy_guard.lsp.uris import to_uri
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.lsp.session import Session
+
+
+def lenses(session: Session, uri: str) -> list[dict[str, Any]]:
+    """The lenses of a document."""
+    document = session.document(uri)
+    part = document.part(uri) if document is not None else None
+    workspace = session.analysis.workspace
+    if document is None or part is None or document.read_only:
+        return []
+    if workspace.settings_for(document.file_id).code_lens == "off":
+        return []
+    file = workspace.file(document.file_id)
+    if file is None:
+        return []
+    # Only where somebody looks: what stands behind a lens is much.
+    from sqlalchemy_guard.features.revision_lens import revision_lenses
+
+    encoding, lines = session.client.encoding, part.document.lines
+    found = []
+    for lens in revision_lenses(workspace, file):
+        span = moved_span(lens.span, -part.start)
+        if 0 <= span.line < len(lines):
+            command: dict[str, Any] = {"title": lens.title, "command": ""}
+            if lens.opens is not None:
+                target = to_uri(lens.opens) if os.path.isabs(lens.opens) else lens.opens
+                command = {"title": lens.title, "command": OPEN_FILE, "arguments": [target]}
+            found.append({"range": range_of(lines, span, encoding), "command": command})
+    return found
+
+
+def open_file(session: Session, uri: str) -> None:
+    """Open a file in the client, or tell where it is."""
+    if session.client.show_document:
+        session.request("window/showDocument", {"uri": uri, "takeFocus": True}, lambda _: None)
+    else:
+        session.notify("window/showMessage", {"type": 3, "message": uri})
