@@ -23,6 +23,7 @@ COMMANDS = {
     "rule": "explain a rule, or list all rules",
     "config": "show the settings in force and where each comes from",
     "baseline": "put off all present violations, so that only new ones are reported",
+    "drift": "compare the models with the schema that the migrations build, without a database",
     "stats": "show how much of the code's use of SQLAlchemy was understood",
     "schema": "print the tables that the models say, as DDL or JSON, without a database",
     "sql": "show the SQL of the statement at a line, without a database",

@@ -6,6 +6,7 @@ to be understood.
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,9 @@ def _enum(side: Side, key: Key, state: ColumnState, model: sqlalchemy.Column[Any
     if side.dialect.name == "postgresql":
         name = ".".join(part for part in (new.schema, new.name) if part)
         operations = [
-            ops.ExecuteSQLOp(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value.replace(chr(39), chr(39) * 2)}'")
+            ops.ExecuteSQLOp(
+                f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value.replace(chr(39), chr(39) * 2)}'"
+            )
             for value in after
             if value not in before
         ]
@@ -155,6 +158,9 @@ def _normal(side: Side, default: sa_schema.DefaultClause | None, type_: Any) -> 
     if default is None:
         return None
     argument = default.arg
+    if isinstance(argument, enum.Enum):
+        # Its value may be made by code of the user's.
+        return None
     if not isinstance(argument, str):
         try:
             argument = reading.compiled(argument, side.dialect)

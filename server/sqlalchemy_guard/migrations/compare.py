@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from alembic.autogenerate import AutogenContext
+from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import sqla_compat
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.replay import Replay
     from sqlalchemy_guard.migrations.state import Key
 
+EXPRESSIONS = "sqlalchemy_guard.expressions"
+"""The key of a copied table's `info` with the names of its indexes on expressions."""
 _INDEX_PARTS = {"index", "unique", "foreign_keys", "constraints", "arguments"}
 
 
@@ -39,6 +41,7 @@ def compare(
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool] = lambda _: True,
     may_be_elsewhere: Callable[[str], bool] = lambda _: False,
+    is_open: Callable[[sqlalchemy.Table], bool] = lambda _: False,
 ) -> Comparison:
     """What differs.
 
@@ -48,9 +51,10 @@ def compare(
         configured: What `env.py` says about comparing.
         is_own: Whether a table is declared in the user's own files; others are not looked at.
         may_be_elsewhere: Whether a table of a name may be declared in a way that nobody saw: it is not missed then.
+        is_open: Whether a table may have columns that nobody saw.
     """
     dialect = replay.dialect
-    target, left_out = _copied(metadata, dialect, configured, is_own)
+    target, left_out = _copied(metadata, dialect, configured, is_own, is_open)
     schema = _compared(replay.schema, configured, left_out)
     side = Side(schema, target, dialect)
     upgrade = ops.UpgradeOps([])
@@ -66,8 +70,12 @@ def compare(
         for difference in _differences(side, operation, replay.schema, may_be_elsewhere)
     ]
     found = renames.recognised(side, found)
-    found += beyond.differences(side, configured, {one.key for one in found if one.kind in ("add_table", "remove_table")})
-    return Comparison(sorted(found, key=lambda one: (one.key[0] or "", one.key[1], one.column or "", one.kind)), side)
+    found += beyond.differences(
+        side, configured, {one.key for one in found if one.kind in ("add_table", "remove_table")}
+    )
+    return Comparison(
+        sorted(found, key=lambda one: (one.key[0] or "", one.key[1], one.column or "", one.kind)), side
+    )
 
 
 class _quiet:
@@ -91,6 +99,7 @@ def _copied(
     dialect: Any,
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool],
+    is_open: Callable[[sqlalchemy.Table], bool],
 ) -> tuple[sqlalchemy.MetaData, set[Key]]:
     """The tables of the models that are compared, copied so that they may be changed, and the keys of those that are not."""
     from sqlalchemy_guard.migrations.reading import key_of
@@ -108,18 +117,25 @@ def _copied(
                 warnings.simplefilter("ignore")
                 copy = table.to_metadata(target, schema=key[0])  # type: ignore[arg-type]
             copy.info = dict(table.info)
+            if is_open(table):
+                copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {COLUMNS, CONSTRAINTS}
             for column in copy.columns:
                 if column.info.get(UNKNOWN) and _INDEX_PARTS & set(column.info[UNKNOWN]):
                     copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {CONSTRAINTS}
             for index in list(copy.indexes):
-                if any(sqla_compat.is_expression(each) for each in index.expressions):
+                if not all(isinstance(each, sqlalchemy.Column) for each in index.expressions):
                     copy.indexes.discard(index)
+                    named = sqla_compat._get_constraint_final_name(index, dialect)
+                    copy.info[EXPRESSIONS] = frozenset(copy.info.get(EXPRESSIONS, ())) | {named}
     return target, left_out
 
 
 def _is_filtered(configured: Configured, table: sqlalchemy.Table, key: Key) -> bool:
     """Whether `env.py` leaves a table out, or may do so."""
-    if configured.include_object is not None and configured.include_object(table, key[1], "table", False, None) is not True:
+    if (
+        configured.include_object is not None
+        and configured.include_object(table, key[1], "table", False, None) is not True
+    ):
         return True
     return _is_name_filtered(configured, key)
 
@@ -127,7 +143,12 @@ def _is_filtered(configured: Configured, table: sqlalchemy.Table, key: Key) -> b
 def _is_name_filtered(configured: Configured, key: Key) -> bool:
     if configured.include_name is None:
         return False
-    return configured.include_name(key[1], "table", {"schema_name": key[0], "schema_qualified_table_name": key[1]}) is not True
+    return (
+        configured.include_name(
+            key[1], "table", {"schema_name": key[0], "schema_qualified_table_name": key[1]}
+        )
+        is not True
+    )
 
 
 def _compared(schema: Schema, configured: Configured, left_out: set[Key]) -> Schema:
@@ -166,14 +187,18 @@ def _alembic(side: Side, configured: Configured, upgrade: ops.UpgradeOps) -> Non
         options["include_object"] = _object_filter(configured.include_object)
     context = MigrationContext.configure(dialect=side.dialect, opts=options)
     autogenerate = AutogenContext(context, side.target)
-    known = Schema({key: table for key, table in side.schema.tables.items() if EXISTENCE not in table.unknown})
+    known = Schema(
+        {key: table for key, table in side.schema.tables.items() if EXISTENCE not in table.unknown}
+    )
     for key, state in side.schema.tables.items():
         # What may not be there, or not be the same, is not compared at all.
         name = ".".join(part for part in key if part)
         if EXISTENCE in state.unknown and name in side.target.tables:
             side.target.remove(side.target.tables[name])
     autogenerate.__dict__["inspector"] = Reflection(known, side.dialect)
-    schemas = {key[0] for key in known.tables} | {table.schema for table in side.target.tables.values()} | {None}
+    schemas = (
+        {key[0] for key in known.tables} | {table.schema for table in side.target.tables.values()} | {None}
+    )
     autogenerate.comparators.dispatch("schema", qualifier=side.dialect.name)(autogenerate, upgrade, schemas)
 
 
@@ -218,12 +243,19 @@ def _differences(
         if not may_be_elsewhere(key[1]):
             yield Difference("remove_table", key, None, side.schema.tables[key].revision, (operation,))
         return
-    key = (operation.schema, str(getattr(operation, "table_name", "")))
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        key = (operation.kw.get("source_schema"), str(operation.source_table))
+    else:
+        key = (operation.schema, str(getattr(operation, "table_name", "")))
     state = side.schema.tables.get(key)
     model = side.table(key)
     if state is None or model is None:
         # What comes with a new table or goes with an old one.
-        if isinstance(operation, ops.CreateIndexOp) and key not in history.tables and not history.has_unknown_tables:
+        if (
+            isinstance(operation, ops.CreateIndexOp)
+            and key not in history.tables
+            and not history.has_unknown_tables
+        ):
             yield Difference("part_of_table", key, None, "", (operation,))
         return
     unknown = set(model.info.get(UNKNOWN, ()))
@@ -235,7 +267,9 @@ def _differences(
         yield from _part(state, model, unknown, operation, key)
 
 
-def _column(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key) -> Iterator[Difference]:
+def _column(
+    state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key
+) -> Iterator[Difference]:
     if isinstance(operation, ops.AddColumnOp):
         name = str(operation.column.name)
         if COLUMNS not in state.unknown:
@@ -279,14 +313,21 @@ def _column(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: A
         yield Difference(what, key, name, revision, (alone,))
 
 
-def _part(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key) -> Iterator[Difference]:
+def _part(
+    state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any, key: Key
+) -> Iterator[Difference]:
     """A constraint or an index."""
     if isinstance(operation, ops.DropIndexOp):
         index = state.index(str(operation.index_name))
-        if _is_key_of_model(operation, model):
+        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()):
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):
+        if (
+            state.index(str(operation.index_name)) is not None
+            and None in state.index(str(operation.index_name)).columns
+        ):
+            return
         yield Difference("add_index", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.DropConstraintOp):
         constraint = state.constraint(str(operation.constraint_name)) if operation.constraint_name else None
@@ -299,9 +340,3 @@ def _part(state: Any, model: sqlalchemy.Table, unknown: set[str], operation: Any
         yield Difference("add_foreignkey", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.CreateUniqueConstraintOp):
         yield Difference("add_unique", key, None, state.revision, (operation,))
-
-
-def _is_key_of_model(operation: ops.DropIndexOp, model: sqlalchemy.Table) -> bool:
-    """Whether an index that only the history has is on an expression of the model that is not compared."""
-    index = operation.to_index()
-    return any(sqla_compat.is_expression(each) for each in index.expressions)

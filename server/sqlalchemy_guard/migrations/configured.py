@@ -13,12 +13,14 @@ import sqlalchemy
 
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.natives import Unknown, callback
+from sqlalchemy_guard.sql.program import Module
 from sqlalchemy_guard.sql.values import MISSING, Function, Host, Opaque, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy_guard.migrations.history import Environment
+    from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
 
@@ -65,10 +67,11 @@ class _Context(Host):
         return None
 
 
-def configured(evaluator: Evaluator, environment: Environment) -> Configured:
+def configured(workspace: Workspace, evaluator: Evaluator, environment: Environment) -> Configured:
     """What the `env.py` of an environment configures.
 
     Args:
+        workspace: All files.
         evaluator: The one that rebuilt the models, so that their `MetaData` is the one that `env.py` names.
         environment: Whose `env.py`.
     """
@@ -76,12 +79,17 @@ def configured(evaluator: Evaluator, environment: Environment) -> Configured:
     before = evaluator.hosts.get("alembic.context")
     evaluator.hosts["alembic.context"] = context
     try:
-        module = evaluator.program.module(environment.env)
-        if module is None:
+        file = workspace.file(environment.env)
+        if file is None:
             return Configured()
+        # Not the evaluator's own module of that file: it may have been edited since.
+        module = Module(evaluator, file, "env")
         for name in module.names():
             statements = module.statements_of(name)
-            if any(isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one) for _, one in statements):
+            if any(
+                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one)
+                for _, one in statements
+            ):
                 function = module.get(name)
                 if isinstance(function, Function) and "offline" not in name:
                     evaluator.run(function)

@@ -93,7 +93,9 @@ class InspectorHost(Host):
             ]
         return found
 
-    def has_index(self, table_name: Value = None, index_name: Value = None, schema: Value = None, **_: Value) -> Value:
+    def has_index(
+        self, table_name: Value = None, index_name: Value = None, schema: Value = None, **_: Value
+    ) -> Value:
         """Whether an index is there."""
         table = self._table(table_name, schema, CONSTRAINTS)
         if table is None or not isinstance(index_name, str):
@@ -154,7 +156,9 @@ class DialectHost(Host):
         self.name = recorder.dialect.name
         self._inspector = inspector
 
-    def has_table(self, connection: Value = None, table_name: Value = None, schema: Value = None, **_: Value) -> Value:
+    def has_table(
+        self, connection: Value = None, table_name: Value = None, schema: Value = None, **_: Value
+    ) -> Value:
         """`dialect.has_table(connection, name)`."""
         return self._inspector.has_table(table_name, schema)
 

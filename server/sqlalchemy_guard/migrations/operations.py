@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.recorder import Recorder
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
+    Applied = Callable[[str, list[Any], dict[str, Any], str | None], None]
+
 _ON_TABLES = frozenset(
     """
     create_table drop_table rename_table add_column drop_column alter_column create_table_comment drop_table_comment
@@ -82,6 +84,9 @@ class Environment:
         recorder: Where operations end.
         metadata: What the environment compares with: its naming convention holds for operations, too. None when unknown.
         limit: Told, in words, what could not be followed.
+
+    Attributes:
+        applied: Told each operation that was applied: its name, its arguments, and the table of the batch that it belongs to.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Environment:
         self.evaluator = evaluator
         self.recorder = recorder
         self.limit = limit
+        self.applied: Applied | None = None
         options = {"as_sql": True, "target_metadata": metadata}
         self.context = MigrationContext.configure(dialect=recorder.dialect, opts=options)
         self.statements = Statements(recorder, limit)
@@ -125,7 +131,9 @@ class Environment:
         if type(given) is str:
             self.statements.run(given)
         elif isinstance(given, Opaque):
-            if not _QUERY.search(given.name) and not given.dotted.endswith(("CreateSequence()", "DropSequence()")):
+            if not _QUERY.search(given.name) and not given.dotted.endswith(
+                ("CreateSequence()", "DropSequence()")
+            ):
                 self.limit(f"runs SQL that is not known here ({given.name})")
 
     # -- tables that make themselves -----------------------------------------------------------------------------------
@@ -171,6 +179,8 @@ class _Applying(Host):
     """Operations whose arguments are converted, or named where they are not known."""
 
     _names: frozenset[str]
+    batch: str | None = None
+    """The table of the batch."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -180,7 +190,11 @@ class _Applying(Host):
             return Native(f"op.{name}", lambda _, args, keywords: self._apply(name, args, keywords))
         if name in _WITHOUT_EFFECT:
             return Native(f"op.{name}", lambda *_: None)
-        if not name.startswith("_") and hasattr(self, name) and name not in ("get", "set", "enter", "leave", "items"):
+        if (
+            not name.startswith("_")
+            and hasattr(self, name)
+            and name not in ("get", "set", "enter", "leave", "items")
+        ):
             return getattr(self, name)
         return Native(f"op.{name}", lambda *_: self._not_known(name))
 
@@ -202,7 +216,7 @@ class _Applying(Host):
         sure: list[Any] = []
         given: dict[str, Any] = {}
         for index, arg in enumerate(args):
-            if name == "create_table" and index > 0 and (isinstance(arg, Opaque) or isinstance(arg, Class)):
+            if name == "create_table" and index > 0 and (isinstance(arg, (Opaque, Class))):
                 unknown.append(arg.name)
                 continue
             try:
@@ -228,13 +242,19 @@ class _Applying(Host):
                 result = getattr(self._target(), name)(*sure, **given)
         except _FAILS as error:
             evaluator.budget.check()
-            self._doubt(name, args, keywords, str(error).splitlines()[0] if str(error) else type(error).__name__)
+            self._doubt(
+                name, args, keywords, str(error).splitlines()[0] if str(error) else type(error).__name__
+            )
             return Opaque(f"op.{name}()")
+        if environment.applied is not None and not unknown:
+            environment.applied(name, sure, given, self.batch)
         if unknown:
             self._doubt(name, args, keywords, f"{unknown[0]} is not known here")
         return result
 
-    def _goes_without(self, name: str, sure: list[Any], args: list[Value], keywords: dict[str, Value]) -> bool:
+    def _goes_without(
+        self, name: str, sure: list[Any], args: list[Value], keywords: dict[str, Value]
+    ) -> bool:
         """Whether an operation makes sense without what is not known of it: a table that has some known columns."""
         return name == "create_table" and bool(sure) and type(args[0]) in (str, sqlalchemy.quoted_name)
 
@@ -270,7 +290,12 @@ class _Applying(Host):
     def _doubt_columns(self, keywords: dict[str, Value]) -> None:
         """Some column of some table was changed."""
         recorder = self._environment.recorder
-        names = {"type_": "type", "nullable": "nullable", "server_default": "server_default", "new_column_name": "existence"}
+        names = {
+            "type_": "type",
+            "nullable": "nullable",
+            "server_default": "server_default",
+            "new_column_name": "existence",
+        }
         doubts = [what for keyword, what in names.items() if keyword in keywords]
         for key, table in list(recorder.schema.tables.items()):
             for column in table.columns:
@@ -297,7 +322,7 @@ class OperationsHost(_Applying):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._operations = Operations(environment.context, impl=environment.recorder)
+        self._operations = Operations(environment.context, impl=environment.recorder)  # type: ignore[arg-type]
 
     def _target(self) -> Any:
         return self._operations
@@ -337,7 +362,11 @@ class OperationsHost(_Applying):
         names = ("enum_schema", "enum_name", "new_values")
         given = dict(zip(names, args, strict=False)) | keywords
         name, values, schema = given.get("enum_name"), given.get("new_values"), given.get("enum_schema")
-        if type(name) is str and isinstance(values, (list, tuple)) and all(type(one) is str for one in values):
+        if (
+            type(name) is str
+            and isinstance(values, (list, tuple))
+            and all(type(one) is str for one in values)
+        ):
             self._environment.statements.set_enum(self._environment.recorder.key(name, schema), tuple(values))
         else:
             self._environment.limit("op.sync_enum_values: its arguments are not known here")
@@ -360,6 +389,7 @@ class BatchHost(_Applying):
         self._name, self._schema = table, schema
         self._implementation: Any = None
         if isinstance(table, str):
+            self.batch = str(table)
             plain = None if isinstance(schema, Opaque) else schema
             implementation = BatchOperationsImpl(  # type: ignore[no-untyped-call]
                 operations, str(table), plain, "never", None, (), {}, (), {}, None, ()
@@ -500,4 +530,3 @@ class BindHost(Host):
         return None
 
     rollback = close = commit
-

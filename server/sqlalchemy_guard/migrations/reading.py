@@ -78,10 +78,12 @@ def table_state(table: sa_schema.Table, dialect: Dialect, revision: str) -> Tabl
     )
     constraints: list[ConstraintState] = []
     # In the order of the source: databases number what they name themselves.
-    for constraint in sorted(table.constraints, key=lambda one: one._creation_order):  # type: ignore[attr-defined]
+    for constraint in sorted(table.constraints, key=lambda one: one._creation_order):
         if is_made(constraint, dialect):
             constraints.append(constraint_state(constraint, dialect, revision, state, constraints))
-    indexes = sorted((index_state(index, dialect, revision) for index in table.indexes), key=lambda one: one.name or "")
+    indexes = sorted(
+        (index_state(index, dialect, revision) for index in table.indexes), key=lambda one: one.name or ""
+    )
     return TableState(
         state.key,
         state.columns,
@@ -125,7 +127,8 @@ def constraint_state(
         others: The constraints that are there already: a name that the database chooses is unlike theirs.
     """
     name = sqla_compat._get_constraint_final_name(constraint, dialect)
-    kind, text, columns = "check", "", ()
+    kind, text = "check", ""
+    columns: tuple[str, ...] = ()
     target: Key = (None, "")
     target_columns: tuple[str, ...] = ()
     options: dict[str, Any] = dict(constraint.dialect_kwargs)
@@ -165,7 +168,9 @@ def constraint_state(
 
 def compiled(clause: Any, dialect: Dialect) -> str:
     """SQL as text with its values in it."""
-    return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False}))
+    return str(
+        clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False})
+    )
 
 
 def columns_in(clause: Any) -> tuple[str, ...]:
@@ -212,7 +217,9 @@ def chosen_name(
 
 
 def _postgresql_name(kind: str, table: str, columns: tuple[str, ...], taken: set[str | None]) -> str | None:
-    label = {"primary": "pkey", "unique": "key", "foreignkey": "fkey", "check": "check", "exclude": "excl"}[kind]
+    label = {"primary": "pkey", "unique": "key", "foreignkey": "fkey", "check": "check", "exclude": "excl"}[
+        kind
+    ]
     middle = "" if kind == "primary" else "_".join(columns if kind != "check" or len(columns) == 1 else ())
     number = 0
     while True:

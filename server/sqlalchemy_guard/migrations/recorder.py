@@ -50,7 +50,7 @@ class Recorder(DefaultImpl):
     def __init__(
         self, dialect: Dialect, schema: Schema, is_uncertain: Callable[[], bool], limit: Callable[[str], None]
     ) -> None:
-        super().__init__(dialect, None, True, None, None, {})  # type: ignore[arg-type]
+        super().__init__(dialect, None, True, None, None, {})
         self.schema = schema
         self.revision = ""
         self.missing = ""
@@ -143,7 +143,9 @@ class Recorder(DefaultImpl):
 
     # -- columns -----------------------------------------------------------------------------------------------------
 
-    def add_column(self, table_name: Any, column: sa_schema.Column[Any], *, schema: Any = None, **kw: Any) -> None:
+    def add_column(
+        self, table_name: Any, column: sa_schema.Column[Any], *, schema: Any = None, **kw: Any
+    ) -> None:
         """ALTER TABLE … ADD COLUMN."""
         table = self.find(table_name, schema)
         if table is None:
@@ -163,7 +165,9 @@ class Recorder(DefaultImpl):
     def create_column_comment(self, column: sa_schema.Column[Any]) -> None:
         """COMMENT ON COLUMN: it came with the column."""
 
-    def drop_column(self, table_name: Any, column: sa_schema.Column[Any], *, schema: Any = None, **kw: Any) -> None:
+    def drop_column(
+        self, table_name: Any, column: sa_schema.Column[Any], *, schema: Any = None, **kw: Any
+    ) -> None:
         """ALTER TABLE … DROP COLUMN."""
         table = self.find(table_name, schema)
         if table is not None:
@@ -246,7 +250,8 @@ class Recorder(DefaultImpl):
         columns = table.columns
         if state.kind == "primary":
             columns = tuple(
-                replace(column, nullable=False) if column.name in state.columns else column for column in columns
+                replace(column, nullable=False) if column.name in state.columns else column
+                for column in columns
             )
         self._put(replace(table, constraints=(*kept, state), columns=columns))
 
@@ -268,7 +273,9 @@ class Recorder(DefaultImpl):
             kind = "check"
         self.unconstrain(table, name, kind, bool(kw.get("if_exists")))
 
-    def unconstrain(self, table: TableState, name: str | None, kind: str | None, if_exists: bool = False) -> None:
+    def unconstrain(
+        self, table: TableState, name: str | None, kind: str | None, if_exists: bool = False
+    ) -> None:
         """A constraint goes. One that is there under no known name is found by its kind and columns, or left in doubt."""
         if self.is_uncertain:
             self.doubt(table.key, CONSTRAINTS)
@@ -283,7 +290,9 @@ class Recorder(DefaultImpl):
         if index is not None:
             self._put(replace(table, indexes=tuple(one for one in table.indexes if one is not index)))
         elif not if_exists and kind not in ("check", "primary"):
-            self._limit(f"drops the constraint {name or 'without a name'} of {table.name}, which no revision made")
+            self._limit(
+                f"drops the constraint {name or 'without a name'} of {table.name}, which no revision made"
+            )
             self.doubt(table.key, CONSTRAINTS)
 
     def create_index(self, index: sa_schema.Index, **kw: Any) -> None:
@@ -303,7 +312,9 @@ class Recorder(DefaultImpl):
         """DROP INDEX: without a table, of whichever has it."""
         name = sqla_compat._get_constraint_final_name(index, self.dialect)
         owner = index.table if index.table is not None and index.table.name != "no_table" else None
-        self.unindex(name, self.key(owner.name, owner.schema) if owner is not None else None, bool(kw.get("if_exists")))
+        self.unindex(
+            name, self.key(owner.name, owner.schema) if owner is not None else None, bool(kw.get("if_exists"))
+        )
 
     def unindex(self, name: str | None, key: Key | None, if_exists: bool = False) -> None:
         """An index goes; a unique constraint may be dropped as the index under it."""

@@ -195,10 +195,12 @@ def fill(table: sa_schema.Table, state: TableState) -> None:
             )
         elif one.kind == "unique":
             table.append_constraint(
-                sa_schema.UniqueConstraint(*[table.c[column] for column in one.columns], name=_final(one.name))
+                sa_schema.UniqueConstraint(
+                    *[table.c[column] for column in one.columns], name=_final(one.name)
+                )
             )
         elif one.kind == "primary":
-            table.primary_key.name = _final(one.name)  # type: ignore[assignment]
+            table.primary_key.name = _final(one.name)
 
 
 def _final(name: str | None) -> str | None:

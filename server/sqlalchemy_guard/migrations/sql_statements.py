@@ -72,7 +72,9 @@ class Statements:
         for table in list(schema.tables.values()):
             for column in table.columns:
                 if isinstance(column.type, sqlalchemy.Enum) and column.type.name == (old or key)[1]:
-                    made = sqlalchemy.Enum(*values, name=key[1], schema=column.type.schema, native_enum=column.type.native_enum)
+                    made = sqlalchemy.Enum(
+                        *values, name=key[1], schema=column.type.schema, native_enum=column.type.native_enum
+                    )
                     changed = replace(column, type=made, revision=self._recorder.revision)
                     schema.put(schema.tables[table.key].with_column(column.name, changed))
 
@@ -107,25 +109,36 @@ class Statements:
         """DDL that nobody follows: the table that it is about is in doubt."""
         shown = " ".join(text.split())
         self._limit(f"runs SQL that is not followed: {shown[:80]}{'…' if len(shown) > 80 else ''}")
-        found = re.match(rf"(?is)(?:alter|create|drop|rename)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?{_NAME}", text)
+        found = re.match(
+            rf"(?is)(?:alter|create|drop|rename)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?{_NAME}",
+            text,
+        )
         if found is not None:
             key = self._key(found[1])
             self._recorder.doubt(key, COLUMNS)
             self._recorder.doubt(key, CONSTRAINTS)
             if text[:6].lower() == "create" and key not in self._recorder.schema.tables:
-                self._recorder.make(TableState(key, unknown=frozenset({COLUMNS, CONSTRAINTS}), revision=self._recorder.revision))
+                self._recorder.make(
+                    TableState(
+                        key, unknown=frozenset({COLUMNS, CONSTRAINTS}), revision=self._recorder.revision
+                    )
+                )
 
     def _special(self, text: str) -> bool:
         """Forms that sqlglot keeps as they are. Whether this was one of them, or has no effect."""
         schema = self._recorder.schema
-        if found := re.match(rf"(?is)alter\s+type\s+{_NAME}\s+add\s+value\s+(?:if\s+not\s+exists\s+)?'((?:[^']|'')*)'", text):
+        if found := re.match(
+            rf"(?is)alter\s+type\s+{_NAME}\s+add\s+value\s+(?:if\s+not\s+exists\s+)?'((?:[^']|'')*)'", text
+        ):
             key = self._key(found[1])
             values = self._values(key)
             value = found[2].replace("''", "'")
             if values is not None and value not in values:
                 self.set_enum(key, (*values, value))
             return True
-        if found := re.match(rf"(?is)alter\s+type\s+{_NAME}\s+rename\s+value\s+'([^']*)'\s+to\s+'([^']*)'", text):
+        if found := re.match(
+            rf"(?is)alter\s+type\s+{_NAME}\s+rename\s+value\s+'([^']*)'\s+to\s+'([^']*)'", text
+        ):
             key = self._key(found[1])
             values = self._values(key)
             if values is not None:
@@ -138,7 +151,10 @@ class Statements:
                 self.set_enum((key[0], self._key(found[2])[1]), values, old=key)
                 schema.enums.pop(key, None)
             return True
-        if found := re.match(rf"(?is)alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?{_NAME}\s+rename\s+constraint\s+{_NAME}\s+to\s+{_NAME}", text):
+        if found := re.match(
+            rf"(?is)alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?{_NAME}\s+rename\s+constraint\s+{_NAME}\s+to\s+{_NAME}",
+            text,
+        ):
             self._rename_constraint(self._key(found[1]), self._key(found[2])[1], self._key(found[3])[1])
             return True
         if found := re.match(rf"(?is)rename\s+table\s+{_NAME}\s+to\s+{_NAME}\s*;?\Z", text):
@@ -146,7 +162,8 @@ class Statements:
             self._recorder.rename_table(old[1], new[1], old[0])
             return True
         if found := re.match(
-            rf"(?is)alter\s+table\s+(?:only\s+)?{_NAME}\s+add\s+constraint\s+{_NAME}\s+unique\s+using\s+index\s+{_NAME}", text
+            rf"(?is)alter\s+table\s+(?:only\s+)?{_NAME}\s+add\s+constraint\s+{_NAME}\s+unique\s+using\s+index\s+{_NAME}",
+            text,
         ):
             self._promote(self._key(found[1]), self._key(found[2])[1], self._key(found[3])[1])
             return True
@@ -188,7 +205,9 @@ class Statements:
             replace(
                 table,
                 constraints=tuple(
-                    replace(one, name=new, is_named=True, revision=self._recorder.revision) if one.name == old else one
+                    replace(one, name=new, is_named=True, revision=self._recorder.revision)
+                    if one.name == old
+                    else one
                     for one in table.constraints
                 ),
             )
@@ -216,7 +235,9 @@ class Statements:
         found = table if isinstance(table, exp.Table) else table.find(exp.Table)
         if found is None:
             return None, ""
-        return self._recorder.key(self._text(found.this), self._text(found.args["db"]) if found.args.get("db") else None)
+        return self._recorder.key(
+            self._text(found.this), self._text(found.args["db"]) if found.args.get("db") else None
+        )
 
     def _text(self, identifier: Any) -> str:
         """The name of an identifier as the database has it."""
@@ -233,7 +254,11 @@ class Statements:
 
         kind = str(parsed.args.get("kind", "")).upper()
         if kind == "TYPE":
-            values = tuple(literal.name for literal in parsed.expression.find_all(exp.Literal)) if parsed.expression else ()
+            values = (
+                tuple(literal.name for literal in parsed.expression.find_all(exp.Literal))
+                if parsed.expression
+                else ()
+            )
             self._recorder.schema.enums[self._of(parsed.this)] = values
         elif kind == "INDEX":
             self._create_index(parsed)
@@ -302,7 +327,11 @@ class Statements:
 
         if isinstance(expression, exp.Literal) and expression.is_string:
             return str(expression.name)
-        return None if isinstance(expression, exp.Null) else sqlalchemy.text(self._sql(expression).replace(":", "\\:"))
+        return (
+            None
+            if isinstance(expression, exp.Null)
+            else sqlalchemy.text(self._sql(expression).replace(":", "\\:"))
+        )
 
     def _reference(self, reference: exp.Reference) -> sa_schema.ForeignKey:
         table, columns, options = self._referred(reference)
@@ -312,7 +341,11 @@ class Statements:
         from sqlglot import exp
 
         key = self._of(reference.this)
-        columns = [self._text(one) for one in reference.this.expressions] if isinstance(reference.this, exp.Schema) else []
+        columns = (
+            [self._text(one) for one in reference.this.expressions]
+            if isinstance(reference.this, exp.Schema)
+            else []
+        )
         options: dict[str, Any] = {}
         for option in reference.args.get("options") or ():
             words = str(option).upper()
@@ -326,7 +359,11 @@ class Statements:
         from sqlglot import exp
 
         if isinstance(part, exp.Constraint):
-            return self._constraint(part.expressions[0], self._text(part.this)) if len(part.expressions) == 1 else None
+            return (
+                self._constraint(part.expressions[0], self._text(part.this))
+                if len(part.expressions) == 1
+                else None
+            )
         if isinstance(part, exp.PrimaryKey):
             return sa_schema.PrimaryKeyConstraint(*[self._text(one) for one in part.expressions], name=name)
         if isinstance(part, exp.UniqueColumnConstraint) and isinstance(part.this, exp.Schema):
@@ -358,16 +395,23 @@ class Statements:
             plain = isinstance(inner, (exp.Column, exp.Identifier)) and not (
                 isinstance(ordered, exp.Ordered) and ordered.args.get("desc")
             )
-            expressions.append(self._text(inner) if plain else sqlalchemy.text(self._sql(ordered).replace(":", "\\:")))
+            expressions.append(
+                self._text(inner) if plain else sqlalchemy.text(self._sql(ordered).replace(":", "\\:"))
+            )
         names = [one for one in expressions if isinstance(one, str)]
         columns = [sa_schema.Column(name, sqlalchemy.Integer) for name in dict.fromkeys(names)]
         table = sa_schema.Table(key[1], sa_schema.MetaData(), *columns, schema=key[0])
         name = self._text(index.this) if index.this is not None else None
         given: dict[str, Any] = {}
-        if parameters.args.get("where") is not None and self._recorder.dialect.name in ("postgresql", "sqlite"):
+        if parameters.args.get("where") is not None and self._recorder.dialect.name in (
+            "postgresql",
+            "sqlite",
+        ):
             condition = self._sql(parameters.args["where"].this).replace(":", "\\:")
             given[f"{self._recorder.dialect.name}_where"] = sqlalchemy.text(condition)
-        made = sa_schema.Index(name, *expressions, unique=bool(parsed.args.get("unique")), _table=table, **given)
+        made = sa_schema.Index(
+            name, *expressions, unique=bool(parsed.args.get("unique")), _table=table, **given
+        )
         self._recorder.create_index(made)
 
     def _drop(self, parsed: exp.Drop) -> None:
@@ -397,7 +441,9 @@ class Statements:
         if kind != "TABLE":
             return
         exists = bool(parsed.args.get("exists"))
-        if (exists and key not in self._recorder.schema.tables) or self._recorder.find(key[1], key[0]) is None:
+        if (exists and key not in self._recorder.schema.tables) or self._recorder.find(
+            key[1], key[0]
+        ) is None:
             return
         for action in actions:
             if not self._act(key, action):
@@ -443,7 +489,7 @@ class Statements:
         elif isinstance(action, exp.AlterRename):
             recorder.rename_table(key[1], self._of(action)[1], key[0])
         elif isinstance(action, exp.AddConstraint):
-            return all([self._add_constraint(key, one) for one in action.expressions])
+            return all(self._add_constraint(key, one) for one in action.expressions)
         else:
             return False
         return True
@@ -456,7 +502,7 @@ class Statements:
         if isinstance(part, exp.IndexColumnConstraint):
             names = [self._text(one) for one in part.expressions]
             index = sa_schema.Index(self._text(part.this) if part.this is not None else names[0], *names)
-            self._host(key, names).append_constraint(index)  # type: ignore[arg-type]
+            self._host(key, names).append_constraint(index)
             recorder.create_index(index)
             return True
         constraint = self._constraint(part)
@@ -510,7 +556,9 @@ class Statements:
                     replace(
                         table,
                         indexes=tuple(
-                            replace(index, name=new, revision=recorder.revision) if index.name == old else index
+                            replace(index, name=new, revision=recorder.revision)
+                            if index.name == old
+                            else index
                             for index in table.indexes
                         ),
                     )

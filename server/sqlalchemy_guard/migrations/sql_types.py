@@ -72,13 +72,18 @@ def type_of(node: Any, dialect: str, enum: Callable[[str], tuple[str, ...] | Non
         return UnknownType("SQL") if isinstance(inner, UnknownType) else postgresql.ARRAY(inner)
     numbers = [int(one.name) for one in node.find_all(exp.Literal) if one.name.isdigit()]
     if kind in ("VARCHAR", "NVARCHAR", "CHAR", "NCHAR"):
-        made = sqlalchemy.CHAR if kind.endswith("CHAR") and not kind.endswith("VARCHAR") else sqlalchemy.String
+        made = (
+            sqlalchemy.CHAR if kind.endswith("CHAR") and not kind.endswith("VARCHAR") else sqlalchemy.String
+        )
         return made(numbers[0] if numbers else None)
     if kind == "DECIMAL":
-        return sqlalchemy.Numeric(*numbers[:2])
+        precision, scale = (*numbers, None, None)[:2]
+        return sqlalchemy.Numeric(precision, scale)
     if kind in ("TIMESTAMPTZ", "TIMESTAMPLTZ"):
         # What MySQL calls TIMESTAMP has no time zone there.
-        return sqlalchemy.TIMESTAMP() if dialect in ("mysql", "mariadb") else sqlalchemy.DateTime(timezone=True)
+        return (
+            sqlalchemy.TIMESTAMP() if dialect in ("mysql", "mariadb") else sqlalchemy.DateTime(timezone=True)
+        )
     if kind in ("USERDEFINED", "ENUM"):
         name = str(node.args.get("kind") or "").strip('"').rpartition(".")[2].strip('"')
         values = enum(name) if name else tuple(one.name for one in node.find_all(exp.Literal))

@@ -6,6 +6,7 @@ Each knows the revision that touched it last, and what of it is not known. This 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.records import dataclass, field, replace
@@ -140,16 +141,20 @@ class TableState:
         return replace(
             self,
             columns=tuple(column for column in self.columns if column.name != name),
-            constraints=tuple(one for one in self.constraints if name not in one.columns),
+            constraints=tuple(
+                one for one in self.constraints if name not in one.columns and not _has_word(one.text, name)
+            ),
             indexes=tuple(index for index in self.indexes if name not in index.columns),
         )
 
     def with_column(self, name: str, column: ColumnState) -> TableState:
         """The table with another column in the place of one; whatever stands on it follows a new name."""
-        changed = replace(
-            self, columns=tuple(column if one.name == name else one for one in self.columns)
-        )
+        changed = replace(self, columns=tuple(column if one.name == name else one for one in self.columns))
         return changed if column.name == name else _followed(changed, name, column.name)
+
+
+def _has_word(text: str, word: str) -> bool:
+    return bool(text) and re.search(rf"\b{re.escape(word)}\b", text) is not None
 
 
 def _followed(table: TableState, old: str, new: str) -> TableState:
@@ -158,7 +163,10 @@ def _followed(table: TableState, old: str, new: str) -> TableState:
 
     return replace(
         table,
-        constraints=tuple(replace(one, columns=names(one.columns)) for one in table.constraints),
+        constraints=tuple(
+            replace(one, columns=names(one.columns), text=re.sub(rf"\b{re.escape(old)}\b", new, one.text))
+            for one in table.constraints
+        ),
         indexes=tuple(replace(index, columns=names(index.columns)) for index in table.indexes),
     )
 
@@ -195,7 +203,8 @@ class Schema:
                     replace(
                         other,
                         constraints=tuple(
-                            replace(one, target=new) if one.target == key else one for one in other.constraints
+                            replace(one, target=new) if one.target == key else one
+                            for one in other.constraints
                         ),
                     )
                 )
@@ -205,7 +214,9 @@ class Schema:
         for other in list(self.tables.values()):
             if any(one.target == key and old in one.target_columns for one in other.constraints):
                 changed = tuple(
-                    replace(one, target_columns=tuple(new if name == old else name for name in one.target_columns))
+                    replace(
+                        one, target_columns=tuple(new if name == old else name for name in one.target_columns)
+                    )
                     if one.target == key
                     else one
                     for one in other.constraints

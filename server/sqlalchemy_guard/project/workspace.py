@@ -77,6 +77,7 @@ class Workspace:
         GIT: The key of what rests on the index or the branches of Git.
         PLAIN: The key of what rests on which documents there are that are not Python.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
+        is_interactive: Whether somebody types: what takes long is done beside the checks then, never for one.
         is_reading: Whether an index was begun that did not come to its end.
     """
 
@@ -100,6 +101,7 @@ class Workspace:
         self._git: dict[str, tuple[object, GitFolder | None]] = {}
         self._disk_changes = 0
         self.is_read = self.is_reading = False
+        self.is_interactive = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
         self._words = Words(vfs.read_text)
@@ -374,8 +376,19 @@ class Workspace:
         return self._mentions.related_names()
 
     def dependents(self, file_id: str) -> set[str]:
-        """Known files that import this one, in functions as well, directly or through others."""
-        return self._index.dependents(file_id)
+        """Known files that import this one, in functions as well, directly or through others.
+
+        Revisions import nothing of each other, nor of what configures them, and rest on it all the same.
+        """
+        found = self._index.dependents(file_id)
+        file = self._files.get(file_id)
+        if file is not None:
+            is_theirs = "down_revision" in file.facts.names
+        else:
+            is_theirs = not _is_python(file_id) or os.path.basename(os.path.dirname(file_id)) == "versions"
+        if is_theirs or os.path.basename(file_id) == "env.py":
+            found |= {each.file_id for each in self.known_files() if "down_revision" in each.facts.names}
+        return found
 
     def imports_of(self, file_id: str) -> set[str]:
         """The files that a file imports, in functions as well, directly or through others; without the file itself."""

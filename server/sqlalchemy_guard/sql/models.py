@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 10
 """How often the models are made again without a relationship that SQLAlchemy cannot make out."""
-_MAKERS = frozenset({"Table", "map_imperatively", "mapper"})
+_MAKERS = frozenset({"Table", "map_imperatively", "mapper", "Index"})
 _ADDED = frozenset(
     """
     relationship column_property Column mapped_column synonym deferred association_proxy hybrid_property composite Table
