@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from sqlalchemy_guard.sql import ddl, models
 from sqlalchemy_guard.sql.evaluator import Evaluator
+from sqlalchemy_guard.sql.preview import preview
 from tests.support.fixture import Project
 
 HEADER = """
 import builtins, enum, importlib, io, os, pathlib, pickle, re, subprocess, sys, types
 from datetime import datetime
+from typing import Annotated, Literal
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, event, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, column_property, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, backref, declared_attr, mapped_column, relationship
 
 MARK = {mark!r}
 metadata = MetaData()
@@ -37,6 +40,11 @@ ATTEMPTS["deep expression"] = "x = " + "(" * 80 + "1" + ")" * 80 + " + 1" * 900
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
+def test_attempts_are_python(name: str) -> None:
+    compile(HEADER.format(mark="x") + ATTEMPTS[name], name, "exec")
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
 def test_nothing_is_done(tmp_path: Path, name: str) -> None:
     mark = tmp_path / "mark"
     (tmp_path / "project").mkdir()
@@ -52,7 +60,11 @@ def test_nothing_is_done(tmp_path: Path, name: str) -> None:
         if hasattr(value, "columns") and hasattr(value, "where"):
             str(value)
     module.run_effects(frozenset({"Table", "os", "sa", "open", "metadata"}))
-    assert time.monotonic() - start < 5
+    schema = models.rebuild(project.workspace)
+    list(ddl.statements(schema, "postgresql"))
+    for line in range(HEADER.count("\n"), text.count("\n")):
+        preview(project.workspace, module.file_id, line, "sqlite")
+    assert time.monotonic() - start < 10
     assert not mark.exists()
     assert os.environ == before
     assert sys.getrecursionlimit() == limit

@@ -196,6 +196,27 @@ def test_every_dialect(tmp_path: Path, dialect: str) -> None:
     assert one.error == ""
 
 
+def test_what_python_computes_is_no_null(tmp_path: Path) -> None:
+    body = """
+import datetime
+import uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    name: Mapped[str | None]
+    changed: Mapped[datetime.datetime] = mapped_column(onupdate=datetime.datetime.now)
+
+def f(s, key):
+    return s.execute(update(Thing).where(Thing.id == key).values(name=None))  # here
+"""
+    (one,) = variants(tmp_path, body)
+    assert flat(one) == "UPDATE things SET name=NULL, changed=:changed WHERE things.id = :key"
+    (other,) = variants(tmp_path, body.replace("update(Thing).where(Thing.id == key)", "insert(Thing)"))
+    assert flat(other) == "INSERT INTO things (id, name) VALUES (:id, NULL)"
+
+
 def test_long_lists_are_broken(tmp_path: Path) -> None:
     columns = ", ".join(f"User.name.label('the_name_number_{n}')" for n in range(6))
     (one,) = variants(tmp_path, f"def f(s):\n    return s.execute(select({columns}))  # here\n")

@@ -49,6 +49,10 @@ class Empty:
     """A base of a library that says nothing about tables (`Generic`, `ABC`, `MappedAsDataclass`)."""
 
 
+class AbstractConcrete:
+    """Stands for `AbstractConcreteBase`, a base without a table of its own."""
+
+
 class Pending(Host):
     """A relationship or field that was written down and is not made yet.
 
@@ -162,7 +166,7 @@ class Declarative:
     def map(self, cls: Class, extra: dict[str, Any] | None = None) -> Any:
         """Make the native class of a class with a declarative base among its ancestors; None when SQLAlchemy refuses it."""
         parents = tuple(self.native_base(base) for base in cls.bases if not isinstance(base, Opaque))
-        parents = tuple(one for one in parents if one is not Empty)
+        parents = tuple(one for one in parents if one not in (Empty, AbstractConcrete))
         if any(isinstance(base, Opaque) for base in cls.bases):
             names = ", ".join(base.name for base in cls.bases if isinstance(base, Opaque))
             self.failures.append((cls, "", f"base {names} is not known"))
@@ -246,6 +250,9 @@ class Declarative:
                 annotations[name] = mapped_form(forms.form(self.evaluator, found.inner, found.frame))
             elif isinstance(value, Opaque):
                 self.failures.append((cls, name, f"{value.name} is not known"))
+        if AbstractConcrete in cls.bases:
+            # Its children have the tables.
+            namespace["__abstract__"] = True
         if annotations:
             namespace["__annotations__"] = self._resolvable(cls, annotations, namespace, base_types)
         return namespace
@@ -415,7 +422,7 @@ class Declarative:
             return native.__table__ if mapper is not None and native.__table__ is not None else MISSING
         if name == "__tablename__" and mapper is not None and name not in cls.namespace:
             return getattr(native, name, MISSING)
-        if mapper is None or name.startswith("_"):
+        if mapper is None or name.startswith("__"):
             return MISSING
         if name in mapper._props or (mapper._init_properties or {}).get(name) is not None:
             return getattr(native, name, MISSING)
@@ -526,6 +533,7 @@ def install(declarative: Declarative) -> None:
 
     hosts |= {
         "sqlalchemy.orm.DeclarativeBase": orm.DeclarativeBase,
+        "sqlalchemy.ext.declarative.AbstractConcreteBase": AbstractConcrete,
         "sqlalchemy.orm.DeclarativeBaseNoMeta": orm.DeclarativeBase,
         "sqlalchemy.orm.declarative_base": Native("declarative_base", base),
         "sqlalchemy.orm.registry": Native("registry", registry),

@@ -97,7 +97,7 @@ class Evaluator:
         class_changed: Told of attributes that are set behind a class.
         made: Our class behind each native class.
         stand_ins: What stands in annotations for a class of ours that has no native one.
-        library_types: What stands in annotations for a library's class that is not known.
+        library_types: What stands in annotations for a library's class, or a value, that is not known.
         notes: What was given up.
         marks: What is not complete about a native object, by its `id`; the object is kept, too.
     """
@@ -117,7 +117,7 @@ class Evaluator:
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
         self.class_changed: Callable[[Class, str, Value], None] = _unchanged
         self.made: dict[type, Class] = {}
-        self.library_types: dict[str, type] = {}
+        self.library_types: dict[str | Opaque, type] = {}
         self.stand_ins: dict[Class, type] = {}
         self.notes: list[Note] = []
         self.marks: dict[int, tuple[object, frozenset[str]]] = {}

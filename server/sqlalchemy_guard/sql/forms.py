@@ -159,9 +159,12 @@ def of_value(evaluator: Evaluator, value: Value) -> Form:
         return type(None)
     if isinstance(value, Class):
         return stand_in(evaluator, value)
-    if isinstance(value, Opaque) and value.dotted:
-        # The same name of a library is the same type, whatever it is: maps of types may know it.
-        return evaluator.library_types.setdefault(value.dotted, type(value.name, (Unresolved,), {}))
+    if isinstance(value, Opaque):
+        # The same name of a library, or the same unknown value, is the same type, whatever it is: maps of types may know it.
+        key = value.dotted or value
+        number = len(evaluator.library_types)
+        made = type(value.name, (Unresolved,), {"__qualname__": f"{value.name}#{number}"})
+        return evaluator.library_types.setdefault(key, made)
     if is_emulated(value) or isinstance(value, str):
         return Unresolved
     if isinstance(value, type) or typing.get_origin(value) is not None or isinstance(value, typing.NewType):
@@ -173,7 +176,9 @@ def stand_in(evaluator: Evaluator, cls: Class) -> type:
     """The real class that stands for one of ours in annotations."""
     if isinstance(cls.native, type):
         return cls.native
-    return evaluator.stand_ins.setdefault(cls, type(cls.name, (), {}))
+    return evaluator.stand_ins.setdefault(
+        cls, type(cls.name, (), {"__qualname__": f"{cls.name}#{len(evaluator.stand_ins)}"})
+    )
 
 
 def subscripted(evaluator: Evaluator, base: Value, key: Value) -> Form:

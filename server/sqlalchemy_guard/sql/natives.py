@@ -358,13 +358,18 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
         return Opaque(f"….{name}")
     if isinstance(value, type):
         return _class_attribute(value, name)
+    if isinstance(value, sql_base.ReadOnlyColumnCollection) and name in value:
+        return value[name]
+    if (
+        isinstance(value, orm_util.AliasedClass)
+        and name in sqlalchemy.inspect(value).mapper.all_orm_descriptors
+    ):
+        return call_library(evaluator, f"….{name}", lambda: getattr(value, name))
     if name.startswith("_"):
         return Opaque(f"….{name}")
     if isinstance(value, functions._FunctionGenerator):
         # `func.lower`, `func.pg_catalog.count`: a name, whatever it is.
         return getattr(value, name)
-    if isinstance(value, sql_base.ReadOnlyColumnCollection) and name in value:
-        return value[name]
     if isinstance(value, orm.MappedColumn):
         return attribute(evaluator, value.column, name)
     if name in allowed.method_names(value):
@@ -372,9 +377,6 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
     if name in allowed.attribute_names(value):
         found = call_library(evaluator, f"….{name}", lambda: getattr(value, name))
         return back(evaluator, found) if isinstance(found, type) else found
-    if isinstance(value, orm_util.AliasedClass):
-        found = call_library(evaluator, f"….{name}", lambda: getattr(value, name))
-        return found if is_clause(found) else Opaque(f"….{name}")
     if isinstance(value, event.registry._EventKey):
         return Opaque(name)
     return Opaque(f"….{name}")

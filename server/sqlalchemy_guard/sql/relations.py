@@ -70,6 +70,7 @@ class Relationships:
         self._excluded = excluded
         self._names: dict[Any, dict[str, list[Class]]] = {}
         self.current: tuple[Class, str] | None = None
+        self._making: tuple[Class, str] | None = None
 
     def make_all(self) -> None:
         """Make every relationship that was kept aside and add it to its class."""
@@ -111,6 +112,7 @@ class Relationships:
     # -- one relationship ------------------------------------------------------------------------------------------
 
     def _make(self, cls: Class, name: str, pending: Pending) -> Any:
+        self._making = (cls, name)
         keywords = dict(pending.keywords)
         annotation = keywords.pop("*annotation", None)
         if keywords.pop(ANY_KEYWORDS, None) is not None:
@@ -192,7 +194,7 @@ class Relationships:
             given[key] = self._later(cls, value, key)
         elif isinstance(value, Function):
             call = natives.callback(self._evaluator, value)
-            given[key] = lambda: _known(call())
+            given[key] = self._marked(lambda: _known(call()))
         elif isinstance(value, (list, tuple)) and any(isinstance(one, str) for one in value):
             texts = [self._later(cls, one, key) if isinstance(one, str) else one for one in value]
             given[key] = lambda: [
@@ -200,6 +202,16 @@ class Relationships:
             ]
         else:
             given[key] = _known(natives.convert(self._evaluator, value, False))
+
+    def _marked(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """A callback of the relationship that is being made: what it raises is that one's failure."""
+        place = self._making
+
+        def call() -> Any:
+            self.current = place
+            return work()
+
+        return call
 
     def _later(self, cls: Class, text: str, key: str) -> Callable[[], Any]:
         def resolve() -> Any:
@@ -213,7 +225,7 @@ class Relationships:
                 return value.native.__table__
             return _known(natives.convert(self._evaluator, value, False))
 
-        return resolve
+        return self._marked(resolve)
 
     # -- names in strings ------------------------------------------------------------------------------------------
 

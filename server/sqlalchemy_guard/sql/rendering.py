@@ -73,7 +73,18 @@ def _named(compiled: Any) -> tuple[str, list[str]]:
     names: list[str] = []
     replacements: dict[str, str] = {}
     taken: set[str] = set()
+    # Defaults that Python computes at the time: their value is not known, nor is it NULL.
+    computed = {
+        column.key
+        for name in ("insert_prefetch", "update_prefetch")
+        for column in getattr(compiled, name, None) or ()
+    }
     for bound, key in compiled.bind_names.items():
+        if bound.value is None and bound.key in computed:
+            names.append(key)
+            taken.add(key)
+            replacements[key] = f":{key}"
+            continue
         literal = _literal(bound.value) if not bound.required and bound.callable is None else None
         if literal is not None:
             replacements[key] = literal
@@ -88,7 +99,9 @@ def _named(compiled: Any) -> tuple[str, list[str]]:
     def replace(match: re.Match[str]) -> str:
         return replacements.get(match.group(1) or match.group(2) or "", match.group())
 
-    text = re.sub(r"__\[POSTCOMPILE_(\w+)(?:~~.*?~~)?\]|(?<![:\w]):(\w+)", replace, text)
+    # The types that PostgreSQL's drivers add to parameters say nothing that the code does.
+    cast = r"(?:::[A-Z][A-Z ]*(?:\([\d, ]*\))?(?:\[\])?)?"
+    text = re.sub(rf"__\[POSTCOMPILE_(\w+)(?:~~.*?~~)?\]|(?<![:\w]):(\w+){cast}", replace, text)
     # `IN (:ids)`, and the list of a known one without the parentheses of its own.
     return re.sub(
         r"\(\((.*?)\)\)", lambda match: f"({match.group(1)})", text
