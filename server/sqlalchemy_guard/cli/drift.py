@@ -1,4 +1,4 @@
-"""`sqlalchemy-guard drift`: what the models have that the migrations do not build. Must only render, and write what was asked for."""
+"""`sqlalchemy-guard drift`: what the models have that the migrations do not build. Must never decide what differs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy_guard.migrations.compare import compare
 from sqlalchemy_guard.migrations.configured import Configured, configured
 from sqlalchemy_guard.migrations.databases import dialects_of
-from sqlalchemy_guard.migrations.difference import Comparison
 from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
+    from sqlalchemy_guard.migrations.difference import Comparison
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.migrations.replay import Replay
     from sqlalchemy_guard.project.workspace import Workspace

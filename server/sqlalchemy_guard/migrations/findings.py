@@ -33,12 +33,14 @@ class Finding:
     Attributes:
         message: What differs, as a sentence without its full stop.
         place: Where the models say something else: a column, a class, or the revision for what the models do not have.
+        home: Where the table is declared: the class or the call, None for a table that no model has.
         differences: The differences behind it.
         revision: The revision that touched it last; empty for what is new.
     """
 
     message: str
     place: Place | None
+    home: Place | None
     differences: tuple[Difference, ...]
     revision: str
 
@@ -80,7 +82,9 @@ def findings_of(
             names = [one.table for one in differences]
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
             message += f"; so in {len(names)} tables: {', '.join(names[:_MOST_NAMES])}{more}"
-        found.append(Finding(message, group[0][1], differences, differences[0].revision))
+        first = tables.get(differences[0].key)
+        home = models.place(first) if first is not None else None
+        found.append(Finding(message, group[0][1], home, differences, differences[0].revision))
     return sorted(found, key=_order)
 
 

@@ -43,7 +43,6 @@ _TEMPLATE = '''\
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
-Create Date: ${create_date}
 """
 
 import sqlalchemy as sa
@@ -122,6 +121,8 @@ def render(
     )
     imports: set[str] = set()
     upgrades = _code(review.upgrade, context, drift, imports)
+    if review.has_unnamed:
+        upgrades = [_with_convention(statement) for statement in upgrades]
     downgrades = _code(review.downgrade, context, drift, imports)
     id_ = revision or uuid.uuid4().hex[-12:]
     created = now or _now(environment.options.get("timezone"))
@@ -167,7 +168,7 @@ def _now(zone: str | None) -> datetime.datetime:
             with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
                 found = datetime.datetime.now(datetime.UTC).astimezone(zoneinfo.ZoneInfo(name))
                 return found.replace(microsecond=0)
-    return datetime.datetime.now()  # noqa: DTZ005 # Alembic writes the local time without a zone
+    return datetime.datetime.now()  # Alembic writes the local time without a zone
 
 
 def _template(workspace: Workspace, folder: str) -> str | None:
@@ -240,11 +241,31 @@ def _grouped(operations: Sequence[Any]) -> list[Any]:
             found
             and isinstance(found[-1], ops.ModifyTableOps)
             and (found[-1].schema, found[-1].table_name) == key
+            and not _needs_own_block(found[-1], operation)
         ):
             found[-1].ops.append(operation)
         else:
             found.append(ops.ModifyTableOps(key[1], [operation], schema=key[0]))
     return found
+
+
+def _with_convention(statement: str) -> str:
+    """A batch that drops a constraint gets to know what those without a name are called."""
+    if "drop_constraint(" not in statement or not statement.startswith("with op.batch_alter_table("):
+        return statement
+    pairs = ", ".join(f"{written(key)}: {written(value)}" for key, value in reviewed.CONVENTION.items())
+    return statement.replace(", schema=None)", f", schema=None, naming_convention={{{pairs}}})", 1)
+
+
+def _needs_own_block(block: ops.ModifyTableOps, operation: Any) -> bool:
+    """A default that filled in rows is only gone after they were filled in: batch mode does all of a block at once."""
+    return (
+        isinstance(operation, ops.AlterColumnOp)
+        and operation.modify_server_default is None
+        and any(
+            isinstance(one, ops.AddColumnOp) and one.column.name == operation.column_name for one in block.ops
+        )
+    )
 
 
 def _own_type(type_: Any, drift: Drift, prefix: Any) -> Any:
@@ -285,10 +306,11 @@ def _outside_of_transactions(statement: str) -> str:
 
 def _quoted(text: str) -> str:
     """Strings in double quotes, where that needs no escape."""
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string:
-            found.append((token.start, token.end, written(ast.literal_eval(token.string))))
+    found = [
+        (token.start, token.end, written(ast.literal_eval(token.string)))
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string
+    ]
     lines = text.splitlines()
     for start, end, new in reversed(found):
         if start[0] == end[0]:
@@ -313,6 +335,7 @@ def _tidied(text: str, limit: int) -> str:
     text = re.sub(r"((?:^|\n)(?:import|from)[^\n]*\n)\n\n\n?(?=[a-z_]+(?::[^\n=]*)? = )", r"\1\n", text)
     if not text.endswith("\n"):
         text += "\n"
+    text = re.sub(r'(?s)\A("""(?:(?!""").)*"""\n)(?=\S)', r"\1\n", text)
     done: set[str] = set()
     while True:
         source = Source(text, limit)
@@ -328,9 +351,12 @@ def _tidied(text: str, limit: int) -> str:
 def _long_calls(text: str, limit: int) -> list[ast.expr]:
     """Calls that stand alone in functions on lines that are too long."""
     lines = text.splitlines()
-    found: list[ast.expr] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.col_offset:
-            if node.lineno == node.end_lineno and len(lines[node.lineno - 1]) > limit:
-                found.append(node.value)
-    return found
+    return [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and node.col_offset
+        and node.lineno == node.end_lineno
+        and len(lines[node.lineno - 1]) > limit
+    ]

@@ -1,8 +1,8 @@
 """`script.py.mako` read as data: text with a few forms of `${…}` in it, which are what templates of revisions are made of.
 
-An expression is a name, a string, `repr(name)`, `a if b else c`, `a or b`, with the filters `comma`, `n`, `str` and `trim`. Whatever
-else a template has (control lines, Python blocks, calls) makes it one that is not understood. This module must never compile or
-evaluate anything.
+An expression is a name, a string, `repr(name)`, `a if b else c`, `a or b`, with the filters `comma`, `n`, `str` and `trim`.
+Whatever else a template has (control lines, Python blocks, calls) makes it one that is not understood. This module must never
+compile or evaluate anything.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
         expression = match["expression"]
         return "" if expression is None else _filtered(expression, values)
 
-    filled = _PARTS.sub(one, text)
-    return filled
+    return _PARTS.sub(one, text)
 
 
 def _filtered(written: str, values: Mapping[str, Any]) -> str:
@@ -67,7 +66,7 @@ def _filtered(written: str, values: Mapping[str, Any]) -> str:
 
 def _parts(written: str) -> list[str]:
     """An expression and its filters, parted at bars outside of strings."""
-    return [part for part in re.split(r"\|(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*\Z)", written)]
+    return list(re.split(r"\|(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*\Z)", written))
 
 
 def _with_commas(value: Any) -> str:
