@@ -6,8 +6,8 @@ Reports, in the `upgrade()` of revisions that are known to be for PostgreSQL,
 - foreign keys and check constraints that are validated at once, and unique constraints, whose index is built at once,
 - a change of type that rewrites the table, and a new column with a volatile default, which does so too.
 
-Silent for tables that the revision itself makes, and where the dialect is not known: it is read from the URL in `alembic.ini`,
-from the types that revisions import, and from the application's engines.
+Silent for tables that the revision itself makes, and where the dialect is not known: it is said by the setting `dialect`,
+by the URL in `alembic.ini`, by the types that revisions import, or by the application's engines.
 
 ## Why is this bad?
 The statement waits for a lock, and all that come after it wait behind it. On a table of some size the application stands still
@@ -102,7 +102,8 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
         return
     if not is_reviewed(context.workspace, context.file_id, context.settings):
         return
-    if dialect_of(context.workspace, context.file_id) != "postgresql":
+    dialect = context.settings.dialect or dialect_of(context.workspace, context.file_id)
+    if dialect != "postgresql":
         return
     if is_made_unreleased(context.workspace, context.file_id, table):
         return
