@@ -85,6 +85,8 @@ def test_every_option_is_read() -> None:
         inference = "proven"
         profile = "strict"
         revisions = "all"
+        dialect = "mysql"
+        code-lens = "off"
         baseline = "known.json"
         pool-size = 5
         max-overflow = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.migrations.review import is_released, is_reviewed
 from sqlalchemy_guard.vfs import Vfs, canonical
 from sqlalchemy_guard.vfs.git import checkout_of, default_branch, names_in_commit, tracked
@@ -138,3 +140,45 @@ def test_a_broken_index_says_nothing(tmp_path: Path, git: Run, data: bytes) -> N
     found = Vfs().git(canonical(str(tmp_path)))
     assert found is not None
     assert found.tracked is None
+
+
+def test_the_head_of_the_branch_is_reported(tmp_path: Path, git: Run) -> None:
+    files = {
+        "db/env.py": ENV,
+        "db/versions/1.py": revision("1111"),
+        "db/versions/z_released.py": revision("2222", "1111"),
+    }
+    opened(tmp_path, files)
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("checkout", "-qb", "feature")
+    workspace = opened(tmp_path, {"db/versions/a_branch.py": revision("3333", "1111")})
+    checker = Checker(workspace)
+    found = {
+        os.path.basename(file_id): [each.rule.code for each in checker.check(file_id).violations]
+        for file_id in workspace.discover()
+    }
+    assert "SAG508" in found["a_branch.py"]
+    assert "SAG508" not in found["z_released.py"]
+
+
+def test_what_is_not_released_is_in_nobodys_use(tmp_path: Path, git: Run) -> None:
+    opened(tmp_path, {"db/env.py": ENV, "db/versions/1.py": revision("1111")})
+    git("add", ".")
+    git("commit", "-qm", "one")
+    add = 'import sqlalchemy as sa\n\n\ndef upgrade():\n    op.add_column("product", sa.Column("old", sa.Integer()))\n'
+    rename = (
+        "def upgrade():\n"
+        '    op.alter_column("product", "old", new_column_name="new")\n'
+        '    op.alter_column("product", "used", new_column_name="free")\n'
+    )
+    workspace = opened(
+        tmp_path,
+        {
+            "db/versions/2.py": revision("2222", "1111", add),
+            "db/versions/3.py": revision("3333", "2222", rename),
+        },
+    )
+    report = Checker(workspace).check(canonical(str(tmp_path / "db/versions/3.py")))
+    renamed = [each.message for each in report.violations if each.rule.code == "SAG516"]
+    assert ["product.used" in message for message in renamed] == [True]

@@ -1,6 +1,7 @@
-"""The body of `downgrade()`: what `upgrade()` does, taken back in the opposite order.
+"""Statements of revisions that are written anew: the body of `downgrade()`, and operations in a block of their own.
 
-Written only where every step says itself how it is taken back. This module must never decide whether that is wanted.
+A downgrade is written only where every step says itself how it is taken back. This module must never decide whether that is
+wanted.
 """
 
 from __future__ import annotations
@@ -118,3 +119,24 @@ def _laid_out(source: Source, call: str, margin: str) -> str:
 
     line = Text(margin + call + source.newline, source.line_length)
     return expression(call, line, len(margin), margin=margin)
+
+
+def in_block(source: Source, statement: ast.stmt, header: str, argument: str, shift: int) -> tuple[Edit, ...]:
+    """The edits that put a statement, which is a call, into a block and give it one more argument.
+
+    Args:
+        source: The text.
+        statement: The statement.
+        header: The block's first line.
+        argument: The argument.
+        shift: Of the chunk that the statement comes from.
+    """
+    start, end = source.start(statement, shift), source.end(statement, shift)
+    margin = source.margin(start)
+    if source.line_start(start) + len(margin) != start:
+        return ()
+    inner = margin + source.indentation
+    call = source.text[start:end]
+    comma = "" if call[:-1].rstrip().endswith((",", "(")) else ","
+    text = _laid_out(source, f"{call[:-1].rstrip()}{comma} {argument})", inner)
+    return (Edit(start, end, f"{header}{source.newline}{inner}{text}"),)

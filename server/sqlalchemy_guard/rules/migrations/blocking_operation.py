@@ -6,8 +6,8 @@ Reports, in the `upgrade()` of revisions that are known to be for PostgreSQL,
 - foreign keys and check constraints that are validated at once, and unique constraints, whose index is built at once,
 - a change of type that rewrites the table, and a new column with a volatile default, which does so too.
 
-Silent for tables that the revision itself makes, and where the dialect is not known: it is read from the URL in `alembic.ini`,
-from the types that revisions import, and from the application's engines.
+Silent for tables that the revision itself makes, and where the dialect is not known: it is said by the setting `dialect`,
+by the URL in `alembic.ini`, by the types that revisions import, or by the application's engines.
 
 ## Why is this bad?
 The statement waits for a lock, and all that come after it wait behind it. On a table of some size the application stands still
@@ -46,7 +46,9 @@ down_revision = "3f1c"
 def upgrade():
     op.add_column("product", sa.Column("tags", postgresql.JSONB()))
     with op.get_context().autocommit_block():
-        op.create_index("ix_product_name", "product", ["name"], postgresql_concurrently=True)
+        op.create_index(
+            "ix_product_name", "product", ["name"], postgresql_concurrently=True
+        )
 
 
 def downgrade():
@@ -70,7 +72,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call
 from sqlalchemy_guard.fixes.arguments import add_keyword
-from sqlalchemy_guard.fixes.blocks import wrap
+from sqlalchemy_guard.fixes.downgrade import in_block
 from sqlalchemy_guard.migrations.blocking import what_blocks
 from sqlalchemy_guard.migrations.dialect import dialect_of
 from sqlalchemy_guard.migrations.review import is_reviewed
@@ -100,13 +102,16 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
         return
     if not is_reviewed(context.workspace, context.file_id, context.settings):
         return
-    if dialect_of(context.workspace, context.file_id) != "postgresql":
+    dialect = context.settings.dialect or dialect_of(context.workspace, context.file_id)
+    if dialect != "postgresql":
         return
     if is_made_unreleased(context.workspace, context.file_id, table):
         return
     message, option = what
     is_alone = isinstance(step.fact.statement, ast.Expr) and step.fact.statement.value is step.fact.node
-    can = option is not None and is_alone and (step.batch is None or option != "postgresql_concurrently")
+    # A constraint without a name cannot be validated later, and a batch has no place for a block of its own.
+    is_fit = step.literal("name") is not None if option == "postgresql_not_valid" else step.batch is None
+    can = option is not None and is_alone and is_fit
     yield context.at_call(
         rule,
         step.fact,
@@ -121,21 +126,18 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     """The form that does not block."""
     step, option = violation.subject
     fact, source = step.fact, context.source
-    edits = add_keyword(source, fact.node, option, "True", fact.chunk.shift)
-    if option == "postgresql_not_valid":
-        title = "Add it without checking the rows (validate it later)"
-        return Fix(title, Applicability.UNSAFE, {context.file_id: edits})
-    if not _is_autocommit(step):
+    if option == "postgresql_not_valid" or _is_autocommit(step):
+        edits = add_keyword(source, fact.node, option, "True", fact.chunk.shift, fact.statement)
+    else:
         owner = source.segment(fact.node.func.value, fact.chunk.shift)
-        around = wrap(
-            source, [fact.statement], f"with {owner}.get_context().autocommit_block():", fact.chunk.shift
-        )
-        if around is None:
-            return None
-        edits = tuple(sorted((*edits, *around)))
-    return Fix(
-        "Build it concurrently, outside of the transaction", Applicability.UNSAFE, {context.file_id: edits}
+        header = f"with {owner}.get_context().autocommit_block():"
+        edits = in_block(source, fact.statement, header, f"{option}=True", fact.chunk.shift)
+    title = (
+        "Add it without checking the rows (validate it later)"
+        if option == "postgresql_not_valid"
+        else "Build it concurrently, outside of the transaction"
     )
+    return Fix(title, Applicability.UNSAFE, {context.file_id: edits}) if edits else None
 
 
 def _is_autocommit(step: Step) -> bool:

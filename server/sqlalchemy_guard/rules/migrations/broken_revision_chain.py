@@ -111,6 +111,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.revisions import merged, relinked
 from sqlalchemy_guard.migrations.branches import loose_heads, nearest
 from sqlalchemy_guard.migrations.history import environments_of, is_complete, is_elsewhere
+from sqlalchemy_guard.migrations.review import is_released
 from sqlalchemy_guard.project.revision_names import RevisionName, named_in
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -172,7 +173,11 @@ def _duplicate(
 def _heads(
     context: Context, name: RevisionName, environment: Environment, revision: Revision
 ) -> Iterator[Violation]:
-    heads = loose_heads(environment.graph)
+    workspace = context.workspace
+    # The one that is released stays where it is; what came on a branch is reported.
+    heads = sorted(
+        loose_heads(environment.graph), key=lambda head: is_released(workspace, head.file_id) is not True
+    )
     kept = heads[0]
     if revision.id == kept.id:
         return

@@ -151,6 +151,8 @@ def _default(context: Context, column: Column) -> str | None:
     kind = kind_of_type(context.resolver, column.type, column.file) if column.type is not None else None
     family = kind.family if kind is not None else None
     func = column.node.func
+    if column.items("sqlalchemy.ForeignKey"):
+        return None
     module = f"{ast.unparse(func.value)}." if isinstance(func, ast.Attribute) else None
     if family in ("integer", "number"):
         return '"0"'
