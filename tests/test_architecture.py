@@ -217,8 +217,7 @@ def test_the_schema_is_imported_when_it_is_needed(module: str) -> None:
     early = [
         one
         for one in imports(module)
-        if not (one.typing_only or one.deferred)
-        and one.module.startswith("sqlalchemy_guard.sql")
+        if not (one.typing_only or one.deferred) and one.module.startswith("sqlalchemy_guard.sql")
     ]
     assert early == []
 

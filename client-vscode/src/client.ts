@@ -16,6 +16,22 @@ import { initializationOptions, SECTION, serverSettings } from "./settings";
 
 const START_TIMEOUT_MS = 60_000;
 
+/** What is not Python and yet starts or tests applications: pipelines, scripts, configuration. By name, whatever its language. */
+const PIPELINES = [
+  "**/.github/workflows/*.{yml,yaml}",
+  "**/{.gitlab-ci*,*.gitlab-ci}.{yml,yaml}",
+  "**/.circleci/*.{yml,yaml}",
+  "**/{azure-pipelines*,.azure-pipelines*}.{yml,yaml}",
+  "**/*compose*.{yml,yaml}",
+  "**/{k8s,kubernetes,kube,manifests,helm,charts,chart,deploy,deployment,deployments,kustomize}/**/*.{yml,yaml}",
+  "**/*{deployment,statefulset,cronjob,rollout}*.{yml,yaml}",
+  "**/{Dockerfile,Containerfile}*",
+  "**/*.{Dockerfile,dockerfile}",
+  "**/{Procfile,Jenkinsfile,Makefile,makefile,GNUmakefile}*",
+  "**/*.sh",
+  "**/*.ini",
+];
+
 /** Documents that the server is told of. */
 export const DOCUMENTS = [
   { scheme: "file", language: "python" },
@@ -25,6 +41,7 @@ export const DOCUMENTS = [
   { scheme: "file", pattern: "**/pyproject.toml" },
   { scheme: "file", pattern: "**/sqlalchemy-guard.toml" },
   { scheme: "file", pattern: "**/.sqlalchemy-guard.toml" },
+  ...PIPELINES.map((pattern) => ({ scheme: "file", pattern })),
 ] satisfies DocumentFilter[];
 
 export class GuardClient extends LanguageClient {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
 from tests.client import build
 from tests.editors import support
 
@@ -43,10 +44,11 @@ def test_lock_file_names_no_host() -> None:
 def test_bundle_pins_every_dependency() -> None:
     project = tomllib.loads((support.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pinned = (build.CLIENT / "bundled-constraints.txt").read_text("utf-8")
-    for requirement in project["dependencies"]:
-        name = re.match(r"[\w-]+", requirement)
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["schema"]]:
+        name = re.match(r"[\w.-]+", requirement)
         assert name
-        assert re.search(rf"^{name[0]}==", pinned, re.MULTILINE), requirement
+        normal = name[0].replace(".", "-")
+        assert re.search(rf"^{normal}==", pinned, re.MULTILINE), requirement
 
 
 def test_extension_and_server_have_one_version() -> None:
@@ -65,3 +67,11 @@ def test_launcher_refuses_to_run_unprotected() -> None:
     done = subprocess.run([sys.executable, launcher, "server"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "python -I -S" in done.stderr
+
+
+def test_the_client_sends_the_documents_that_the_server_checks() -> None:
+    source = (build.CLIENT / "src" / "client.ts").read_text(encoding="utf-8")
+    patterns = re.findall(
+        r'^  "(.+)",$', source.partition("const PIPELINES = [")[2].partition("];")[0], re.MULTILINE
+    )
+    assert tuple(patterns) == EDITOR_PATTERNS

@@ -32,11 +32,14 @@ def newlines(text: str) -> set[str]:
 
 
 def unused_imports(text: str) -> set[str]:
-    """The names that are imported anywhere in a text and never used in it, by a rough rule that errs towards "used"."""
-    tree = ast.parse(text)
+    """The names that are imported anywhere in a text and never used in it, by a rough rule that errs towards "used". What is
+    imported for its effect says so: `# noqa: F401`."""
+    tree, lines = ast.parse(text), text.splitlines()
     bound: set[str] = set()
     used: set[str] = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom) and lines[node.lineno - 1].endswith("# noqa: F401"):
+            continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.Name):

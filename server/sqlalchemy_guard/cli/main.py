@@ -26,6 +26,7 @@ COMMANDS = {
     "drift": "compare the models with the schema that the migrations build, without a database",
     "stats": "show how much of the code's use of SQLAlchemy was understood",
     "schema": "print the tables that the models say, as DDL or JSON, without a database",
+    "sql": "show the SQL of the statement at a line, without a database",
     "server": "run the language server",
 }
 EXIT_OK, EXIT_VIOLATIONS, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -37,7 +38,7 @@ class UsageError(Exception):
 
 def entry() -> NoReturn:
     """Run and leave the process; the console script."""
-    if sys.argv[1:2] in (["check"], ["baseline"], ["stats"], ["schema"]):
+    if sys.argv[1:2] in (["check"], ["baseline"], ["stats"], ["schema"], ["sql"]):
         # A run ends before collecting its trees would give anything back, and walking them is a third of the time.
         gc.disable()
     try:

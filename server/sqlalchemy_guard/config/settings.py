@@ -174,6 +174,20 @@ class Settings:
         "onType",
         choices=("onType", "onSave"),
     )
+    dialect: Literal["postgresql", "mysql", "sqlite", "mssql", "oracle"] | None = _option(
+        "choice",
+        "The database whose SQL an editor shows. Unset: that of the engines' URLs, else PostgreSQL.",
+        None,
+        choices=("postgresql", "mysql", "sqlite", "mssql", "oracle"),
+    )
+    code_lens: Literal["schema", "all", "off"] = _option(
+        "choice",
+        "What an editor shows above definitions. `schema`: above a revision its place in the history and what "
+        "`downgrade` takes back, above a model whether the migrations build its table; `all`: above a statement that is "
+        "executed its SQL as well.",
+        "schema",
+        choices=("schema", "all", "off"),
+    )
     root: str = ""
     """Folder that relative patterns and `src` start from: that of the configuration file."""
     prefix: KeyPath = ()

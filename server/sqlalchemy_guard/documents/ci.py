@@ -105,7 +105,10 @@ def gitlab(text: str) -> list[Entry]:
             steps: list[Step] = []
             for part in (before, _first(chain, "script")):
                 steps += [_item(text, each) for each in elements(part)]
-            where = "\n".join((shared, *(_slice(text, each) for each in chain)))
+            # Value by value: what is merged into a job stands elsewhere.
+            where = "\n".join(
+                (shared, *(_slice(text, value) for each in chain for _, _, value in items(each)))
+            )
             needs = tuple(
                 plain(get(each, "job")) if is_mapping(each) else plain(each)
                 for each in _sequence(get(job, "needs"))

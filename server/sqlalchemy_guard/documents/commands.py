@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.documents.shell import Word
 
-UPGRADE = lazy_pattern(r"\balembic\b.*\bupgrade\b|\bdb['\",\s]+upgrade\b|\bdatabase['\",\s]+upgrade\b")
+_UPGRADE = r"\balembic\b.*\bupgrade\b|\bdb['\",\s]+upgrade\b|\bdatabase['\",\s]+upgrade\b"
+UPGRADE = lazy_pattern(_UPGRADE)
 """A command, or a text in which such a command is written out, that runs the migrations."""
 
-_MIGRATES = (
-    r"migrat|upgrade[_-]?(?:db|database)|(?:db|database)[\s:_./-]*upgrade|prestart|pre[_-]start|init[_-]?db"
-)
+_MIGRATES = rf"{_UPGRADE}|migrat|upgrade[_-]?(?:db|database)|(?:db|database)[\s:_./-]*upgrade|prestart|pre[_-]start|init[_-]?db"
 MIGRATES = lazy_pattern(_MIGRATES, re.IGNORECASE)
 """A command that may do so, by its words."""
 
@@ -30,7 +29,7 @@ _PREPARES = lazy_pattern(
     rf"{_MIGRATES}|(?:db|database)[\s:_./-]*(?:init|setup|create|sync|prepare|reset|bootstrap|restore|load|push)"
     r"|(?:create|setup|set[_-]up|prepare|reset|init(?:iali[sz]e)?|load|restore|provision|populate)"
     r"[\s:_-]+(?:the[\s_-]+)?(?:tests?[\s_-]+)?(?:db|database|schema|tables|data)"
-    r"|bootstrap|\bseed|stamp\s+head|pg_restore|\bschema|fixtures?\b|\bsetup\b|\binit\b",
+    r"|bootstrap|\bseed|stamp\s+head|pg_restore|\bschema|fixtures?\b|(?<![-\w])(?:setup|init)\b",
     re.IGNORECASE,
 )
 _HARMLESS = frozenset(

@@ -18,6 +18,7 @@ _SERVERS = lazy_pattern(
     r"(?:image|docker|name)\s*:\s*['\"]?[\w./-]*(?:postgres|postgis|timescale|pgvector|mysql|mariadb|mssql|cockroach|oracle)"
     r"|\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|cockroachdb)(?:\+\w+)?://"
     r"|^\s*-\s*['\"]?(?:[\w./-]*/)?(?:postgres|postgis|mysql|mariadb)\b[\w.:-]*['\"]?\s*$"
+    r"|services\s*:\s*\[[^\]\n]*(?:postgres|postgis|mysql|mariadb)"
     r"|docker[ -]compose[^\n]*\bup\b|docker run[^\n]*\b(?:postgres|mysql|mariadb)\b",
     2 | 8,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.documents import ci, containers, scripts
@@ -28,8 +29,9 @@ _READERS: Mapping[str, Callable[[str], list[Entry]]] = {
 }
 
 
+@lru_cache(maxsize=64)
 def entries_of(kind: Kind | None, text: str) -> list[Entry]:
-    """What a document runs.
+    """What a document runs; the caller must not change the list. Kept for the texts that were asked for last.
 
     Raises:
         BrokenYaml: it should be YAML and is none.

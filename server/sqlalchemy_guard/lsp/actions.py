@@ -13,6 +13,7 @@ from sqlalchemy_guard.lsp.diagnostics import moved_span
 from sqlalchemy_guard.lsp.edits import client_edit, difference
 from sqlalchemy_guard.lsp.notebooks import Notebook
 from sqlalchemy_guard.lsp.suppress import disable_file, disable_line
+from sqlalchemy_guard.lsp.suppress_plain import plain_file, plain_line
 from sqlalchemy_guard.records import replace
 from sqlalchemy_guard.rules.api import Applicability, Span
 from sqlalchemy_guard.text.edit import Edit
@@ -140,11 +141,15 @@ class _Offer:
         if self._document.is_config:
             return
         code, document = violation.rule.code, self._document.document
-        on_line = disable_line(document, violation.span, violation.lines, code)
-        offers = [
-            (f"Disable {code} for this line", on_line),
-            (f"Disable {code} for this file", disable_file(document, code)),
-        ]
+        kind = self._document.kind
+        on_line: Edit | None
+        if kind is not None:
+            on_line = plain_line(document, kind, violation.span, code)
+            whole = plain_file(document, kind, code)
+        else:
+            on_line = disable_line(document, violation.span, violation.lines, code)
+            whole = disable_file(document, code)
+        offers = [(f"Disable {code} for this line", on_line), (f"Disable {code} for this file", whole)]
         for title, wanted in offers:
             edit = (
                 client_edit(self._session, {self._document.file_id: (wanted,)})

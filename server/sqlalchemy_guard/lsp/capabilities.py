@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SECTION = "sqlalchemyGuard"
 FIX_ALL_KIND = "source.fixAll.sqlalchemy-guard"
 SHOW_DOCUMENTATION = "sqlalchemy-guard.showDocumentation"
+OPEN_FILE = "sqlalchemy-guard.openFile"
+SHOW_SQL = "sqlalchemy-guard.showSql"
 _ENCODINGS: Mapping[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 
 
@@ -51,6 +53,7 @@ class Client:
     resolves_edit: bool = False
     preferred: bool = False
     markdown_hover: bool = False
+    lens_refresh: bool = False
     show_document: bool = False
     configuration: bool = False
     configuration_registration: bool = False
@@ -88,6 +91,7 @@ class Client:
             and dig(document, "codeAction", "dataSupport") is True,
             preferred=dig(document, "codeAction", "isPreferredSupport") is True,
             markdown_hover=isinstance(formats, list) and "markdown" in formats,
+            lens_refresh=dig(workspace, "codeLens", "refreshSupport") is True,
             show_document=dig(window, "showDocument", "support") is True,
             configuration=dig(workspace, "configuration") is True,
             configuration_registration=dig(workspace, "didChangeConfiguration", "dynamicRegistration")
@@ -117,7 +121,8 @@ def initialize_result(client: Client) -> dict[str, Any]:
             "codeActionKinds": ["quickfix", FIX_ALL_KIND],
             "resolveProvider": client.resolves_edit,
         },
-        "executeCommandProvider": {"commands": [SHOW_DOCUMENTATION]},
+        "executeCommandProvider": {"commands": [SHOW_DOCUMENTATION, OPEN_FILE, SHOW_SQL]},
+        "codeLensProvider": {"resolveProvider": False},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
     if client.notebooks:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
+from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
 from sqlalchemy_guard.project.target import PATTERNS
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_READ = ("alembic.ini", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
-_PATTERNS = tuple(f"**/{name}" for name in dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ)))
+_READ = ("*.ini", ".git/HEAD", ".git/index", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
+_NAMES = dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ))
+_PATTERNS = tuple(dict.fromkeys((*(f"**/{name}" for name in _NAMES), *EDITOR_PATTERNS)))
 
 
 class Configuration:
@@ -125,6 +127,12 @@ class Configuration:
             self._reread(file_id)
         elif not self._watching:
             self._look(file_id)
+        self._look_at_git()
+
+    def _look_at_git(self) -> None:
+        """What was added or committed meanwhile may say something else of open revisions."""
+        if self._session.analysis.workspace.look_at_git():
+            self._session.recheck()
 
     def _look(self, file_id: str) -> None:
         """Compare the configuration file that holds for a file with the one of before."""
@@ -151,9 +159,12 @@ class Configuration:
         for file_id in file_ids:
             if self.is_config_path(file_id):
                 self._reread(file_id)
-        if file_ids:
-            analysis.workspace.changed_on_disk(file_ids)
+        inside_git = [file_id for file_id in file_ids if f"{os.sep}.git{os.sep}" in file_id]
+        if len(inside_git) < len(file_ids):
+            analysis.workspace.changed_on_disk([each for each in file_ids if each not in inside_git])
             self._session.affected()
+        if inside_git:
+            self._look_at_git()
 
     def _reread(self, file_id: str) -> None:
         if self._session.analysis.settings.invalidate(file_id):

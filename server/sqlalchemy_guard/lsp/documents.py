@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.lsp.uris import READ_ONLY_SCHEMES, scheme, to_file_id
 from sqlalchemy_guard.text.document import Document
 
@@ -48,6 +49,7 @@ class OpenDocument:
         part_results: The same by the parts' URIs.
         texts: Keeps the JSON of single diagnostics.
         is_config: Whether it is a configuration file, not Python.
+        kind: Of another document that is not Python, such as a pipeline or a script.
         fixes: The fixes that were computed for this version, with and without the contract, by the violation's identity.
         points_at: The ids of other files that its newest diagnostics point at.
         saved: Whether nothing was typed since the document was opened or saved.
@@ -59,6 +61,7 @@ class OpenDocument:
         self.uri = document.uri
         self.file_id = file_id
         self.is_config = is_config
+        self.kind = None if is_config else checked_kind(file_id)
         self.document = document
         self.edits: list[LineEdit] | None = None
         self.result: str | None = None
@@ -148,9 +151,11 @@ class Documents:
 
 
 def is_checked(uri: str, language: str, is_config: bool) -> bool:
-    """Whether a document is ours to look at: Python by its language or name, or a configuration file."""
-    path = uri.partition("?")[0].lower()
-    return is_config or "python" in language.lower() or path.endswith((".py", ".pyi", ".pyw"))
+    """Whether a document is ours to look at: Python by its language or name, a configuration file, or a document of another
+    kind that is checked."""
+    path = uri.partition("?")[0]
+    is_python = "python" in language.lower() or path.lower().endswith((".py", ".pyi", ".pyw"))
+    return is_config or is_python or checked_kind(path) is not None
 
 
 def opened_document(item: dict[str, Any]) -> Document:

@@ -17,8 +17,8 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 
 from sqlalchemy_guard import __version__
-from sqlalchemy_guard.lsp import actions, hover, pages
-from sqlalchemy_guard.lsp.capabilities import SHOW_DOCUMENTATION
+from sqlalchemy_guard.lsp import actions, hover, lenses, pages
+from sqlalchemy_guard.lsp.capabilities import OPEN_FILE, SHOW_DOCUMENTATION, SHOW_SQL
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text
 
 if TYPE_CHECKING:
@@ -140,6 +140,11 @@ def _register(server: GuardServer, session: Session) -> None:
         with _refusals():
             return hover.hover(session, params.text_document.uri, at.line, at.character)
 
+    @server.feature(types.TEXT_DOCUMENT_CODE_LENS)
+    def code_lens(params: types.CodeLensParams) -> list[dict[str, Any]]:
+        with _refusals():
+            return lenses.lenses(session, params.text_document.uri)
+
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def configuration_changed(params: types.DidChangeConfigurationParams) -> None:
         session.configuration.changed(params.settings)
@@ -162,3 +167,12 @@ def _register(server: GuardServer, session: Session) -> None:
     @server.command(SHOW_DOCUMENTATION)
     def show_documentation(code: str) -> None:
         pages.show(session, code)
+
+    @server.command(SHOW_SQL)
+    def show_sql(uri: str, line: int) -> None:
+        with _refusals():
+            lenses.show_sql(session, uri, line)
+
+    @server.command(OPEN_FILE)
+    def open_file(uri: str) -> None:
+        lenses.open_file(session, uri)

@@ -71,8 +71,9 @@ _ELSEWHERE = frozenset(
         "fixtures",
     }
 )
-_ENTRY_NAME = lazy_pattern(r"start|entry|boot|serve|run|web|api|launch|prod|docker|cmd", 2)
+_ENTRY_NAME = lazy_pattern(r"start|entry|boot|serve|run|web|api|launch|prod|docker|cmd|unicorn", 2)
 _NO_ENTRY_NAME = lazy_pattern(r"dev|test|bench|load|local|example|debug|profil|e2e|ci\b|lint|demo|watch", 2)
+_ONLY_TESTS = lazy_pattern(r"test|bench|e2e|\bci\b|lint", 2)
 _BY_HAND = frozenset(
     {"justfile", "package.json", "tasks.py", "Pipfile", "noxfile.py", "dodo.py", ".envrc", "Vagrantfile"}
 )
@@ -167,7 +168,7 @@ def _of_start(
         if effect.what != "start" or effect.program is None or effect.origin is not None:
             # What a script of the repository starts is reported in the script.
             continue
-        if plain.kind == "shell" and not _is_entry_point(plain.file_id, effect.program):
+        if plain.kind == "shell" and not _is_entry_point(_inner(workspace, plain.file_id), effect.program):
             continue
         scripts = _started(workspace, effect, os.path.dirname(plain.file_id))
         if scripts is None or not _SILENCED_BY[plain.kind].isdisjoint(upgraded_by(workspace, scripts)):
@@ -177,11 +178,14 @@ def _of_start(
             return
 
 
-def _is_entry_point(file_id: str, program: Program) -> bool:
-    name = os.path.basename(file_id)
-    return (
-        bool(_ENTRY_NAME.search(name)) and not _NO_ENTRY_NAME.search(file_id[-80:]) and not reloads(program)
-    )
+def _inner(workspace: Workspace, file_id: str) -> str:
+    """A path from its workspace's folder on, with slashes."""
+    inner = next((file_id[len(each) :] for each in workspace.folders if file_id.startswith(each)), file_id)
+    return inner.replace(os.sep, "/").lstrip("/")
+
+
+def _is_entry_point(path: str, program: Program) -> bool:
+    return bool(_ENTRY_NAME.search(path)) and not _NO_ENTRY_NAME.search(path) and not reloads(program)
 
 
 def _started(workspace: Workspace, effect: Effect, kin: str) -> Scripts | None:
@@ -199,12 +203,12 @@ def _run(plain: PlainDocument, workspace: Workspace, effect: Effect, scripts: Sc
     assert program is not None
     tool = "python" if program.name.startswith("python") else program.name
     what: Literal["start", "test"] = "test" if effect.what == "test" else "start"
-    upgrade = _upgrade_command(workspace, effect, scripts)
+    upgrade = _upgrade_command(workspace, effect, scripts, plain.kind)
     name = os.path.basename(scripts.folder)
     return UnmigratedRun(plain, what, tool, effect.step, effect.command, effect.origin, name, upgrade)
 
 
-def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts) -> str | None:
+def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts, kind: Kind) -> str | None:
     """The command that migrates from where the step runs; None where the configuration is not to be found from there."""
     words = [word.text for word in effect.command.words]
     runner = ""
@@ -225,6 +229,9 @@ def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts) -> 
         return None
     path = os.path.join(here, name)[len(inside) :].replace(os.sep, "/")
     option = "" if path in ("alembic.ini", "pyproject.toml") else f"-c {path} "
+    if option and kind in _CONTAINERS:
+        # What is where in an image, nobody says.
+        return None
     several = "heads" if len(scripts.version_folders) > 1 else "head"
     return f"{runner}alembic {option}upgrade {several}"
 
@@ -256,7 +263,7 @@ def _upgraded_by(workspace: Workspace, scripts: Scripts) -> Iterator[str]:
                 yield "all"
         elif kind == "shell":
             named = MIGRATES.search(name) or UPGRADE.search(text)
-            if named and not _NO_ENTRY_NAME.search(name):
+            if named and not _ONLY_TESTS.search(name):
                 yield "all"
         elif kind is not None and kind not in ("ini", "make", "tox"):
             yield from _upgraded_in(workspace, file_id, kind, text)

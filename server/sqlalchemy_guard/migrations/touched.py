@@ -37,7 +37,7 @@ def were_written(workspace: Workspace, file_id: str, table: str, column: str) ->
     return False
 
 
-def is_made_unreleased(workspace: Workspace, file_id: str, table: str, column: str | None) -> bool:
+def is_made_unreleased(workspace: Workspace, file_id: str, table: str, column: str | None = None) -> bool:
     """Whether a table or column was made by a revision that is no more released than the one that is looked at."""
     for environment, revision in environments_of(workspace, file_id):
         todo, seen = list(environment.graph.parents(revision)), set[str]()

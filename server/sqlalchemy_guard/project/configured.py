@@ -10,9 +10,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import relationship_columns
 from sqlalchemy_guard.project.joins import Link, identity, is_among, links_of
-from sqlalchemy_guard.project.relationships import annotated_as, registry_of, target_of
+from sqlalchemy_guard.project.relationships import annotated_as, registry_of, relationship_of, target_of
 from sqlalchemy_guard.project.tables import mapped_parents, table_of
 from sqlalchemy_guard.records import dataclass
 
@@ -81,6 +82,28 @@ def is_collection(workspace: Workspace, relationship: Relationship) -> bool | No
         return written.collection
     direction = configured(workspace, relationship).direction
     return None if direction is None else direction is not Direction.MANYTOONE
+
+
+def is_backref_collection(workspace: Workspace, source: ClassId, name: str) -> bool | None:
+    """Whether the attribute that a class's `backref` makes on the other side holds a collection; None when that is not known.
+
+    Args:
+        workspace: The files.
+        source: The class with the `backref`.
+        name: The attribute that it makes.
+    """
+    found = workspace.resolver.class_facts(source)
+    for attribute in found[0].attributes.values() if found is not None else ():
+        value = attribute.value
+        given = value.keyword("backref") if type(value) is Call else None
+        if type(given) is Call:
+            given = given.args[0] if given.args else given.keyword("name")
+        if found is None or given != Const(name):
+            continue
+        declared = relationship_of(workspace.resolver, attribute, *found)
+        direction = configured(workspace, declared).direction if declared is not None else None
+        return None if direction is None else direction is not Direction.ONETOMANY
+    return None
 
 
 def mapped_tables(workspace: Workspace, ref: ClassId) -> list[Table] | None:

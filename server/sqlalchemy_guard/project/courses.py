@@ -18,7 +18,7 @@ from sqlalchemy_guard.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact, Frame, FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 ENDINGS = frozenset({"rollback", "close", "aclose", "remove", "reset", "invalidate", "expunge_all"})
@@ -192,3 +192,23 @@ def _may_roll_back(call: ast.Call) -> bool:
     """Whether something is called that ends transactions by its name, of whatever object."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     return name in ENDINGS or "rollback" in name
+
+
+def is_read_behind(resolver: Resolver, fact: CallFact, loop: Frame, file: SourceFile) -> bool:
+    """Whether the rest of an iteration behind a call reads a name that the loop bound: it may want keys and defaults."""
+    if fact.function is None:
+        return True
+    bound = {
+        part.id
+        for part in ast.walk(loop.node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    }
+    paths = Course(resolver, fact.function, fact.value, file).paths
+    inside = set(ast.walk(loop.node))
+    starts = [following for point in paths.at(fact.node) for following in point.next]
+    for point in walk(starts, lambda one: one.kind == "step" or one.node not in inside, errors=False):
+        if point.node is not None and point.node in inside and point.kind != "step":
+            for node in point.nodes():
+                if isinstance(node, ast.Name) and node.id in bound and isinstance(node.ctx, ast.Load):
+                    return True
+    return False

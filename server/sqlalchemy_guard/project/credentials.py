@@ -58,6 +58,12 @@ def is_secret(password: str, user: str = "") -> bool:
     )
 
 
+def has_secret(url: str) -> bool:
+    """Whether a URL of a database, as it is written, has a password in it that may be one."""
+    found = _URL.match(url)
+    return found is not None and is_secret(found["password"], found["user"])
+
+
 def urls_of(unit: Unit, lines: list[str]) -> Iterator[DatabaseUrl]:
     """The database URLs with passwords in a unit."""
     for statement in unit.chunk.body:
@@ -66,8 +72,7 @@ def urls_of(unit: Unit, lines: list[str]) -> Iterator[DatabaseUrl]:
         if not any("://" in line and "@" in line for line in lines[first:last]):
             continue
         for inner, node in _strings(statement):
-            found = _URL.match(_beginning(node))
-            if found is not None and is_secret(found["password"], found["user"]):
+            if has_secret(_beginning(node)):
                 yield DatabaseUrl(node, inner, unit.chunk)
 
 

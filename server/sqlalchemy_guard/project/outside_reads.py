@@ -65,7 +65,7 @@ def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
                 yield from _serialized(each, site, Reader(rows, file), seen, is_late=False)
     for function in unit.functions:
         rows = Rows(workspace)
-        for chunk, node, each in returned(workspace, function, file):
+        for chunk, node, each in returned(workspace, function, file, rows):
             assert node.value is not None, "a `return` that returns something"
             site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
             yield from _serialized(each, site, Reader(rows, file), seen, is_late=True)

@@ -5,11 +5,14 @@ This module must never judge a statement.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Operation
+from sqlalchemy_guard.project.bodies import own_nodes
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import SourceFile
@@ -107,6 +110,27 @@ def _is_keyed(statements: Statements, statement: Statement) -> bool:
                         and statements.model(left.base, step.file) is model
                     ):
                         return True
+    return False
+
+
+def is_worked_off(function: FunctionFacts | None, forms: Forms) -> bool:
+    """Whether a function changes or deletes what it loads, some rows at a time: any will do, as the next call gets the rest."""
+    if function is None or any(form.has("offset", "slice", "[]") for form in forms.statements):
+        return False
+    for _, loop in own_nodes(function):
+        if not isinstance(loop, ast.For | ast.AsyncFor) or not isinstance(loop.target, ast.Name):
+            continue
+        for node in (part for statement in loop.body for part in ast.walk(statement)):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                if isinstance(node.value, ast.Name) and node.value.id == loop.target.id:
+                    return True
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "delete"
+            ):
+                if any(isinstance(each, ast.Name) and each.id == loop.target.id for each in node.args):
+                    return True
     return False
 
 

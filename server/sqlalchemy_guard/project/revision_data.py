@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Joined
 from sqlalchemy_guard.project.revision_steps import literal_of
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.revision_steps import Operation, Step
 
-_EMPTYING = (
-    r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?"
-    r"([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)"
+_EMPTYING = lazy_pattern(
+    r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)",
+    re.I,
 )
 """A statement that takes all rows of a table away."""
 
@@ -34,19 +35,14 @@ def before(operation: Operation) -> Iterator[Step]:
 
 
 def is_new_table(operation: Operation, table: str) -> bool:
-    """Whether a table has no rows yet: the revision made it itself, or it emptied it."""
-    return any(
-        (step.name == "create_table" and step.table == table)
-        or (
-            step.name == "rename_table" and step.text("new_table_name") == table and _is_made(operation, step)
-        )
-        or _empties(step, table)
-        for step in before(operation)
-    )
-
-
-def _is_made(operation: Operation, renamed: Step) -> bool:
-    return any(step.name == "create_table" and step.table == renamed.table for step in operation.steps)
+    """Whether a table has no rows yet: the revision made it itself, or it emptied it, under this name or the one before."""
+    name = table
+    for step in reversed(list(before(operation))):
+        if (step.name == "create_table" and step.table == name) or _empties(step, name):
+            return True
+        if step.name == "rename_table" and step.text("new_table_name") == name:
+            name = step.table or name
+    return False
 
 
 def depends_on_dialect(step: Step) -> bool:
@@ -67,7 +63,7 @@ def _empties(step: Step, table: str) -> bool:
         # `session.query(Model).delete()`: which table that is would take the models of that time.
         return not step.fact.value.args
     text = sql_of(step)
-    found = re.match(_EMPTYING, text, re.I) if text is not None else None
+    found = _EMPTYING.match(text) if text is not None else None
     return found is not None and found[1].rpartition(".")[2].strip('"`[]').lower() == table.lower()
 
 

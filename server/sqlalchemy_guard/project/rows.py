@@ -28,7 +28,7 @@ from sqlalchemy_guard.facts.values import (
     Value,
 )
 from sqlalchemy_guard.project import row_calls
-from sqlalchemy_guard.project.configured import is_collection
+from sqlalchemy_guard.project.configured import is_backref_collection, is_collection
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.loads import Entity, Load, Statement
 from sqlalchemy_guard.project.relationships import relationship_of
@@ -238,7 +238,9 @@ class Rows:
         """The relationship with what the keys of the tables say about its direction."""
         member = self.resolver.member(ClassType(ref), name)
         if member is None or member.attribute is None:
-            return info
+            target = info.target
+            file_id, _, qualname = target.identity.rpartition(":") if target is not None else ("", "", "")
+            return replace(info, collection=is_backref_collection(self.workspace, (file_id, qualname), name))
         declared = relationship_of(self.resolver, member.attribute, member.owner, member.file)
         said = is_collection(self.workspace, declared) if declared is not None else None
         return replace(info, collection=said)

@@ -1,4 +1,4 @@
-"""Where objects are handed to serializers: `Model.model_validate(x)`, `schema.dump(x)`, what a route of FastAPI returns.
+"""Where objects are handed to serializers: `Model.model_validate(x)`, `schema.dump(x)`, what routes return.
 
 This module must never judge.
 """
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 _VALIDATING = frozenset(("model_validate", "from_orm", "validate_python", "dump", "dumps", "parse_obj_as"))
+
+_ANSWERING = frozenset(
+    ("flask_apispec.marshal_with", "flask_smorest.Blueprint", "apiflask.APIFlask", "apiflask.APIBlueprint")
+)
 
 
 class Serialization(NamedTuple):
@@ -99,10 +103,36 @@ def _fields(
                 yield _one(nested, value, is_many=is_many)
 
 
+def _answered(workspace: Workspace, function: FunctionFacts, file: File) -> Iterator[Schema]:
+    """The Marshmallow schemas that decorators dump what a function returns with."""
+    resolver = workspace.resolver
+    for decorator in function.decorators:
+        if not isinstance(decorator, Call):
+            continue
+        func = decorator.func
+        name = resolver.external_name(func, file) or ""
+        if isinstance(func, Attr) and func.name in ("response", "output"):
+            made, source = resolver.definition_of(func.base, file)
+            name = (resolver.external_name(made.func, source) or "") if isinstance(made, Call) else ""
+        if name not in _ANSWERING:
+            continue
+        for given in decorator.args:
+            schema = schema_of(resolver, given, file)
+            if schema is not None:
+                yield schema
+
+
 def returned(
-    workspace: Workspace, function: FunctionFacts, file: File
+    workspace: Workspace, function: FunctionFacts, file: File, rows: Rows
 ) -> Iterator[tuple[Chunk, ast.Return, Serialization]]:
-    """What the `return`s of a route of FastAPI hand to the response model."""
+    """What the `return`s of a route hand to its response model or schema."""
+    for schema in _answered(workspace, function, file):
+        values = values_of(function, file.facts)
+        for chunk, node in own_nodes(function):
+            if isinstance(node, ast.Return) and node.value is not None:
+                value = values.get(node.value, UNKNOWN)
+                is_many = any(isinstance(each, Many) for each in rows.shapes(value, rows.scope(file)))
+                yield chunk, node, _one(schema, value, is_many=is_many)
     resolver = workspace.resolver
     declared = _response_model(function)
     if declared is None or framework_of(resolver, function, file) != "fastapi":

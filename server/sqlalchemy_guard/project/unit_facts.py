@@ -24,6 +24,7 @@ from sqlalchemy_guard.project.relationships import Relationship, relationships_o
 from sqlalchemy_guard.project.revision_names import RevisionName, revision_names
 from sqlalchemy_guard.project.revision_steps import Directions, Operation, both_directions, operations
 from sqlalchemy_guard.project.row_keys import RowKey, row_keys
+from sqlalchemy_guard.project.target_metadata import TargetMetadata, target_metadata
 from sqlalchemy_guard.project.timestamps import Gap, IdleTimestamp, gaps, idle_timestamps
 
 if TYPE_CHECKING:
@@ -118,4 +119,5 @@ PRODUCERS: Mapping[type, Producer] = {
     RevisionName: revision_names,
     Operation: operations,
     Directions: both_directions,
+    TargetMetadata: target_metadata,
 }

@@ -376,8 +376,19 @@ class Workspace:
         return self._mentions.related_names()
 
     def dependents(self, file_id: str) -> set[str]:
-        """Known files that import this one, in functions as well, directly or through others."""
-        return self._index.dependents(file_id)
+        """Known files that import this one, in functions as well, directly or through others.
+
+        Revisions import nothing of each other, nor of what configures them, and rest on it all the same.
+        """
+        found = self._index.dependents(file_id)
+        file = self._files.get(file_id)
+        if file is not None:
+            is_theirs = "down_revision" in file.facts.names
+        else:
+            is_theirs = not _is_python(file_id) or os.path.basename(os.path.dirname(file_id)) == "versions"
+        if is_theirs or os.path.basename(file_id) == "env.py":
+            found |= {each.file_id for each in self.known_files() if "down_revision" in each.facts.names}
+        return found
 
     def imports_of(self, file_id: str) -> set[str]:
         """The files that a file imports, in functions as well, directly or through others; without the file itself."""

@@ -52,13 +52,19 @@ def gap_places(context: Context, gap: Gap) -> tuple[Related, ...]:
     return tuple(found)
 
 
-def gap_fix(context: Context, gap: Gap) -> Fix | None:
-    """The fix of a gap."""
-    typed = context.target_version != "1.4" and any(
+def _is_typed(gap: Gap) -> bool:
+    """Whether some of the classes are written in the style of SQLAlchemy 2."""
+    return any(
         column.python is not None or (column.call is not None and column.call.kind == "mapped_column")
         for table in gap.tables
         for column in table.columns.values()
     )
+
+
+def gap_fix(context: Context, gap: Gap) -> Fix | None:
+    """The fix of a gap."""
+    # Beside untyped columns too: a new one without `Mapped` would only ask for the next change.
+    typed = context.target_version != "1.4" and (context.settings.profile != "legacy" or _is_typed(gap))
     filled = fill(context.workspace, context.settings, gap, context.file, typed=typed)
     if filled is None or not filled.edits:
         return None

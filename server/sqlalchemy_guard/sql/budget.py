@@ -39,6 +39,11 @@ class Budget:
         self._depth = 0
         self.interrupted: BaseException | None = None
 
+    def renew(self, poll: Callable[[], None] | None) -> None:
+        """All steps once more, for another piece of work with the same evaluator."""
+        self._poll, self._left, self._limit, self._depth = poll, MOST_STEPS, 0, 0
+        self.interrupted = None
+
     def spend(self) -> None:
         """One step.
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.models import Schema
 
 _MAKERS: dict[str, Any] = {
-    "postgresql": postgresql.dialect,
+    # The base: drivers write casts and parameters in ways of their own.
+    "postgresql": postgresql.base.PGDialect,
     "mysql": mysql.dialect,
     "sqlite": sqlite.dialect,
     "mssql": mssql.dialect,

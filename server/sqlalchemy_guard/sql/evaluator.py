@@ -82,13 +82,17 @@ class Evaluator:
 
     Attributes:
         hosts: What stands for a library's dotted name.
-        methods: What methods of objects of SQLAlchemy do that the allow-list has not (`table.create`).
+        methods: What methods of SQLAlchemy's objects do that the allow-list has not (`table.create`), given object and arguments.
         makers: Each is asked to make a native class of a class of ours (a mapped class, an enum, a column type).
         constructors: What makes an object of a library's class that a host stands for: called with the evaluator, the class of
             ours that extends it (or None), and the arguments.
         program: The modules.
         uncertain: The unknown conditions under which the present statement runs.
         decide: Settles an unknown condition, or not.
+        fork: Asked which branch of an `if`, or whether a loop over something unknown, is taken: None for both, joined. Where
+            every way is to be seen, the same code is run once for each.
+        watch: Told of the result of every call in the source.
+        unknown_call: Answers calls of what is unknown, or not (`MISSING`).
         native_attribute: Reads an attribute of a class as its native class has it.
         class_changed: Told of attributes that are set behind a class.
         made: Our class behind each native class.
@@ -107,6 +111,9 @@ class Evaluator:
         self.program = Program(self, workspace)
         self.uncertain: list[str] = []
         self.decide: Callable[[Opaque], bool | None] = _undecided
+        self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
+        self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
+        self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
         self.class_changed: Callable[[Class, str, Value], None] = _unchanged
         self.made: dict[type, Class] = {}
@@ -115,6 +122,7 @@ class Evaluator:
         self.notes: list[Note] = []
         self.marks: dict[int, tuple[object, frozenset[str]]] = {}
         self.calls = 0
+        self.calling: tuple[Frame, ast.Call] | None = None
         self._tainted: dict[int, Value] = {}
         self._place: tuple[Frame, ast.AST] | None = None
 
@@ -155,10 +163,23 @@ class Evaluator:
         """Where the evaluation is, for notes."""
         self._place = (frame, node)
 
+    def at_call(self, frame: Frame, node: ast.Call) -> None:
+        """The call that is about to be made, its arguments known."""
+        self.calling = (frame, node)
+
     @property
     def place(self) -> tuple[Frame, ast.AST] | None:
         """The statement that runs, with its frame."""
         return self._place
+
+    def release(self) -> None:
+        """Forget who watches, and how unknown conditions are settled."""
+        self.release_fork()
+        self.watch, self.unknown_call = None, _unanswered
+
+    def release_fork(self) -> None:
+        """From now on both branches run where a condition is unknown."""
+        self.fork = _unforked
 
     # -- what may be incomplete ------------------------------------------------------------------------------------
 
@@ -317,6 +338,9 @@ class Evaluator:
         self.budget.spend()
         self.calls += 1
         if isinstance(callee, Opaque):
+            answer = self.unknown_call(callee, args, keywords)
+            if answer is not MISSING:
+                return answer
             return Opaque(f"{callee.name}()", f"{callee.dotted}()" if callee.dotted else "")
         if isinstance(callee, Native):
             return callee.call(self, args, keywords)
@@ -358,6 +382,14 @@ class Evaluator:
         made = Class(name, name, frame.module, bases, namespace)
         made.keywords, made.chunk = keywords, frame.chunk
         return classes.finish(self, made)
+
+
+def _unforked(node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
+    return None
+
+
+def _unanswered(callee: Opaque, args: list[Value], keywords: dict[str, Value]) -> Value:
+    return MISSING
 
 
 def _unchanged(cls: Class, name: str, value: Value) -> None:

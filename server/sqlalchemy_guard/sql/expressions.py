@@ -169,7 +169,10 @@ def _call(evaluator: Evaluator, node: ast.Call, frame: Frame) -> Value:
             keywords.update(value)
         else:
             keywords[ANY_KEYWORDS] = Spread(shown(keyword.value))
+    evaluator.at_call(frame, node)
     result = evaluator.call(callee, args, keywords)
+    if evaluator.watch is not None:
+        evaluator.watch(frame, node, result)
     if isinstance(result, Opaque) and not result.dotted:
         # What is written where it is used says more than what it came to.
         return Opaque(shown(node))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import event, orm
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import strategy_options
 from sqlalchemy.orm import util as orm_util
 from sqlalchemy.sql import base as sql_base
 from sqlalchemy.sql import elements, functions
@@ -28,6 +29,8 @@ from sqlalchemy_guard.sql.values import (
     MISSING,
     Class,
     Function,
+    Host,
+    Instance,
     Method,
     Native,
     NativeMethod,
@@ -76,6 +79,16 @@ class UnknownType(sqlalchemy.types.UserDefinedType[Any]):
         return "UNKNOWN"
 
 
+ADDED = "+ "
+"""How a mark begins that says what a loader adds to a statement, instead of what is not known of it."""
+
+
+class NativeHost(Host):
+    """A host that stands for one object of SQLAlchemy, `native`, where SQL is made."""
+
+    native: Any = None
+
+
 class Unknown(ValueError):
     """A value has no counterpart in SQLAlchemy; `name` says which."""
 
@@ -92,7 +105,8 @@ is_clause = allowed.is_clause
 
 def parameter(name: str) -> Any:
     """A bind parameter for an unknown value, named as the source names that."""
-    key = re.sub(r"\W+", "_", name.rpartition(".")[2]).strip("_") or "value"
+    parts = [part for part in re.split(r"\W+", name) if part and part not in ("self", "cls")]
+    key = "_".join(parts[-2:]).strip("_") or "value"
     return sqlalchemy.bindparam(key, unique=True)
 
 
@@ -113,6 +127,8 @@ def convert(evaluator: Evaluator, value: Value, bind: bool) -> Any:
         return value.native
     if isinstance(value, (Function, Method)) and not bind:
         return callback(evaluator, value)
+    if isinstance(value, NativeHost):
+        return value.native
     if is_emulated(value):
         name = value.name if isinstance(value, Opaque) else type(value).__name__.lower()
         if bind:
@@ -187,7 +203,7 @@ _ABOUT = frozenset(
     intersect intersect_all except_ except_all with_only_columns add_columns column literal_column text exists subquery cte
     lateral with_polymorphic tablesample op bool_op label Bundle type_coerce cast order_by group_by options distinct
     joinedload selectinload subqueryload lazyload immediateload raiseload noload contains_eager defaultload load_only defer
-    undefer of_type foreign remote columns table_valued from_select
+    undefer of_type foreign remote columns table_valued from_select with_entities add_entity add_column
     """.split()
 )
 """What decides by its arguments what SQL is about: nothing that gets an unknown one is shown."""
@@ -217,10 +233,10 @@ def call(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[st
         return (
             call_library(evaluator, f"{name}()", lambda: callee(*args, **keywords)) if known else Opaque(name)
         )
-    return _call(evaluator, last or "func()", callee, None, args, keywords)
+    return call_made(evaluator, last or "func()", callee, None, args, keywords)
 
 
-def _call(
+def call_made(
     evaluator: Evaluator,
     name: str,
     callee: Callable[..., Any],
@@ -260,6 +276,10 @@ def _call(
 
     for arg in (*args, *keywords.values()):
         marks |= evaluator.marks_of(arg)
+        if isinstance(arg, Opaque) and not isinstance(arg, Spread) and name in ("where", "filter", "having"):
+            marks.add(f"{name}({arg.name})")
+    if name in allowed.EAGER:
+        marks.add(f"{ADDED}{name}({', '.join(map(shown_attribute, args))})")
     result = call_library(evaluator, f"{name}()", work)
     if not isinstance(result, Opaque):
         evaluator.mark(result, frozenset(marks))
@@ -285,11 +305,13 @@ def call_method(
     evaluator: Evaluator, receiver: Any, name: str, args: list[Value], keywords: dict[str, Value]
 ) -> Value:
     """Call an allowed method of an object of SQLAlchemy."""
+    if isinstance(receiver, strategy_options._AbstractLoad):
+        return call_made(evaluator, name, getattr(receiver, name), receiver, args, keywords)
     if name in ("op", "bool_op"):
-        made = _call(evaluator, name, getattr(receiver, name), receiver, args, keywords)
+        made = call_made(evaluator, name, getattr(receiver, name), receiver, args, keywords)
         if isinstance(made, Opaque):
             return made
-        return Native(name, lambda _, given, more: _call(evaluator, "…", made, receiver, given, more))
+        return Native(name, lambda _, given, more: call_made(evaluator, "…", made, receiver, given, more))
     if isinstance(receiver, (sql_base.ReadOnlyColumnCollection, types.MappingProxyType)) or not is_clause(
         receiver
     ):
@@ -301,18 +323,27 @@ def call_method(
         return (
             list(result) if name in ("keys", "values", "items") and not isinstance(result, Opaque) else result
         )
-    return _call(evaluator, name, getattr(receiver, name), receiver, args, keywords)
+    return call_made(evaluator, name, getattr(receiver, name), receiver, args, keywords)
 
 
 def operate(evaluator: Evaluator, function: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
     """An operator with SQL on one side."""
     marks = evaluator.marks_of(left) | evaluator.marks_of(right)
+    if isinstance(right, (Opaque, Instance)) and _is_relationship(left):
+        # Which row it is, only the run knows.
+        shown = right.name if isinstance(right, Opaque) else right.cls.name
+        name = re.sub(r"[^a-zA-Z0-9]+", "_", shown)
+        return sqlalchemy.bindparam(f"{left.key}_is_{name}", type_=sqlalchemy.Boolean(), unique=True)
     result = call_library(
         evaluator, "…", lambda: function(convert(evaluator, left, True), convert(evaluator, right, True))
     )
     if not isinstance(result, Opaque):
         evaluator.mark(result, marks)
     return result
+
+
+def _is_relationship(value: Value) -> bool:
+    return isinstance(value, orm.QueryableAttribute) and isinstance(value.property, orm.RelationshipProperty)
 
 
 # -- reading -------------------------------------------------------------------------------------------------------
@@ -430,6 +461,13 @@ def compare_members(function: Callable[[Any, Any], Any], left: Value, right: Val
         if function.__name__ in ("eq", "ne"):
             return (left is right) is (function.__name__ == "eq")
     return Opaque(shown)
+
+
+def shown_attribute(value: Value) -> str:
+    """`User.posts`; what is no attribute is an ellipsis."""
+    if isinstance(value, orm.QueryableAttribute):
+        return f"{value.class_.__name__}.{value.key}"
+    return value.name if isinstance(value, Opaque) else "…"
 
 
 def is_orm_attribute(value: Any) -> bool:

@@ -144,6 +144,8 @@ def _last(frame: Frame, outcomes: list[Outcome], before: dict[str, Value]) -> Ou
 def _if(evaluator: Evaluator, node: ast.If, frame: Frame) -> Outcome:
     condition = evaluator.evaluate(node.test, frame)
     known = evaluator.truth(condition)
+    if known is None:
+        known = evaluator.fork(node, frame)
     if known is not None:
         return run_body(evaluator, node.body if known else node.orelse, frame)
     return either(
@@ -196,7 +198,9 @@ def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Ou
     try:
         for item in items:
             evaluator.budget.spend()
-            if isinstance(item, Spread):
+            if isinstance(item, Spread) and (taken := evaluator.fork(node, frame)) is not None:
+                outcome = _once(evaluator, node, item, frame)() if taken else None
+            elif isinstance(item, Spread):
                 outcome = either(
                     evaluator, _shown(item), frame, [_once(evaluator, node, item, frame), lambda: None]
                 )

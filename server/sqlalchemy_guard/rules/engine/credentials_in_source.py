@@ -1,8 +1,9 @@
 """A database password in the source.
 
 ## What it does
-Reports database URLs with a user's password in strings and f-strings, and passwords that are literals in `URL.create()`.
-Placeholders, passwords that are the user's name or a word of examples, and tests are left alone.
+Reports database URLs with a user's password in strings and f-strings, in `sqlalchemy.url` of `alembic.ini` and other `.ini`
+files, and passwords that are literals in `URL.create()`. Placeholders, passwords that are the user's name or a word of
+examples, and tests are left alone.
 
 ## Why is this bad?
 Everybody who can read the repository, its history, a backup or a stack trace can read the database. The password cannot be
@@ -35,7 +36,8 @@ engine = create_engine(
 ```
 
 ## Fix safety
-Unsafe: the environment has to have the URL, and the password that was published has to be changed.
+Unsafe: the environment has to have the URL, and the password that was published has to be changed. In `alembic.ini` the option is
+emptied and `env.py` sets it from the environment; other `.ini` files get no fix.
 
 ## References
 - [Database URLs](https://docs.sqlalchemy.org/en/20/core/engines.html#database-urls)
@@ -46,23 +48,27 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.documents.facts import UrlOption
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import replace_node
 from sqlalchemy_guard.fixes.imports import need_module
-from sqlalchemy_guard.project.credentials import DatabaseUrl, is_secret
+from sqlalchemy_guard.project.credentials import DatabaseUrl, has_secret, is_secret
 from sqlalchemy_guard.project.engines import CREATORS
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.context import Context, PlainContext
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 rule = Rule("SAG114", Severity.WARNING, Applicability.UNSAFE)
 
 _MESSAGE = "A database password in the source: everybody who reads it has the database; read {what} from the environment"
+
+_TITLE = "Read `{variable}` from the environment, which has to have it"
 
 
 @rule.on(DatabaseUrl)
@@ -83,6 +89,22 @@ def check_create(context: Context, call: LibraryCall) -> Iterator[Violation]:
     node = next(keyword.value for keyword in call.fact.node.keywords if keyword.arg == "password")
     if isinstance(node, ast.Constant):
         yield _violation(context, call.fact.chunk, node, call.fact.statement, "DATABASE_PASSWORD")
+
+
+@rule.on(UrlOption)
+def check_option(context: PlainContext, option: UrlOption) -> Iterator[Violation]:
+    """Report a URL with a password in a configuration file."""
+    from sqlalchemy_guard.migrations.url_option import edits_of
+
+    if has_secret(option.value) and not is_test_file(context.file_id):
+        yield context.violation(
+            rule,
+            option.start,
+            option.start + len(option.value),
+            _MESSAGE.format(what="the URL"),
+            applicability=Applicability.UNSAFE if edits_of(context.workspace, option) else None,
+            subject=option,
+        )
 
 
 def _violation(
@@ -111,12 +133,17 @@ def _is_replaceable(context: Context, chunk: Chunk, node: ast.AST) -> bool:
 
 
 @rule.fix
-def fix(context: Context, violation: Violation) -> Fix:
+def fix(context: Context, violation: Violation) -> Fix | None:
     """Read it from the environment."""
+    if isinstance(violation.subject, UrlOption):
+        from sqlalchemy_guard.migrations.url_option import edits_of
+
+        moved = edits_of(context.workspace, violation.subject)
+        return Fix(_TITLE.format(variable="DATABASE_URL"), Applicability.UNSAFE, moved) if moved else None
     node, statement, chunk, variable = violation.subject
     source = context.source
     imported = need_module(source, context.module_statements(), "os")
     text = f"{imported.expression}.environ[{source.quote}{variable}{source.quote}]"
     edits = replace_node(source, node, text, chunk.shift, statement)
-    title = f"Read `{variable}` from the environment, which has to have it"
+    title = _TITLE.format(variable=variable)
     return Fix(title, Applicability.UNSAFE, {context.file.file_id: (*imported.edits, *edits)})

@@ -75,17 +75,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
-from sqlalchemy_guard.fixes.imports import need, need_all
 from sqlalchemy_guard.fixes.parameters import add_first
-from sqlalchemy_guard.fixes.relationship_text import module_for
+from sqlalchemy_guard.fixes.session_parameter import annotation_for
 from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.flask_options import uses_flask_sqlalchemy
 from sqlalchemy_guard.project.handlers import framework_of, session_dependency
 from sqlalchemy_guard.project.sessions import maker_kind
-from sqlalchemy_guard.project.type_forms import injected_by
-from sqlalchemy_guard.project.types import FunctionType, Instance, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -94,7 +91,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact
-    from sqlalchemy_guard.project.handlers import SessionDependency
     from sqlalchemy_guard.project.resolve import SourceFile
 
 rule = Rule("SAG110", Severity.WARNING, Applicability.UNSAFE)
@@ -158,7 +154,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     source, shift = context.source, fact.chunk.shift
     name = block.items[0].optional_vars.id
     outwards = dedent(source, block.body, shift)
-    taken = _annotation(context, dependency)
+    taken = annotation_for(dependency, context.workspace, context.file, context.source)
     if outwards is None or taken is None or function.parameter(name) is not None:
         return None
     start = source.line_start(source.start(block, shift))
@@ -173,36 +169,3 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     edits = (*imports, *parameter, Edit(start, body, kept), *outwards)
     title = f"Take the session as `{name}: {annotation}`, which lives until the end of the request"
     return Fix(title, Applicability.UNSAFE, {context.file.file_id: edits})
-
-
-def _annotation(context: Context, dependency: SessionDependency) -> tuple[str, tuple[Edit, ...]] | None:
-    """The annotation of the parameter, an alias where there is one, with the imports that it needs."""
-    level = context.module_statements()
-    module = module_for(context.workspace, dependency.file.file_id, context.file_id, level)
-    root = (module or "").partition(".")[0]
-    if dependency.alias is not None:
-        if dependency.file.file_id == context.file.file_id:
-            return dependency.alias, ()
-        if module is None:
-            return None
-        imported = need(context.source, level, module, dependency.alias, first_party={root})
-        return imported.expression, imported.edits
-    given = injected_by(context.resolver, context.resolver.type_of(dependency.call, dependency.file))
-    made = [option for option in known(given) if isinstance(option, Instance)] if given is not None else []
-    target = dependency.call.args[0] if dependency.call.args else None
-    found = list(known(context.resolver.type_of(target, dependency.file))) if target is not None else []
-    if len(made) != 1 or len(found) != 1 or not isinstance(made[0].ref, str):
-        return None
-    function, (home, _, session) = found[0], made[0].ref.rpartition(".")
-    if not isinstance(function, FunctionType) or "." in function.qualname:
-        return None
-    wanted = [("typing", "Annotated"), (home, session), ("fastapi", "Depends")]
-    if function.file_id != context.file.file_id:
-        home = module_for(context.workspace, function.file_id, context.file_id, level) or ""
-        if not home:
-            return None
-        wanted.append((home, function.qualname))
-        root = home.partition(".")[0]
-    names, edits = need_all(context.source, level, wanted, first_party={root})
-    provider = names[3] if len(names) > 3 else function.qualname
-    return f"{names[0]}[{names[1]}, {names[2]}({provider})]", edits

@@ -57,6 +57,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.migrations.review import is_reviewed
+from sqlalchemy_guard.migrations.touched import is_made_unreleased
 from sqlalchemy_guard.project.revision_data import before, writes_data
 from sqlalchemy_guard.project.revision_renames import column_renames, table_renames
 from sqlalchemy_guard.project.revision_steps import Operation, literal_of
@@ -93,7 +94,10 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
         narrower = _narrower(step)
         if narrower is not None:
             message = f"`{table}.{step.text('column_name')}` {narrower}: values that do not fit are cut off, or the migration fails"
-    if message is not None and is_reviewed(context.workspace, context.file_id, context.settings):
+    if message is None or not is_reviewed(context.workspace, context.file_id, context.settings):
+        return
+    column = step.text("column_name")
+    if not is_made_unreleased(context.workspace, context.file_id, table, column):
         yield context.at_call(rule, step.fact, message)
 
 

@@ -60,7 +60,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword
 from sqlalchemy_guard.migrations.review import is_reviewed
-from sqlalchemy_guard.migrations.touched import were_written
+from sqlalchemy_guard.migrations.touched import is_made_unreleased, were_written
 from sqlalchemy_guard.project.revision_data import before, depends_on_dialect, is_new_table, writes_data
 from sqlalchemy_guard.project.revision_steps import Operation
 from sqlalchemy_guard.project.type_kinds import kind_of_type
@@ -92,6 +92,8 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
             return
         if not is_reviewed(context.workspace, context.file_id, context.settings):
             return
+        if is_made_unreleased(context.workspace, context.file_id, table):
+            return
         default = _default(context, column)
         own = " (`default=` is for new rows only)" if column.value.keyword("default") is not None else ""
         what = f"`{table}.{column.name}` is added as NOT NULL without `server_default`{own}"
@@ -116,6 +118,8 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     if not is_reviewed(context.workspace, context.file_id, context.settings):
         return
     if were_written(context.workspace, context.file_id, table, name):
+        return
+    if is_made_unreleased(context.workspace, context.file_id, table):
         return
     message = f"`{table}.{name}` becomes NOT NULL, and nothing fills in the rows that hold NULL: write an UPDATE before it"
     yield context.at_call(rule, step.fact, message, node=step.node("nullable"))

@@ -3,6 +3,8 @@
 ## What it does
 Reports reads of lazily loaded relationships of objects that an `AsyncSession` gave, single ones too. What loads the object,
 its loader options and `lazy=` of the mapping are followed across files; where one of them is not understood, nothing is said.
+Response models, schemas, templates and methods of the object read relationships too. Also reports the first read of an object
+behind a commit that expired it, where no session of the workspace is made with `expire_on_commit=False`.
 
 ## Why is this bad?
 Loading would have to wait for the database, and reading an attribute cannot be awaited: SQLAlchemy raises
@@ -79,15 +81,19 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.declarations import CallFact
 from sqlalchemy_guard.fixes import loading
+from sqlalchemy_guard.project.expired import expired_reads
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.reads import LazyRead, chain_of, is_loaded_by_hand
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.project.calls import LibraryCall
 
 rule = Rule("SAG311", Severity.ERROR, Applicability.SAFE)
 
@@ -124,9 +130,45 @@ def check(context: Context, read: LazyRead) -> Iterator[Violation]:
     )
 
 
+@rule.on_call("sqlalchemy.ext.asyncio.AsyncSession.commit")
+def check_expired(context: Context, call: LibraryCall) -> Iterator[Violation]:
+    """Report reads of what a commit expired."""
+    if context.is_test() or (call.likely and context.settings.inference == "proven"):
+        return
+    fact = call.fact
+    can_fix = isinstance(fact.statement, ast.Expr)
+    for read in expired_reads(context.workspace, fact, context.file):
+        yield context.violation(
+            rule,
+            read.chunk,
+            read.node,
+            f"`{read.model.name}.{read.node.attr}` expired with the commit, and loading it here raises `MissingGreenlet`; "
+            f"make sessions with `expire_on_commit=False`, or `await` a `refresh()` of `{read.name}`",
+            statement=read.statement,
+            applicability=(Applicability.UNSAFE if call.likely else Applicability.SAFE) if can_fix else None,
+            related=(context.related(context.file, fact.chunk, fact.node, "the commit"),),
+            subject=(fact, read.name),
+        )
+
+
+def _refreshed(context: Context, fact: CallFact, name: str, certainty: Applicability) -> Fix:
+    """Refresh the object behind the commit."""
+    source, shift = context.source, fact.chunk.shift
+    assert isinstance(fact.node.func, ast.Attribute), "`commit` is a method"
+    session = source.segment(fact.node.func.value, shift)
+    margin = source.margin(source.offset(source.first_line(fact.statement, shift)))
+    at = source.line_end(source.end(fact.statement, shift))
+    text = f"await {session}.refresh({name})"
+    edit = Edit(at, at, f"{source.newline}{margin}{text}")
+    return Fix(f"Add `{text}`", certainty, {context.file.file_id: (edit,)})
+
+
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Add a loader option to the statement that loads the object."""
+    """Add a loader option to the statement that loads the object, or a refresh behind the commit."""
+    if violation.applicability is not None and isinstance(violation.subject[0], CallFact):
+        fact, name = violation.subject
+        return _refreshed(context, fact, name, violation.applicability)
     made: tuple[loading.Plan, ...] = violation.subject
     edits = loading.edits(made, context.workspace, context.parent)
     if edits is None or violation.applicability is None:

@@ -3,8 +3,8 @@
 ## What it does
 Reports statements with `limit()`, `offset()`, `slice()`, `fetch()` or `paginate()`, and `first()` behind an offset, that no
 `order_by()` puts in order on any of their branches, for `select()` and `Query`. Left alone are aggregates, rows by key, a
-limit of one or two, batches (in a `while` loop, or by the limit's name) and rows that are locked with `skip_locked`, for
-which any rows will do, and tests.
+limit of one or two, batches (in a `while` loop, by the limit's name, or rows that the function then changes or deletes) and rows
+that are locked with `skip_locked`, for which any rows will do, and tests.
 
 ## Why is this bad?
 Without an order the database gives the rows as it likes, differently from one execution to the next: pages repeat some rows
@@ -72,7 +72,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.project.pages import QUERY_TERMINALS, is_arbitrary, order_of, page_of
+from sqlalchemy_guard.project.pages import QUERY_TERMINALS, is_arbitrary, is_worked_off, order_of, page_of
 from sqlalchemy_guard.project.statements import EXECUTIONS, fact_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -109,7 +109,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if page is None and not is_paginated:
         return
     step = fact_of(context.file, page.call) if page is not None and page.file is context.file else None
-    if step is not None and _is_batch(step, forms):
+    if (step is not None and _is_batch(step, forms)) or is_worked_off(fact.function, forms):
         return
     if step is not None and step.function is not fact.function:
         step = None

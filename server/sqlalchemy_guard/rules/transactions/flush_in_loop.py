@@ -53,9 +53,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Enter, Param
 from sqlalchemy_guard.fixes.blocks import move_behind
-from sqlalchemy_guard.project.courses import Course, receiver_of
+from sqlalchemy_guard.project.courses import Course, is_read_behind, receiver_of
 from sqlalchemy_guard.project.loops import deliberate, head_of, leaves_early, tail_of
-from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.project.types import FunctionType, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
@@ -81,7 +80,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if any(deliberate(context.resolver, fact, one, context.file) for one in fact.loops()):
         return
-    if _asks_session(context, call, loop) or _is_read_behind(context, fact, loop):
+    if _asks_session(context, call, loop) or is_read_behind(context.resolver, fact, loop, context.file):
         return
     name = call.name.rpartition(".")[2]
     yield context.at_call(
@@ -150,26 +149,6 @@ def _asks_session(context: Context, call: LibraryCall, loop: Frame) -> bool:
         and any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
         for other in fact.function.calls
     )
-
-
-def _is_read_behind(context: Context, fact: CallFact, loop: Frame) -> bool:
-    """Whether the rest of the iteration reads a name that the loop bound: it may want keys and defaults."""
-    if fact.function is None:
-        return True
-    bound = {
-        part.id
-        for part in ast.walk(loop.node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    }
-    paths = Course(context.resolver, fact.function, fact.value, context.file).paths
-    inside = set(ast.walk(loop.node))
-    starts = [following for point in paths.at(fact.node) for following in point.next]
-    for point in walk(starts, lambda one: one.kind == "step" or one.node not in inside, errors=False):
-        if point.node is not None and point.node in inside and point.kind != "step":
-            for node in point.nodes():
-                if isinstance(node, ast.Name) and node.id in bound and isinstance(node.ctx, ast.Load):
-                    return True
-    return False
 
 
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:

@@ -1,0 +1,1 @@
+"""What editors show beside diagnostics, in lines and labels: nothing here knows LSP."""
