@@ -109,8 +109,7 @@ def replay(
         metadata: What the environment compares with, as far as it is known: its naming convention names constraints.
         poll: Called now and then; ends everything by raising.
     """
-    convention = repr(_convention(metadata))
-    key = (environment.scripts.folder, *environment.scripts.version_folders, dialect, convention)
+    key = _key(environment, dialect, metadata)
     kept = _KEPT.setdefault(workspace, {}).get(key, ())
     order = environment.revisions
     steps = _still_valid(workspace, kept, order)
@@ -182,8 +181,13 @@ def _steps_of(
     workspace: Workspace, environment: Environment, dialect: str, poll: Callable[[], None] | None
 ) -> list[_Step]:
     replay(workspace, environment, dialect, None, poll)
-    key = (environment.scripts.folder, environment.scripts.version_folders, dialect)
-    return _KEPT[workspace][key].steps
+    return _KEPT[workspace][_key(environment, dialect, None)]
+
+
+def _key(environment: Environment, dialect: str, metadata: Any) -> tuple[str, ...]:
+    """What the steps of a replay are kept under: other conventions give other names."""
+    folders = environment.scripts.version_folders
+    return (environment.scripts.folder, *folders, dialect, repr(_convention(metadata)))
 
 
 def _convention(metadata: Any) -> Any:
