@@ -23,7 +23,7 @@ from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
-from sqlalchemy_guard.sql.values import Opaque
+from sqlalchemy_guard.sql.values import Class, Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,39 +95,40 @@ def drifts(
     environments = history(workspace)
     if not environments:
         return
-    models = rebuild(workspace, poll)
     for environment in environments:
-        yield _drift(workspace, environment, len(environments), models, dialect, poll)
+        dialects = dialects_of(workspace, environment, dialect)
+        # The longest part comes last: a history that cannot be compared costs no models.
+        problem = _unreadable(workspace, environment)
+        first = None if problem else replay(workspace, environment, dialects[0], None, poll)
+        if first is not None and first.missing:
+            problem = (
+                f"its history is not whole: {first.missing}; the rest of the schema was made in another way"
+            )
+        if problem:
+            yield Drift(environment, problem, dialects, replay=first)
+        else:
+            models = rebuild(workspace, poll)
+            yield _drift(workspace, environment, len(environments) == 1, models, dialects, poll)
 
 
 def _drift(
     workspace: Workspace,
     environment: Environment,
-    number: int,
+    is_only: bool,
     models: Models,
-    dialect: str | None,
+    dialects: tuple[str, ...],
     poll: Callable[[], None] | None,
 ) -> Drift:
-    problem = _unreadable(workspace, environment)
-    if problem:
-        return Drift(environment, problem)
-    dialects = dialects_of(workspace, environment, dialect)
     said = configured(workspace, models.evaluator, environment)
     targets = said.metadata
     if not said.is_known:
-        if number > 1 or len(models.bases) != 1:
+        if not is_only or len(models.bases) != 1:
             return Drift(environment, "its `target_metadata` could not be read", dialects, configured=said)
         targets = [models.bases[0].metadata]
     if not any(one.tables for one in targets):
         return Drift(environment, "no models of its `target_metadata` were found", dialects, configured=said)
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
-    first = replays[0]
-    if first.missing:
-        sentence = (
-            f"its history is not whole: {first.missing}; the rest of the schema was made in another way"
-        )
-        return Drift(environment, sentence, dialects, replay=first, configured=said)
     file = workspace.file(environment.env)
     state = _State(
         models,
@@ -135,7 +136,7 @@ def _drift(
         file.document.text if file is not None else "",
         tuple(sorted(environment.options.items())),
     )
-    key = (environment.scripts.folder, *environment.scripts.version_folders, dialect or "")
+    key = (environment.scripts.folder, *environment.scripts.version_folders, *dialects)
     kept = _KEPT.setdefault(workspace, {}).get(key)
     if kept is not None and _is_same(kept[0], state):
         return kept[1]
@@ -225,6 +226,8 @@ class _Own:
 
     def __init__(self, workspace: Workspace, models: Models, elsewhere: str) -> None:
         self._workspace, self._models, self._elsewhere = workspace, models, elsewhere
+        # Classes with an attribute that could not be made, which may be a column.
+        self._incomplete = {one.what.partition(".")[0] for one in models.unknown if one.what[:1].isupper()}
 
     def has(self, table: sqlalchemy.Table) -> bool:
         """Whether a table is."""
@@ -239,6 +242,8 @@ class _Own:
     def is_open(self, table: sqlalchemy.Table) -> bool:
         """Whether a table's class has a base that nobody could read, which may bring columns."""
         cls = self._models.owners.get(id(table))
+        if cls is not None and {one.name for one in cls.mro if isinstance(one, Class)} & self._incomplete:
+            return True
         return cls is not None and any(
             isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS
             for one in cls.mro

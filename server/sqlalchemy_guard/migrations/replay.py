@@ -17,7 +17,7 @@ from sqlalchemy import dialects
 from sqlalchemy_guard.migrations.operations import Environment as Emulation
 from sqlalchemy_guard.migrations.recorder import Recorder
 from sqlalchemy_guard.migrations.state import EXISTENCE, Schema
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.sql.evaluator import Evaluator
 from sqlalchemy_guard.sql.values import Function, Opaque
 
@@ -82,17 +82,8 @@ class _Step:
     missing: str
 
 
-@dataclass(slots=True, eq=False)
-class _Kept:
-    """The steps of the last replay of one environment and dialect."""
-
-    convention: str
-    steps: list[_Step] = field(default_factory=list)
-
-
-_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, tuple[str, ...], str], _Kept]] = (
-    weakref.WeakKeyDictionary()
-)
+_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, ...], list[_Step]]] = weakref.WeakKeyDictionary()
+"""The steps of the last replay by environment, dialect and naming convention."""
 
 
 def dialect_of(name: str) -> Any:
@@ -118,19 +109,16 @@ def replay(
         metadata: What the environment compares with, as far as it is known: its naming convention names constraints.
         poll: Called now and then; ends everything by raising.
     """
-    convention = repr(_convention(metadata))
-    key = (environment.scripts.folder, environment.scripts.version_folders, dialect)
-    kept = _KEPT.setdefault(workspace, {}).get(key)
-    if kept is None or kept.convention != convention:
-        kept = _KEPT[workspace][key] = _Kept(convention)
+    key = _key(environment, dialect, metadata)
+    kept = _KEPT.setdefault(workspace, {}).get(key, ())
     order = environment.revisions
-    steps = _still_valid(workspace, kept.steps, order)
+    steps = _still_valid(workspace, kept, order)
     real = dialect_of(dialect)
     runner = _Runner(workspace, real, metadata, steps[-1] if steps else None, poll)
     reused = len(steps)
     for revision in order[reused:]:
         steps.append(runner.run(revision))
-    kept.steps = steps
+    _KEPT[workspace][key] = steps
     limits = [limit for step in steps for limit in step.limits]
     missing = next((step.missing for step in steps if step.missing), "")
     schema = steps[-1].schema if steps else Schema()
@@ -193,8 +181,13 @@ def _steps_of(
     workspace: Workspace, environment: Environment, dialect: str, poll: Callable[[], None] | None
 ) -> list[_Step]:
     replay(workspace, environment, dialect, None, poll)
-    key = (environment.scripts.folder, environment.scripts.version_folders, dialect)
-    return _KEPT[workspace][key].steps
+    return _KEPT[workspace][_key(environment, dialect, None)]
+
+
+def _key(environment: Environment, dialect: str, metadata: Any) -> tuple[str, ...]:
+    """What the steps of a replay are kept under: other conventions give other names."""
+    folders = environment.scripts.version_folders
+    return (environment.scripts.folder, *folders, dialect, repr(_convention(metadata)))
 
 
 def _convention(metadata: Any) -> Any:

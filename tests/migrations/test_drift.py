@@ -1,0 +1,213 @@
+"""Drift from end to end: the command, the rule, and what makes either of them look again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlalchemy_guard.check import Checker
+from sqlalchemy_guard.cli.main import main
+from sqlalchemy_guard.fix import single
+from sqlalchemy_guard.migrations.drift import drifts
+from sqlalchemy_guard.migrations.known import refresh
+from sqlalchemy_guard.vfs import canonical
+from tests.migrations.support import opened
+from tests.migrations.test_render import ENV, MODELS
+from tests.migrations.test_replay import USERS
+from tests.migrations.truth import chain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy_guard.project.workspace import Workspace
+    from sqlalchemy_guard.rules.api import Violation
+
+IN_STEP = """\
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+    email: Mapped[str | None] = mapped_column(String(100), index=True)
+    state: Mapped[str | None] = mapped_column(String(10), server_default="new")
+
+
+class Post(Base):
+    __tablename__ = "posts"
+    __table_args__ = (UniqueConstraint("user_id", "title", name="uq_posts"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[str | None] = mapped_column(Text)
+"""
+
+
+def files(models: str, *upgrades: str) -> dict[str, str]:
+    """A project on PostgreSQL."""
+    return chain(*(upgrades or (USERS,))) | {
+        "alembic/env.py": ENV,
+        "alembic.ini": "[alembic]\nscript_location = alembic\nsqlalchemy.url = postgresql+asyncpg://x\n",
+        "pyproject.toml": "",
+        "models.py": models,
+    }
+
+
+def messages(workspace: Workspace) -> list[str]:
+    """What differs in the only environment."""
+    (found,) = drifts(workspace)
+    assert found.problem == ""
+    return [finding.message for finding in found.findings]
+
+
+def test_in_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0."""
+    opened(tmp_path, files(IN_STEP))
+    assert main(["drift", str(tmp_path)]) == 0
+    assert "in step with the models" in capsys.readouterr().out
+
+
+def test_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, one line for each with its place; JSON has the same."""
+    opened(
+        tmp_path,
+        files(
+            IN_STEP.replace('ondelete="CASCADE"', 'ondelete="SET NULL"').replace("String(50)", "String(80)")
+        ),
+    )
+    assert main(["drift", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "models.py:13:5: `users.name` is `VARCHAR(80)` in the model and `VARCHAR(50)` in the migrations"
+        in out
+    )
+    assert "ON DELETE SET NULL in the model, CASCADE there" in out
+    assert main(["drift", str(tmp_path), "--output-format", "json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["row"]) for one in found["differences"]] == [
+        ("type", 13),
+        ("change_foreignkey", 23),
+    ]
+    assert found["dialects"] == ["postgresql"]
+    assert found["problem"] is None
+
+
+def test_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The revision is written, and puts both in step."""
+    opened(tmp_path, files(MODELS))
+    assert main(["drift", str(tmp_path), "--write", "-m", "Everything"]) == 1
+    written = list((tmp_path / "alembic/versions").glob("*_everything.py"))
+    assert len(written) == 1
+    assert main(["drift", str(tmp_path)]) == 0
+    assert main(["drift", str(tmp_path), "--write"]) == 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("upgrades", "words"),
+    [
+        (('op.add_column("users", sa.Column("x", sa.Integer))',), "its history is not whole"),
+        ((USERS, "pass"), "which no revision is"),
+    ],
+)
+def test_histories_that_cannot_be_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], upgrades: tuple[str, ...], words: str
+) -> None:
+    """Exit code 2, and why; the rule is silent."""
+    made = files(IN_STEP, *upgrades)
+    if len(upgrades) > 1:
+        del made["alembic/versions/r1.py"]
+    workspace = opened(tmp_path, made)
+    assert main(["drift", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().out
+    assert violations(workspace, tmp_path) == []
+
+
+def violations(workspace: Workspace, folder: Path) -> list[Violation]:
+    """What the rule says about the models."""
+    report = Checker(workspace).check(canonical(str(folder / "models.py")))
+    assert report.internal == []
+    return [one for one in report.violations if one.rule.code == "SAG502"]
+
+
+def test_many_tables_with_one_cause(tmp_path: Path) -> None:
+    """The column of a mixin is one finding, with the tables named."""
+    models = IN_STEP.replace(
+        "class User(Base):", "class Tenant:\n    tenant: Mapped[int | None]\n\n\nclass User(Tenant, Base):"
+    ).replace("class Post(Base):", "class Post(Tenant, Base):")
+    (message,) = messages(opened(tmp_path, files(models)))
+    assert "no migration adds the column" in message
+    assert "in 2 tables: posts, users" in message
+
+
+def test_what_env_py_leaves_out(tmp_path: Path) -> None:
+    """`include_object` is asked, without running it."""
+    made = files(
+        IN_STEP.replace("String(80)", "String(50)")
+        + "\n\nclass Extra(Base):\n    __tablename__ = 'x_extra'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    made["alembic/env.py"] = ENV.replace(
+        "context.configure(",
+        "def include_object(object, name, type_, reflected, compare_to):\n"
+        '    return not (type_ == "table" and name.startswith("x_"))\n\n\n'
+        "context.configure(include_object=include_object, ",
+    )
+    assert messages(opened(tmp_path, made)) == []
+
+
+def test_unknown_bases_are_open(tmp_path: Path) -> None:
+    """A base that nobody can read may bring the columns that seem to be missing."""
+    models = "from somewhere import Columns\n" + IN_STEP.replace(
+        "class User(Base):", "class User(Columns, Base):"
+    )
+    models = models.replace("    email: Mapped[str | None] = mapped_column(String(100), index=True)\n", "")
+    assert messages(opened(tmp_path, files(models))) == []
+
+
+def test_an_edit_is_seen(tmp_path: Path) -> None:
+    """The rule looks again after an edit of the models or of a revision."""
+    workspace = opened(tmp_path, files(IN_STEP))
+    assert violations(workspace, tmp_path) == []
+    path = tmp_path / "models.py"
+    path.write_text(IN_STEP.replace("String(50)", "String(60)"))
+    workspace.changed_on_disk([canonical(str(path))])
+    (found,) = violations(workspace, tmp_path)
+    assert found.message.startswith("`users.name` is `VARCHAR(60)` in the model")
+    assert found.span.line == 12
+    path = tmp_path / "alembic/versions/r1.py"
+    path.write_text(path.read_text().replace("sa.String(50)", "sa.String(60)"))
+    workspace.changed_on_disk([canonical(str(path))])
+    assert violations(workspace, tmp_path) == []
+
+
+def test_nobody_waits_while_typing(tmp_path: Path) -> None:
+    """In an editor the rule says what was found last; looking again is asked for."""
+    workspace = opened(tmp_path, files(IN_STEP.replace("String(50)", "String(60)")))
+    workspace.is_interactive = True
+    assert violations(workspace, tmp_path) == []
+    assert refresh(workspace)
+    assert len(violations(workspace, tmp_path)) == 1
+    assert not refresh(workspace)
+
+
+def test_the_fix_creates_the_file(tmp_path: Path) -> None:
+    """One file, the same each time."""
+    workspace = opened(tmp_path, files(IN_STEP.replace("String(50)", "String(60)")))
+    checker = Checker(workspace)
+    report = checker.check(canonical(str(tmp_path / "models.py")))
+    (violation,) = [one for one in report.violations if one.rule.code == "SAG502"]
+    fix = single(checker, report, violation)
+    assert fix is not None
+    (path,) = fix.creates
+    assert path.startswith(canonical(str(tmp_path / "alembic/versions")))
+    (edit,) = fix.edits[path]
+    assert 'op.alter_column(\n        "users"' in edit.new or "batch_op.alter_column(" in edit.new
