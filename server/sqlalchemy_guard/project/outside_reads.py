@@ -71,7 +71,7 @@ def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
             assert node.value is not None, "a `return` that returns something"
             site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
             render = Render(template, names)
-            yield from _rendered(render, partial(_same_site, site), file, workspace, seen)
+            yield from _rendered(render, partial(_same_site, site), file, workspace, seen, is_late=True)
         for chunk, node, each in returned(workspace, function, file, rows):
             assert node.value is not None, "a `return` that returns something"
             site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
@@ -113,6 +113,8 @@ def _rendered(
     file: File,
     workspace: Workspace,
     seen: set[object],
+    *,
+    is_late: bool = False,
 ) -> Iterator[LazyRead]:
     rows = Rows(workspace)
     scope = rows.scope(file)
@@ -127,7 +129,7 @@ def _rendered(
         found = []
         site = site_of(_root(read.read.base, given.values()))
         for lazy in reader.of(site, read.read.base, read.read.name):
-            lazy.outside = _by_template(read, is_walked=lazy.source.walked)
+            lazy.outside = _by_template(read, is_walked=lazy.source.walked, is_late=is_late)
             found.append(lazy)
         values = file.facts.values_in(site.chunk)
         yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
@@ -142,7 +144,7 @@ def site_at(fact: CallFact, node: ast.expr) -> Site:
     return Site(node, fact.chunk, fact.statement, loops, function, in_except, leaves=False)
 
 
-def _by_template(found: TemplateRead, *, is_walked: bool) -> Outside:
+def _by_template(found: TemplateRead, *, is_walked: bool, is_late: bool) -> Outside:
     read, template = found.read, found.template
     steps = []
     if found.loop is not None and is_walked and not read.of_many:
@@ -151,7 +153,7 @@ def _by_template(found: TemplateRead, *, is_walked: bool) -> Outside:
     span = template.span(read.start, read.end)
     steps.append(Spot(template.path, span, "the relationship is read here"))
     is_looped = is_walked and (found.loop is not None or read.of_many)
-    return Outside(template.name, tuple(steps), is_looped)
+    return Outside(template.name, tuple(steps), is_looped, is_late)
 
 
 def _root(value: Value, given: Iterable[Value]) -> Value:
