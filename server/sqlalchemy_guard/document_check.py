@@ -101,6 +101,9 @@ class DocumentChecker:
         except ValueError as error:
             if kind not in YAML_KINDS:
                 raise
+            if "{%" in checked.document.text or "{{" in checked.document.text:
+                # A template of something else, which is no YAML before it is filled in.
+                return
             line, column = getattr(error, "line", 0), getattr(error, "column", 0)
             checked.problems.append(
                 Problem(line, column, f"this is not valid YAML ({error}); it was not checked")

@@ -167,6 +167,11 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
         "docker-compose.yml",
         'services:\n  web:\n    build: .\n    command:\n      ["sh", "-c", "alembic upgrade head && exec uvicorn shop.main:app"]\n    ports: [80]\n',
     ),
+    "a text over several lines": (
+        {"compose.yml": 'services:\n  web:\n    build: .\n    command: bash -c "\n      uvicorn shop.main:app\n      --port 80\n      "\n    ports: [80]\n'},
+        "compose.yml",
+        'services:\n  web:\n    build: .\n    command: bash -c "\n      alembic upgrade head && uvicorn shop.main:app\n      --port 80\n      "\n    ports: [80]\n',
+    ),
     "a Procfile": (
         {"Procfile": "web: gunicorn shop.main:app\nworker: celery -A shop worker\n"},
         "Procfile",
@@ -200,6 +205,14 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
             "        {{- end }}\n"
         ),
     ),
+    "a module that names the application": (
+        {
+            "Procfile": "web: python serve.py\n",
+            "serve.py": 'import uvicorn\n\nif __name__ == "__main__":\n    uvicorn.run("shop.main:app", port=80)\n',
+        },
+        "Procfile",
+        "web: alembic upgrade head && python serve.py\n",
+    ),
     "a module that serves": (
         {
             "Dockerfile": "FROM python:3.13\nCMD python -m shop.serve\n",
@@ -227,6 +240,7 @@ GOOD: dict[str, dict[str, str]] = {
         + "    steps:\n      - run: pytest\n"
     },
     "tests without a database": {CI: job("run: pytest", service="")},
+    "tests that are not seen": {CI: job("run: pytest"), "tests/test_shop.py": ""},
     "unit tests": {CI: job("run: pytest tests/unit")},
     "tests that make their tables": {
         CI: job("run: pytest"),
@@ -335,3 +349,12 @@ def test_another_file_that_is_called_is_pointed_at(make_project: Callable[..., P
     (violation,) = project.report(CI).violations
     (related,) = violation.related
     assert (related.path.endswith("ci.sh"), related.span.line) == (True, 1)
+
+
+def test_what_an_image_holds_is_not_guessed(make_project: Callable[..., Project]) -> None:
+    files = {path: text for path, text in APPLICATION.items() if path != "alembic.ini"} | DOCKER
+    project = make_project(files | {"conf/alembic.ini": APPLICATION["alembic.ini"]})
+    (violation,) = project.report("Dockerfile").violations
+    assert violation.applicability is None
+    workflow = make_project(files | {"conf/alembic.ini": APPLICATION["alembic.ini"], CI: job("run: pytest")})
+    assert "run: alembic -c conf/alembic.ini upgrade head" in workflow.fixed(unsafe=True)[CI]

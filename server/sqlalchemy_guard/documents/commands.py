@@ -29,7 +29,7 @@ _PREPARES = lazy_pattern(
     rf"{_MIGRATES}|(?:db|database)[\s:_./-]*(?:init|setup|create|sync|prepare|reset|bootstrap|restore|load|push)"
     r"|(?:create|setup|set[_-]up|prepare|reset|init(?:iali[sz]e)?|load|restore|provision|populate)"
     r"[\s:_-]+(?:the[\s_-]+)?(?:tests?[\s_-]+)?(?:db|database|schema|tables|data)"
-    r"|bootstrap|\bseed|stamp\s+head|pg_restore|\bschema|fixtures?\b|\bsetup\b|\binit\b",
+    r"|bootstrap|\bseed|stamp\s+head|pg_restore|\bschema|fixtures?\b|(?<![-\w])(?:setup|init)\b",
     re.IGNORECASE,
 )
 _HARMLESS = frozenset(

@@ -6,6 +6,7 @@ import json
 import posixpath
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.documents.commands import MIGRATES
 from sqlalchemy_guard.documents.nodes import (
     bounds,
     elements,
@@ -56,6 +57,9 @@ def dockerfile(text: str) -> list[Entry]:
         end = start + len(text[start:end].rstrip())
         rest = text[start:end]
         if name == "run":
+            # What builds an image has no database; a migration there is a mistake of another kind, or a tool of its own.
+            if not MIGRATES.search(rest):
+                continue
             builds.append(script_step(Script.of(rest, start), found.start(), end, "none"))
         elif rest.startswith("[") and rest.endswith("]"):
             words = [_json_word(string.group(), start + string.start()) for string in _STRING.finditer(rest)]

@@ -83,7 +83,7 @@ def _yaml_kind(folder: str, lower: str, name: str) -> Kind:
         return "circleci"
     if _AZURE.fullmatch(lower) or folder.endswith(".azure-pipelines"):
         return "azure"
-    if _COMPOSE.fullmatch(lower):
+    if _COMPOSE.fullmatch(lower) or "compose" in folder.rpartition("/")[2].lower():
         return "compose"
     if name in _HINT_NAMES:
         return "hint"

@@ -147,10 +147,33 @@ def script_of(node: Node, text: str) -> Script:
     raw = text[start:end]
     value: str = node.value
     inner = raw[1:-1] if raw[:1] in ("'", '"') else raw
+    offset = start + (1 if len(inner) < len(raw) else 0)
     if inner == value:
-        offset = start + (1 if len(inner) < len(raw) else 0)
         return Script.of(value, offset)
-    return Script(value, (start,) * (len(value) + 1))
+    folded = _flow(inner, offset)
+    return folded if folded.text == value else Script(value, (start,) * (len(value) + 1))
+
+
+def _flow(raw: str, start: int) -> Script:
+    """A text over several lines that is folded: line ends with the blanks around them are one blank, or as many line ends as
+    there are empty lines."""
+    characters: list[str] = []
+    offsets: list[int] = []
+    at, empty = start, 0
+    for number, line in enumerate(raw.splitlines(keepends=True)):
+        body = line.strip(" \t\r\n")
+        begin = at + len(line) - len(line.lstrip(" \t"))
+        if body or number == 0:
+            if number:
+                characters += ["\n"] * empty or [" "]
+                offsets += [begin] * max(1, empty)
+            characters += body
+            offsets += range(begin, begin + len(body))
+            empty = 0
+        else:
+            empty += 1
+        at += len(line)
+    return Script("".join(characters), (*offsets, start + len(raw)))
 
 
 def _block(text: str, start: int, end: int, *, folded: bool) -> Script:

@@ -21,7 +21,8 @@ STEP_NAME = "Migrate the database"
 def edits_of(document: Document, run: UnmigratedRun) -> tuple[Edit, ...]:
     """The edits that run the migrations before a command; none where that cannot be written."""
     upgrade = run.upgrade
-    if upgrade is None:
+    if upgrade is None or run.command.end <= run.command.start:
+        # Where a command stands is not known behind escapes.
         return ()
     text, step, command = document.text, run.step, run.command
     newline = "\r\n" if "\r\n" in text else "\n"

@@ -71,7 +71,7 @@ _ELSEWHERE = frozenset(
         "fixtures",
     }
 )
-_ENTRY_NAME = lazy_pattern(r"start|entry|boot|serve|run|web|api|launch|prod|docker|cmd", 2)
+_ENTRY_NAME = lazy_pattern(r"start|entry|boot|serve|run|web|api|launch|prod|docker|cmd|unicorn", 2)
 _NO_ENTRY_NAME = lazy_pattern(r"dev|test|bench|load|local|example|debug|profil|e2e|ci\b|lint|demo|watch", 2)
 _ONLY_TESTS = lazy_pattern(r"test|bench|e2e|\bci\b|lint", 2)
 _BY_HAND = frozenset(
@@ -185,8 +185,7 @@ def _inner(workspace: Workspace, file_id: str) -> str:
 
 
 def _is_entry_point(path: str, program: Program) -> bool:
-    name = path.rpartition("/")[2]
-    return bool(_ENTRY_NAME.search(name)) and not _NO_ENTRY_NAME.search(path) and not reloads(program)
+    return bool(_ENTRY_NAME.search(path)) and not _NO_ENTRY_NAME.search(path) and not reloads(program)
 
 
 def _started(workspace: Workspace, effect: Effect, kin: str) -> Scripts | None:
@@ -204,12 +203,12 @@ def _run(plain: PlainDocument, workspace: Workspace, effect: Effect, scripts: Sc
     assert program is not None
     tool = "python" if program.name.startswith("python") else program.name
     what: Literal["start", "test"] = "test" if effect.what == "test" else "start"
-    upgrade = _upgrade_command(workspace, effect, scripts)
+    upgrade = _upgrade_command(workspace, effect, scripts, plain.kind)
     name = os.path.basename(scripts.folder)
     return UnmigratedRun(plain, what, tool, effect.step, effect.command, effect.origin, name, upgrade)
 
 
-def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts) -> str | None:
+def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts, kind: Kind) -> str | None:
     """The command that migrates from where the step runs; None where the configuration is not to be found from there."""
     words = [word.text for word in effect.command.words]
     runner = ""
@@ -230,6 +229,9 @@ def _upgrade_command(workspace: Workspace, effect: Effect, scripts: Scripts) -> 
         return None
     path = os.path.join(here, name)[len(inside) :].replace(os.sep, "/")
     option = "" if path in ("alembic.ini", "pyproject.toml") else f"-c {path} "
+    if option and kind in _CONTAINERS:
+        # What is where in an image, nobody says.
+        return None
     several = "heads" if len(scripts.version_folders) > 1 else "head"
     return f"{runner}alembic {option}upgrade {several}"
 

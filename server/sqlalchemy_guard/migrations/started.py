@@ -24,8 +24,9 @@ _USES = lazy_pattern(r"\b(?:sqlalchemy|sqlmodel|flask_sqlalchemy)\b")
 _UPGRADES = lazy_pattern(r"\b(?:alembic|flask_migrate|Migrate)\b")
 _MEMORY = lazy_pattern(r"sqlite(?:\+\w+)?://|testcontainers|pytest_postgresql|pytest_alembic|alembic_runner")
 _SERVES = lazy_pattern(
-    r"\b(?:uvicorn|app|application|server|web|socketio|waitress|hypercorn)\.run\w*\(|\bserve\("
+    r"\b(?:uvicorn|app|application|server|web|socketio|waitress|hypercorn)\.run\w*\(|\b[Gg]ranian\(|\bserve\("
 )
+_NAMED = lazy_pattern(r"""["']([A-Za-z_][\w.]*):[A-Za-z_]\w*["']""")
 _NOT_APPLICATIONS = frozenset(
     {"docs", "doc", "examples", "example", "benchmarks", "benchmark", "load_testing", "site-packages"}
 )
@@ -82,7 +83,17 @@ def script_environment(workspace: Workspace, name: str, folder: str, kin: str) -
     if file_id is None or is_test_file(file_id) or is_migration_file(file_id):
         return None
     text = _text(workspace, file_id)
-    return _connected(workspace, found, file_id) if text is not None and _SERVES.search(text) else None
+    if text is None or not _SERVES.search(text):
+        return None
+    # A server that loads the application anew is given its name.
+    named = [
+        _module_file(workspace, each, (os.path.dirname(file_id), *bases)) for each in _NAMED.findall(text)
+    ]
+    for each in (file_id, *named):
+        scripts = _connected(workspace, found, each) if each is not None else None
+        if scripts is not None:
+            return scripts
+    return None
 
 
 def tested_environment(workspace: Workspace, program: Program, folder: str) -> Scripts | None:
@@ -94,7 +105,7 @@ def tested_environment(workspace: Workspace, program: Program, folder: str) -> S
         return None
     for scripts in environments_of(workspace):
         root = root_of(workspace, scripts)
-        if all(_is_inside(place, root) for place in places):
+        if all(_is_inside(place, root) for place in places) and _has_tests(workspace, root):
             inner = [
                 each
                 for each in environments_of(workspace)
@@ -104,9 +115,15 @@ def tested_environment(workspace: Workspace, program: Program, folder: str) -> S
     return None
 
 
+def _has_tests(workspace: Workspace, root: str) -> bool:
+    """Whether tests are seen: else what they do with the database is not known."""
+    files, _ = workspace.naming("assert")
+    return any(is_test_file(file.file_id) and _is_inside(file.file_id, root) for file in files)
+
+
 def _alone(workspace: Workspace, found: list[Scripts], folder: str) -> Scripts | None:
-    """The environment of the folder where something runs that does not name its application, when there is but one."""
-    return found[0] if len(found) == 1 and root_of(workspace, found[0]) == folder else None
+    """The environment of the project where something runs that does not name its application, when there is but one."""
+    return found[0] if len(found) == 1 and _is_inside(folder, root_of(workspace, found[0])) else None
 
 
 def _is_inside(path: str, folder: str) -> bool:

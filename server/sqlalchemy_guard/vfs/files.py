@@ -243,7 +243,8 @@ def decode(path: str, data: bytes, stamp: Stamp = _NOWHERE) -> Source | Skipped:
     encoding = "utf-8"
     bom = data.startswith(codecs.BOM_UTF8)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Skipped(path, "encoding", "is written in UTF-16, which Python does not read; save it as UTF-8")
+        why = ", which Python does not read" if path.endswith(SUFFIXES) else ""
+        return Skipped(path, "encoding", f"is written in UTF-16{why}; save it as UTF-8")
     if b"\0" in data:
         return Skipped(path, "binary", "is a binary file")
     if path.endswith(SUFFIXES):
