@@ -5,13 +5,14 @@ They are told of where the objects are handed over. This module must never judge
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Element, Item
 from sqlalchemy_guard.project.effects import arguments_of
 from sqlalchemy_guard.project.method_reads import method_of, read_by_method
 from sqlalchemy_guard.project.reads import Outside, Place, Reader, Spot, told
-from sqlalchemy_guard.project.renders import may_render, render_of
+from sqlalchemy_guard.project.renders import Render, may_render, render_of, renderer_of, returned_names
 from sqlalchemy_guard.project.rows import Rows
 from sqlalchemy_guard.project.serializations import may_serialize, returned, serializations
 from sqlalchemy_guard.project.serializers import serialized
@@ -20,13 +21,12 @@ from sqlalchemy_guard.project.template_reads import reads_of
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.reads import LazyRead
-    from sqlalchemy_guard.project.renders import Render
     from sqlalchemy_guard.project.serializations import Serialization
     from sqlalchemy_guard.project.template_reads import TemplateRead
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -51,7 +51,7 @@ def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
         if may_render(fact):
             render = render_of(workspace, fact, file)
             if render is not None:
-                yield from _rendered(render, fact, file, workspace, seen)
+                yield from _rendered(render, partial(_argument_site, fact), file, workspace, seen)
         method = method_of(fact, file, shared)
         if method is not None:
             site = site_at(fact, fact.node)
@@ -65,6 +65,13 @@ def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
                 yield from _serialized(each, site, Reader(rows, file), seen, is_late=False)
     for function in unit.functions:
         rows = Rows(workspace)
+        template = renderer_of(workspace, function, file)
+        for chunk, node, names in returned_names(function, file) if template is not None else ():
+            assert template is not None, "asked for above"
+            assert node.value is not None, "a `return` that returns something"
+            site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
+            render = Render(template, names)
+            yield from _rendered(render, partial(_same_site, site), file, workspace, seen, is_late=True)
         for chunk, node, each in returned(workspace, function, file, rows):
             assert node.value is not None, "a `return` that returns something"
             site = Site(node.value, chunk, node, (), function.header, in_except=False, leaves=False)
@@ -92,8 +99,22 @@ def _serialized(
         yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
 
 
+def _argument_site(fact: CallFact, value: Value) -> Site:
+    return site_at(fact, node_of(fact, value))
+
+
+def _same_site(site: Site, _value: Value) -> Site:
+    return site
+
+
 def _rendered(
-    render: Render, fact: CallFact, file: File, workspace: Workspace, seen: set[object]
+    render: Render,
+    site_of: Callable[[Value], Site],
+    file: File,
+    workspace: Workspace,
+    seen: set[object],
+    *,
+    is_late: bool = False,
 ) -> Iterator[LazyRead]:
     rows = Rows(workspace)
     scope = rows.scope(file)
@@ -101,17 +122,17 @@ def _rendered(
     if not given:
         return
     names = workspace.related_names()
-    values = file.facts.values_in(fact.chunk)
     reader = Reader(rows, file)
     for read in reads_of(workspace, render.template, {**render.names}):
         if read.read.name not in names:
             continue
         found = []
-        site = site_at(fact, node_of(fact, _root(read.read.base, given.values())))
+        site = site_of(_root(read.read.base, given.values()))
         for lazy in reader.of(site, read.read.base, read.read.name):
-            lazy.outside = _by_template(read, is_walked=lazy.source.walked)
+            lazy.outside = _by_template(read, is_walked=lazy.source.walked, is_late=is_late)
             found.append(lazy)
-        yield from told(found, seen, Place(file, fact.chunk, site.node), values, workspace)
+        values = file.facts.values_in(site.chunk)
+        yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
 
 
 def site_at(fact: CallFact, node: ast.expr) -> Site:
@@ -123,7 +144,7 @@ def site_at(fact: CallFact, node: ast.expr) -> Site:
     return Site(node, fact.chunk, fact.statement, loops, function, in_except, leaves=False)
 
 
-def _by_template(found: TemplateRead, *, is_walked: bool) -> Outside:
+def _by_template(found: TemplateRead, *, is_walked: bool, is_late: bool) -> Outside:
     read, template = found.read, found.template
     steps = []
     if found.loop is not None and is_walked and not read.of_many:
@@ -132,7 +153,7 @@ def _by_template(found: TemplateRead, *, is_walked: bool) -> Outside:
     span = template.span(read.start, read.end)
     steps.append(Spot(template.path, span, "the relationship is read here"))
     is_looped = is_walked and (found.loop is not None or read.of_many)
-    return Outside(template.name, tuple(steps), is_looped)
+    return Outside(template.name, tuple(steps), is_looped, is_late)
 
 
 def _root(value: Value, given: Iterable[Value]) -> Value:

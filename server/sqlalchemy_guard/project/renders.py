@@ -6,9 +6,11 @@ the name of a template of the workspace and hand on the rest. This module must n
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy_guard.facts.values import Attr, Call, Const, Either, Mapping, Typed, same
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Either, Mapping, Typed, same
+from sqlalchemy_guard.project.bodies import own_nodes, values_of
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.templates import find, is_template_name
 from sqlalchemy_guard.project.types import FunctionType, known
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.templates import Template
-    from sqlalchemy_guard.project.workspace import Workspace
+    from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 
 class Render(NamedTuple):
@@ -110,6 +113,16 @@ def renderer_of(workspace: Workspace, function: FunctionFacts, file: SourceFile)
         if template is not None:
             return template
     return None
+
+
+def returned_names(
+    function: FunctionFacts, file: File
+) -> Iterator[tuple[Chunk, ast.Return, dict[str, Value]]]:
+    """The mappings that a function returns, each with the place where it does."""
+    values = values_of(function, file.facts)
+    for chunk, node in own_nodes(function):
+        if isinstance(node, ast.Return) and node.value is not None:
+            yield chunk, node, dict(mapped(values.get(node.value, UNKNOWN), file))
 
 
 def _made_by(workspace: Workspace, value: Value, file: SourceFile) -> str | None:
