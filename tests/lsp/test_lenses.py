@@ -104,3 +104,103 @@ def test_lenses_can_be_switched_off(history: Path) -> None:
     with Client(REAL) as client:
         started(client, history)
         assert titles(client, history / "aaaa.py") == []
+
+
+def test_who_points_at_an_operation_sees_its_sql_and_its_table(history: Path) -> None:
+    (history.parents[1] / "sqlalchemy-guard.toml").write_text('ignore = ["ALL"]\n')
+    path = history / "eeee.py"
+    path.write_text(
+        HEAD.format(what="color", id="eeee", down="'cccc'")
+        + 'def upgrade():\n    op.add_column("t_aaaa", sa.Column("color", sa.String(20), nullable=False, server_default="red"))\n'
+        + '    with op.batch_alter_table("t_bbbb") as batch:\n        batch.alter_column("id", nullable=False)\n\n\n'
+        + 'def downgrade():\n    op.drop_column("t_aaaa", "color")\n'
+    )
+    text = path.read_text()
+    with Client(REAL) as client:
+        started(client, history)
+        client.open(path.as_uri(), text)
+
+        def hovered(needle: str) -> str:
+            row = next(number for number, line in enumerate(text.splitlines()) if needle in line)
+            column = text.splitlines()[row].index(needle) + len(needle) - 2
+            answer = client.request(
+                "textDocument/hover",
+                {"textDocument": {"uri": path.as_uri()}, "position": {"line": row, "character": column}},
+            )
+            return "" if answer is None else str(answer["contents"]["value"])
+
+        added = hovered("op.add_column")
+        assert "ALTER TABLE t_aaaa ADD COLUMN color VARCHAR(20) DEFAULT 'red' NOT NULL" in added
+        assert "| color | VARCHAR(20) | NOT NULL |" in added
+        assert "| id | INTEGER |" in added
+        assert "ALTER TABLE t_bbbb ALTER COLUMN id SET NOT NULL" in hovered("batch.alter_column")
+        dropped = hovered("op.drop_column")
+        assert "ALTER TABLE t_aaaa DROP COLUMN color" in dropped
+        assert "after revision" not in dropped
+        assert hovered("sa.Column") == ""
+
+
+MODELS = """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+"""
+BUILDS = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "abcd"
+down_revision = None
+
+
+def upgrade():
+    for table in ("jobs", "tasks"):
+        op.create_table(table, sa.Column("id", sa.Integer(), primary_key=True, nullable=False))
+
+
+def downgrade():
+    for table in ("jobs", "tasks"):
+        op.drop_table(table)
+"""
+
+
+def test_whether_the_migrations_build_what_a_model_says(tmp_path: Path) -> None:
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql://app\n"
+    )
+    env = "from alembic import context\nfrom models import Base\n\ntarget_metadata = Base.metadata\ncontext.run_migrations()\n"
+    (tmp_path / "migrations" / "env.py").write_text(env)
+    (versions / "abcd.py").write_text(BUILDS)
+    (tmp_path / "models.py").write_text(MODELS)
+    uri = (tmp_path / "models.py").as_uri()
+    capabilities = {"workspace": {"codeLens": {"refreshSupport": True}}}
+
+    def titles_are(client: Client, wanted: list[str]) -> None:
+        # Asked again whenever the server says that there is something new.
+        while True:
+            found = client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
+            if [lens["command"]["title"] for lens in found] == wanted:
+                return
+            client.wait("refresh", lambda message: message.get("method") == "workspace/codeLens/refresh")
+
+    with Client(REAL) as client:
+        client.initialize(capabilities, [tmp_path.as_uri()])
+        client.open(uri, MODELS)
+        titles_are(client, ["in step with migration abcd", "1 difference to the migrations"])
+        client.change(uri, 2, {"text": MODELS.replace("    title: Mapped[str]\n", "")})
+        titles_are(client, ["in step with migration abcd"] * 2)

@@ -183,9 +183,11 @@ op.execute("ALTER TABLE jobs ADD COLUMN kind kinds NOT NULL DEFAULT 'x'")
     result = replayed(tmp_path, files, "postgresql")
     table = result.schema.tables[None, "jobs"]
     state, kind = table.column("state"), table.column("kind")
-    assert state is not None and kind is not None
+    assert state is not None
+    assert kind is not None
     assert state.type.enums == ["z", "b", "c"]
-    assert kind.type.enums == ["x", "y"] and not kind.nullable
+    assert kind.type.enums == ["x", "y"]
+    assert not kind.nullable
     assert result.limits == []
 
 
@@ -202,16 +204,19 @@ if op.get_bind().execute(sa.text("SELECT 1")).scalar():
     )
     result = replayed(tmp_path, files)
     maybe = result.schema.tables[None, "users"].column("maybe")
-    assert maybe is not None and EXISTENCE in maybe.unknown
+    assert maybe is not None
+    assert EXISTENCE in maybe.unknown
     assert CONSTRAINTS in result.schema.tables[None, "posts"].unknown
     assert EXISTENCE in result.schema.tables[None, "perhaps"].unknown
-    assert result.limits and result.limits[0].revision == "r2"
+    assert result.limits
+    assert result.limits[0].revision == "r2"
 
 
 def test_a_history_that_begins_in_the_middle(tmp_path: Path) -> None:
     """An operation on a table that nobody made says that the history is not whole."""
     result = replayed(tmp_path, chain('op.add_column("users", sa.Column("age", sa.Integer()))'))
-    assert "users" in result.missing and "r1" in result.missing
+    assert "users" in result.missing
+    assert "r1" in result.missing
 
 
 def test_limits_have_places(tmp_path: Path) -> None:
@@ -223,7 +228,9 @@ def test_limits_have_places(tmp_path: Path) -> None:
     )
     result = replayed(tmp_path, files)
     first, second = result.limits[:2]
-    assert "FROBNICATE" in first.reason and first.line == 8 and first.file_id.endswith("r2.py")
+    assert "FROBNICATE" in first.reason
+    assert first.line == 8
+    assert first.file_id.endswith("r2.py")
     assert "NAME" in second.reason
     assert COLUMNS in result.schema.tables[None, "posts"].unknown
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.state import Schema
     from sqlalchemy_guard.project.workspace import Workspace
 
-_REAL_ENV = """\
+REAL_ENV = """\
 from alembic import context
 from sqlalchemy import create_engine, pool
 
@@ -77,7 +77,7 @@ def executed(folder: Path, files: dict[str, str], metadata: Any = None) -> Truth
     for path, text in files.items():
         target = place / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_REAL_ENV if path.endswith("env.py") else text, encoding="utf-8")
+        target.write_text(REAL_ENV if path.endswith("env.py") else text, encoding="utf-8")
     config = Config()
     config.set_main_option("script_location", str(place / "alembic"))
     url = f"sqlite:///{(place / 'db.sqlite').as_posix()}"

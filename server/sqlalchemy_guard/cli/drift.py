@@ -1,4 +1,4 @@
-"""`sqlalchemy-guard drift`: what the models have that the migrations do not build. Must only render, and write what was asked for."""
+"""`sqlalchemy-guard drift`: what the models have that the migrations do not build. Must never decide what differs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `drift`."""
     parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project (default: here)")
     parser.add_argument("--dialect", choices=_DIALECTS, help="the database (default: what the project uses)")
-    parser.add_argument("--write", action="store_true", help="write the revision that puts the history in step")
+    parser.add_argument(
+        "--write", action="store_true", help="write the revision that puts the history in step"
+    )
     parser.add_argument("-m", "--message", default="", help="what the revision is about, with --write")
     parser.add_argument(
         "--output-format", choices=("text", "json"), default="text", help="default: %(default)s"
@@ -142,7 +144,8 @@ def to_text(drift: Drift, base: str) -> str:
     if limits:
         lines.append("  not followed, and so not compared:")
         lines += [
-            f"    {_shown(one.file_id, base)}:{one.line + 1}: {visible(one.reason)}" for one in limits[:_MOST_LIMITS]
+            f"    {_shown(one.file_id, base)}:{one.line + 1}: {visible(one.reason)}"
+            for one in limits[:_MOST_LIMITS]
         ]
         if len(limits) > _MOST_LIMITS:
             lines.append(f"    … and {len(limits) - _MOST_LIMITS} more")

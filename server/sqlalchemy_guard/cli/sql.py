@@ -52,7 +52,10 @@ def to_text(variant: Variant) -> str:
     if variant.rows:
         lines.append(f"-- rows: {variant.rows}")
     lines += [f"-- + {one}" for one in variant.added]
-    lines += [f"-- not linked: {one}" for one in variant.unlinked]
+    lines += [
+        f"-- nothing links {one}: every row of one is paired with every row of the other"
+        for one in variant.unlinked
+    ]
     if variant.unknown:
         lines.append(f"-- not shown, because not known: {', '.join(variant.unknown)}")
     return "".join(f"{visible(line)}\n" for line in lines)

@@ -174,11 +174,19 @@ class Settings:
         "onType",
         choices=("onType", "onSave"),
     )
-    code_lens: Literal["on", "off"] = _option(
+    dialect: Literal["postgresql", "mysql", "sqlite", "mssql", "oracle"] | None = _option(
         "choice",
-        "Whether an editor shows, above a revision, its place in the history and what `downgrade` takes back.",
-        "on",
-        choices=("on", "off"),
+        "The database whose SQL an editor shows. Unset: that of the engines' URLs, else PostgreSQL.",
+        None,
+        choices=("postgresql", "mysql", "sqlite", "mssql", "oracle"),
+    )
+    code_lens: Literal["schema", "all", "off"] = _option(
+        "choice",
+        "What an editor shows above definitions. `schema`: above a revision its place in the history and what "
+        "`downgrade` takes back, above a model whether the migrations build its table; `all`: above a statement that is "
+        "executed its SQL as well.",
+        "schema",
+        choices=("schema", "all", "off"),
     )
     root: str = ""
     """Folder that relative patterns and `src` start from: that of the configuration file."""

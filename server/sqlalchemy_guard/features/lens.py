@@ -21,8 +21,10 @@ class Lens:
         span: The definition's name, or the statement's beginning.
         title: What it says.
         opens: The file that a click opens; None when there is nothing to open.
+        previews: Whether a click shows the SQL of the statement there.
     """
 
     span: Span
     title: str
     opens: str | None = None
+    previews: bool = False

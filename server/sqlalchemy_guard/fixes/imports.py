@@ -15,6 +15,8 @@ from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.syntax.syntax import Syntax
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 
@@ -154,7 +156,9 @@ def need_all(
         if imported.edits:
             text = apply_edits(now.text, imported.edits)
             now = Source(text, source.line_length)
-            level = placed(ast.parse(text).body)
+            # Whatever Python the file is written for: the running one may know less.
+            chunks = Syntax(Document.from_text("", text)).chunks
+            level = [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
     return expressions, minimal_edits(source.text, now.text) if now is not source else ()
 
 

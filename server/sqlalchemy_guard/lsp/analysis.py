@@ -43,6 +43,7 @@ def build(folders: list[str]) -> Analysis:
     vfs = Vfs()
     settings = SettingsStore(vfs)
     workspace = Workspace(folders, vfs, settings)
+    workspace.is_interactive = True
     return Analysis(vfs, settings, workspace, Checker(workspace), _fix, _fix_all)
 
 

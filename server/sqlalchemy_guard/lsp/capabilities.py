@@ -20,6 +20,7 @@ SECTION = "sqlalchemyGuard"
 FIX_ALL_KIND = "source.fixAll.sqlalchemy-guard"
 SHOW_DOCUMENTATION = "sqlalchemy-guard.showDocumentation"
 OPEN_FILE = "sqlalchemy-guard.openFile"
+SHOW_SQL = "sqlalchemy-guard.showSql"
 _ENCODINGS: Mapping[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 
 
@@ -120,7 +121,7 @@ def initialize_result(client: Client) -> dict[str, Any]:
             "codeActionKinds": ["quickfix", FIX_ALL_KIND],
             "resolveProvider": client.resolves_edit,
         },
-        "executeCommandProvider": {"commands": [SHOW_DOCUMENTATION, OPEN_FILE]},
+        "executeCommandProvider": {"commands": [SHOW_DOCUMENTATION, OPEN_FILE, SHOW_SQL]},
         "codeLensProvider": {"resolveProvider": False},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }

@@ -1,4 +1,7 @@
-"""The documentation of a rule, shown where it is violated. This module must never analyse."""
+"""What is shown where somebody points: the documentation of a rule where it is violated, else the SQL of the statement.
+
+This module must never analyse.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from sqlalchemy_guard.lsp.pages import page_uri
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.lsp.documents import OpenDocument, Part
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.rules.api import Rule, Span
 
@@ -29,7 +33,7 @@ def hover(session: Session, uri: str, line: int, character: int) -> dict[str, An
     at = (at[0] + part.start, at[1])
     violations = [one for one in session.check(document).violations if _covers(one.span, at)]
     if not violations:
-        return None
+        return _statement(session, document, part, at)
     rules = {violation.rule.code: violation.rule for violation in violations}
     text = "\n\n---\n\n".join(documentation(rule) for rule in rules.values())
     kind = "markdown" if session.client.markdown_hover else "plaintext"
@@ -37,6 +41,34 @@ def hover(session: Session, uri: str, line: int, character: int) -> dict[str, An
     return {
         "contents": {"kind": kind, "value": text if kind == "markdown" else _plain(text)},
         "range": range_of(lines, moved_span(smallest, -part.start), encoding),
+    }
+
+
+def _statement(
+    session: Session, document: OpenDocument, part: Part, at: tuple[int, int]
+) -> dict[str, Any] | None:
+    """The SQL of the statement that the name at a place builds or executes, or of the operation of a revision."""
+    workspace = session.analysis.workspace
+    file = workspace.file(document.file_id)
+    # Only for who points at something: it brings SQLAlchemy with it.
+    from sqlalchemy_guard.features.operation_hover import operation_at, operation_hover
+    from sqlalchemy_guard.features.statement_hover import statement_at, statement_hover
+
+    if file is None:
+        return None
+    operation, text = operation_at(workspace, file, *at), None
+    span = operation[0] if operation is not None else statement_at(workspace, file, *at)
+    with session.interruptible(document) as poll:
+        if operation is not None:
+            text = operation_hover(workspace, file, *operation[1:], poll)
+        elif span is not None:
+            text = statement_hover(workspace, file, span.line, poll)
+    if text is None or span is None:
+        return None
+    kind = "markdown" if session.client.markdown_hover else "plaintext"
+    return {
+        "contents": {"kind": kind, "value": text if kind == "markdown" else _plain(text)},
+        "range": range_of(part.document.lines, moved_span(span, -part.start), session.client.encoding),
     }
 
 

@@ -87,6 +87,7 @@ class Progress:
         self._end("Done")
         self._session.garbage.touched()
         self._session.check_again(self._session.all_documents())
+        self._session.drift.soon()
 
     def _end(self, message: str) -> None:
         if self._token is not None:

@@ -18,7 +18,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 
 from sqlalchemy_guard import __version__
 from sqlalchemy_guard.lsp import actions, hover, lenses, pages
-from sqlalchemy_guard.lsp.capabilities import OPEN_FILE, SHOW_DOCUMENTATION
+from sqlalchemy_guard.lsp.capabilities import OPEN_FILE, SHOW_DOCUMENTATION, SHOW_SQL
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text
 
 if TYPE_CHECKING:
@@ -167,6 +167,11 @@ def _register(server: GuardServer, session: Session) -> None:
     @server.command(SHOW_DOCUMENTATION)
     def show_documentation(code: str) -> None:
         pages.show(session, code)
+
+    @server.command(SHOW_SQL)
+    def show_sql(uri: str, line: int) -> None:
+        with _refusals():
+            lenses.show_sql(session, uri, line)
 
     @server.command(OPEN_FILE)
     def open_file(uri: str) -> None:

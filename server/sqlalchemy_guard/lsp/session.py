@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.lsp.capabilities import Client, dig, initialize_result
@@ -16,6 +17,7 @@ from sqlalchemy_guard.lsp.configuration import Configuration
 from sqlalchemy_guard.lsp.convert import DiagnosticTexts
 from sqlalchemy_guard.lsp.diagnostics import Diagnostics
 from sqlalchemy_guard.lsp.documents import Documents, OpenDocument, is_checked, opened_document
+from sqlalchemy_guard.lsp.drift import DriftWatch
 from sqlalchemy_guard.lsp.folders import Folders
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text, request_text, response_text
 from sqlalchemy_guard.lsp.notebooks import Notebook
@@ -26,7 +28,7 @@ from sqlalchemy_guard.lsp.transport import Malformed
 from sqlalchemy_guard.lsp.uris import to_file_id, to_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.lsp.analysis import Analysis
@@ -73,6 +75,7 @@ class Session:
         self.configuration = Configuration(self)
         self.folders = Folders(self)
         self.progress = Progress(self)
+        self.drift = DriftWatch(self)
         self._build = build
         self._analysis: Analysis | None = None
         self._shut_down = False
@@ -303,6 +306,22 @@ class Session:
         finally:
             self._awaited = None
 
+    @contextmanager
+    def interruptible(self, document: OpenDocument) -> Iterator[Callable[[], None]]:
+        """Long work for a request about a document: gives what must be called now and then, and ends the work, too, when
+        any document changed. Whoever types goes first."""
+        outer, self._awaited = self._awaited, document
+
+        def poll() -> None:
+            self._poll()
+            if self.inbox.has_changes():
+                raise RequestError(ErrorCode.SERVER_CANCELLED, *SUPERSEDED)
+
+        try:
+            yield poll
+        finally:
+            self._awaited = outer
+
     def _poll(self) -> None:
         """Called between small pieces of analysis: end what nobody waits for any more.
 
@@ -354,6 +373,7 @@ class Session:
             self.schedule.later("dependents", QUIET, self._check_dependents)
             return
         self.check_again(list(self.all_documents()))
+        self.drift.soon()
 
     def check_again(self, documents: Sequence[OpenDocument]) -> None:
         """Check documents that the client did not touch, and tell it of what is new."""

@@ -285,6 +285,10 @@ class Inbox:
         """Whether a newer version of a document is already waiting, so that answers about this one are stale."""
         return self._waiting_changes.get(uri, 0) > 0
 
+    def has_changes(self) -> bool:
+        """Whether a newer version of any document is waiting."""
+        return bool(self._waiting_changes)
+
     def _take(self) -> Message | Malformed | None:
         message = self._queue.popleft()
         uri = _changed_uri(message)

@@ -323,7 +323,10 @@ def _part(
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):
-        if state.index(str(operation.index_name)) is not None and None in state.index(str(operation.index_name)).columns:
+        if (
+            state.index(str(operation.index_name)) is not None
+            and None in state.index(str(operation.index_name)).columns
+        ):
             return
         yield Difference("add_index", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.DropConstraintOp):
@@ -337,4 +340,3 @@ def _part(
         yield Difference("add_foreignkey", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.CreateUniqueConstraintOp):
         yield Difference("add_unique", key, None, state.revision, (operation,))
-

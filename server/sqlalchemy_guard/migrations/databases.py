@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 _UNKNOWN = ("postgresql", "sqlite")
 """What both sides are compared for when nothing says which database it is: what differs on both of them differs."""
 _IMPORT = lazy_pattern(
-    r"^\s*(?:from|import)\s+sqlalchemy\.dialects(?:\.|\s+import\s+)(postgresql|mysql|sqlite|mssql|oracle)", re.M
+    r"^\s*(?:from|import)\s+sqlalchemy\.dialects(?:\.|\s+import\s+)(postgresql|mysql|sqlite|mssql|oracle)",
+    re.M,
 )
 
 
-def dialects_of(
-    workspace: Workspace, environment: Environment, wanted: str | None = None
-) -> tuple[str, ...]:
+def dialects_of(workspace: Workspace, environment: Environment, wanted: str | None = None) -> tuple[str, ...]:
     """The names of SQLAlchemy's dialects, the likeliest first.
 
     Args:
@@ -60,4 +59,3 @@ def _of_url(url: str) -> str | None:
 def _known(name: str | None) -> str | None:
     plain = {"postgres": "postgresql", "mariadb": "mysql"}.get(name or "", name)
     return plain if plain in DIALECTS else None
-

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy_guard.migrations.compare import compare
 from sqlalchemy_guard.migrations.configured import Configured, configured
 from sqlalchemy_guard.migrations.databases import dialects_of
-from sqlalchemy_guard.migrations.difference import Comparison
 from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
@@ -31,13 +30,16 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
+    from sqlalchemy_guard.migrations.difference import Comparison
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.migrations.replay import Replay
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.models import Schema as Models
 
 
-_WITHOUT_COLUMNS = frozenset({"sqlalchemy", "typing", "typing_extensions", "abc", "builtins", "collections", "dataclasses"})
+_WITHOUT_COLUMNS = frozenset(
+    {"sqlalchemy", "typing", "typing_extensions", "abc", "builtins", "collections", "dataclasses"}
+)
 """Libraries of which no base brings columns."""
 
 
@@ -75,7 +77,9 @@ class _State(NamedTuple):
     options: tuple[tuple[str, str], ...]
 
 
-_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, ...], tuple[_State, Drift]]] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, ...], tuple[_State, Drift]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def drifts(
@@ -120,7 +124,9 @@ def _drift(
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     first = replays[0]
     if first.missing:
-        sentence = f"its history is not whole: {first.missing}; the rest of the schema was made in another way"
+        sentence = (
+            f"its history is not whole: {first.missing}; the rest of the schema was made in another way"
+        )
         return Drift(environment, sentence, dialects, replay=first, configured=said)
     file = workspace.file(environment.env)
     state = _State(
@@ -185,7 +191,9 @@ def _compared(
         there = {(one.kind, one.key, one.column) for one in other.differences}
         first.differences = [one for one in first.differences if (one.kind, one.key, one.column) in there]
     dialect = replays[0].dialect
-    tables = {key_of(table.name, table.schema, dialect): table for one in targets for table in one.tables.values()}
+    tables = {
+        key_of(table.name, table.schema, dialect): table for one in targets for table in one.tables.values()
+    }
     files = replays[0].files | {environment.env} | {file_id for file_id, _ in models.evaluator.program.read}
     return Drift(
         environment,
@@ -228,12 +236,12 @@ class _Own:
             place.file_id.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._workspace.folders
         )
 
-
     def is_open(self, table: sqlalchemy.Table) -> bool:
         """Whether a table's class has a base that nobody could read, which may bring columns."""
         cls = self._models.owners.get(id(table))
         return cls is not None and any(
-            isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS for one in cls.mro
+            isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS
+            for one in cls.mro
         )
 
 

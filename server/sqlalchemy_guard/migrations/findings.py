@@ -33,12 +33,14 @@ class Finding:
     Attributes:
         message: What differs, as a sentence without its full stop.
         place: Where the models say something else: a column, a class, or the revision for what the models do not have.
+        home: Where the table is declared: the class or the call, None for a table that no model has.
         differences: The differences behind it.
         revision: The revision that touched it last; empty for what is new.
     """
 
     message: str
     place: Place | None
+    home: Place | None
     differences: tuple[Difference, ...]
     revision: str
 
@@ -80,13 +82,19 @@ def findings_of(
             names = [one.table for one in differences]
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
             message += f"; so in {len(names)} tables: {', '.join(names[:_MOST_NAMES])}{more}"
-        found.append(Finding(message, group[0][1], differences, differences[0].revision))
+        first = tables.get(differences[0].key)
+        home = models.place(first) if first is not None else None
+        found.append(Finding(message, group[0][1], home, differences, differences[0].revision))
     return sorted(found, key=_order)
 
 
 def _order(finding: Finding) -> tuple[str, tuple[int, ...], str]:
     place = finding.place
-    return (place.file_id, (place.span.line, place.span.column), finding.message) if place else ("", (0,), finding.message)
+    return (
+        (place.file_id, (place.span.line, place.span.column), finding.message)
+        if place
+        else ("", (0,), finding.message)
+    )
 
 
 def _only_column(one: Difference, table: sqlalchemy.Table) -> str | None:
@@ -147,7 +155,9 @@ def sentence(one: Difference, side: Side) -> str:
     if kind == "type":
         old = side.schema.tables[one.key].column(one.column or "")
         before = written(side, column_type(old)) if old is not None else "?"
-        return f"{column} is {written(side, operation.modify_type)} in the model and {before} in the migrations"  # type: ignore[union-attr]
+        return (
+            f"{column} is {written(side, operation.modify_type)} in the model and {before} in the migrations"  # type: ignore[union-attr]
+        )
     if kind == "nullable":
         words = ("nullable", "NOT NULL") if operation.modify_nullable else ("NOT NULL", "nullable")  # type: ignore[union-attr]
         return f"{column} is {words[0]} in the model and {words[1]} in the migrations"
@@ -176,7 +186,12 @@ def _enum(column: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     return f"the values of the enum of {column} differ: {' and '.join(words)}"
 
 
-_PARTS = {"index": "index", "unique": "unique constraint", "foreignkey": "foreign key", "check": "check constraint"}
+_PARTS = {
+    "index": "index",
+    "unique": "unique constraint",
+    "foreignkey": "foreign key",
+    "check": "check constraint",
+}
 
 
 def _of_part(one: Difference, table: str) -> str:
@@ -186,7 +201,12 @@ def _of_part(one: Difference, table: str) -> str:
     name = _name(one)
     shown = " ".join(
         word
-        for word in (part, f"`{name}`" if name else "", f"on {table}", f"({', '.join(columns)})" if columns else "")
+        for word in (
+            part,
+            f"`{name}`" if name else "",
+            f"on {table}",
+            f"({', '.join(columns)})" if columns else "",
+        )
         if word
     )
     if verb == "add":

@@ -7,6 +7,7 @@ This module must never run anything.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.migrations.environment import environments
@@ -78,10 +79,15 @@ def _graph(workspace: Workspace, scripts: Scripts) -> Graph:
     for folder in scripts.version_folders:
         for name in sorted(workspace.names_in(folder)):
             if name.endswith(".py") and not name.startswith((".", "_")):
-                revision = revision_of(workspace, os.path.join(folder, name))
+                revision = _revision(workspace, os.path.join(folder, name))
                 if revision is not None:
                     revisions.append(revision)
     return Graph(revisions)
+
+
+def _revision(workspace: Workspace, file_id: str) -> Revision | None:
+    """What a file says about itself; kept by itself, so that one that is edited does not make all others be read again."""
+    return workspace.resolver.remembered(("revision", file_id), partial(revision_of, workspace, file_id))
 
 
 def environments_of(workspace: Workspace, file_id: str) -> Iterator[tuple[Environment, Revision]]:
@@ -102,7 +108,7 @@ def is_complete(workspace: Workspace, environment: Environment) -> bool:
 def is_elsewhere(workspace: Workspace, reference: str) -> bool:
     """Whether some revision of the workspace has an id or label, in whatever environment, or in none that is known."""
     files, is_all = workspace.naming("down_revision")
-    found = (revision_of(workspace, file.file_id) for file in files)
+    found = (_revision(workspace, file.file_id) for file in files)
     wanted = reference.rpartition("@")[2] or reference
     return not is_all or any(
         each is not None and (each.id.startswith(wanted) or wanted in each.labels) for each in found

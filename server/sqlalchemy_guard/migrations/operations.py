@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.recorder import Recorder
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
+    Applied = Callable[[str, list[Any], dict[str, Any], str | None], None]
+
 _ON_TABLES = frozenset(
     """
     create_table drop_table rename_table add_column drop_column alter_column create_table_comment drop_table_comment
@@ -82,6 +84,9 @@ class Environment:
         recorder: Where operations end.
         metadata: What the environment compares with: its naming convention holds for operations, too. None when unknown.
         limit: Told, in words, what could not be followed.
+
+    Attributes:
+        applied: Told each operation that was applied: its name, its arguments, and the table of the batch that it belongs to.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Environment:
         self.evaluator = evaluator
         self.recorder = recorder
         self.limit = limit
+        self.applied: Applied | None = None
         options = {"as_sql": True, "target_metadata": metadata}
         self.context = MigrationContext.configure(dialect=recorder.dialect, opts=options)
         self.statements = Statements(recorder, limit)
@@ -173,6 +179,8 @@ class _Applying(Host):
     """Operations whose arguments are converted, or named where they are not known."""
 
     _names: frozenset[str]
+    batch: str | None = None
+    """The table of the batch."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -208,7 +216,7 @@ class _Applying(Host):
         sure: list[Any] = []
         given: dict[str, Any] = {}
         for index, arg in enumerate(args):
-            if name == "create_table" and index > 0 and (isinstance(arg, Opaque) or isinstance(arg, Class)):
+            if name == "create_table" and index > 0 and (isinstance(arg, (Opaque, Class))):
                 unknown.append(arg.name)
                 continue
             try:
@@ -238,6 +246,8 @@ class _Applying(Host):
                 name, args, keywords, str(error).splitlines()[0] if str(error) else type(error).__name__
             )
             return Opaque(f"op.{name}()")
+        if environment.applied is not None and not unknown:
+            environment.applied(name, sure, given, self.batch)
         if unknown:
             self._doubt(name, args, keywords, f"{unknown[0]} is not known here")
         return result
@@ -312,7 +322,7 @@ class OperationsHost(_Applying):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._operations = Operations(environment.context, impl=environment.recorder)
+        self._operations = Operations(environment.context, impl=environment.recorder)  # type: ignore[arg-type]
 
     def _target(self) -> Any:
         return self._operations
@@ -379,6 +389,7 @@ class BatchHost(_Applying):
         self._name, self._schema = table, schema
         self._implementation: Any = None
         if isinstance(table, str):
+            self.batch = str(table)
             plain = None if isinstance(schema, Opaque) else schema
             implementation = BatchOperationsImpl(  # type: ignore[no-untyped-call]
                 operations, str(table), plain, "never", None, (), {}, (), {}, None, ()

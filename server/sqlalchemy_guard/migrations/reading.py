@@ -78,7 +78,7 @@ def table_state(table: sa_schema.Table, dialect: Dialect, revision: str) -> Tabl
     )
     constraints: list[ConstraintState] = []
     # In the order of the source: databases number what they name themselves.
-    for constraint in sorted(table.constraints, key=lambda one: one._creation_order):  # type: ignore[attr-defined]
+    for constraint in sorted(table.constraints, key=lambda one: one._creation_order):
         if is_made(constraint, dialect):
             constraints.append(constraint_state(constraint, dialect, revision, state, constraints))
     indexes = sorted(
@@ -127,7 +127,8 @@ def constraint_state(
         others: The constraints that are there already: a name that the database chooses is unlike theirs.
     """
     name = sqla_compat._get_constraint_final_name(constraint, dialect)
-    kind, text, columns = "check", "", ()
+    kind, text = "check", ""
+    columns: tuple[str, ...] = ()
     target: Key = (None, "")
     target_columns: tuple[str, ...] = ()
     options: dict[str, Any] = dict(constraint.dialect_kwargs)

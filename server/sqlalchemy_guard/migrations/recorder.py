@@ -50,7 +50,7 @@ class Recorder(DefaultImpl):
     def __init__(
         self, dialect: Dialect, schema: Schema, is_uncertain: Callable[[], bool], limit: Callable[[str], None]
     ) -> None:
-        super().__init__(dialect, None, True, None, None, {})  # type: ignore[arg-type]
+        super().__init__(dialect, None, True, None, None, {})
         self.schema = schema
         self.revision = ""
         self.missing = ""

@@ -200,7 +200,7 @@ def fill(table: sa_schema.Table, state: TableState) -> None:
                 )
             )
         elif one.kind == "primary":
-            table.primary_key.name = _final(one.name)  # type: ignore[assignment]
+            table.primary_key.name = _final(one.name)
 
 
 def _final(name: str | None) -> str | None:

@@ -88,32 +88,48 @@ def _written(side: Side, type_: Any) -> str:
 
 
 def _columns(side: Side, key: Key, found: list[Difference]) -> list[Difference]:
+    state, model = side.schema.tables.get(key), side.table(key)
     removed = [one for one in found if one.kind == "remove_column"]
     added = [one for one in found if one.kind == "add_column"]
-    state, model = side.schema.tables.get(key), side.table(key)
-    if len(removed) != 1 or len(added) != 1 or state is None or model is None:
+    if state is None or model is None or not removed or not added:
         return found
-    old, new = removed[0], added[0]
-    assert old.column is not None and new.column is not None
+    pairs = [(old, new) for old in removed for new in added if _is_renamed(side, state, model, old, new)]
+    result = list(found)
+    for old, new in pairs:
+        if sum(one is old for one, _ in pairs) > 1 or sum(one is new for _, one in pairs) > 1:
+            # Either could be meant.
+            continue
+        assert old.column is not None
+        assert new.column is not None
+        column = state.column(old.column)
+        assert column is not None
+        renamed = ops.AlterColumnOp(
+            key[1],
+            old.column,
+            schema=key[0],
+            modify_name=new.column,
+            existing_type=column_type(column),
+            existing_nullable=column.nullable,
+        )
+        result = _without_followers(result, state, old.column, new.column)
+        result = [one for one in result if one is not old and one is not new]
+        result.append(Difference("rename_column", key, new.column, old.revision, (renamed,), old.column))
+    return result
+
+
+def _is_renamed(
+    side: Side, state: TableState, model: sqlalchemy.Table, old: Difference, new: Difference
+) -> bool:
+    """Whether a column that went and one that came are alike."""
+    assert old.column is not None
+    assert new.column is not None
     column, target = state.column(old.column), model.c[new.column]
-    if column is None or _written(side, column_type(column)) != _written(side, target.type):
-        return found
-    if column.nullable is not bool(target.nullable) or not _is_in_place(state, model, old.column, new.column):
-        return found
-    renamed = ops.AlterColumnOp(
-        key[1],
-        old.column,
-        schema=key[0],
-        modify_name=new.column,
-        existing_type=column_type(column),
-        existing_nullable=column.nullable,
+    return (
+        column is not None
+        and _written(side, column_type(column)) == _written(side, target.type)
+        and column.nullable is bool(target.nullable)
+        and _is_in_place(state, model, old.column, new.column)
     )
-    rest = [
-        one
-        for one in found
-        if one is not old and one is not new and not _follows(one, old.column, new.column)
-    ]
-    return [*rest, Difference("rename_column", key, new.column, old.revision, (renamed,), old.column)]
 
 
 def _is_in_place(state: TableState, model: sqlalchemy.Table, old: str, new: str) -> bool:
@@ -130,16 +146,16 @@ def _around(names: list[str], name: str) -> tuple[str | None, str | None]:
     return (names[index - 1] if index else None, names[index + 1] if index + 1 < len(names) else None)
 
 
-def _follows(one: Difference, old: str, new: str) -> bool:
-    """Whether a key or an index differs by nothing but the name of a column that was renamed."""
-    if one.kind not in (
-        "add_foreignkey",
-        "remove_foreignkey",
-        "add_unique",
-        "remove_unique",
-    ):
-        return False
-    return old in _parts(one) or new in _parts(one)
+def _without_followers(found: list[Difference], state: TableState, old: str, new: str) -> list[Difference]:
+    """The differences without keys that differ by nothing but the name of a column that was renamed."""
+    gone: list[Difference] = []
+    for kind in ("unique", "foreignkey"):
+        before = [one for one in found if one.kind == f"remove_{kind}" and old in _parts(one)]
+        for added in (one for one in found if one.kind == f"add_{kind}" and new in _parts(one)):
+            columns = tuple(old if name == new else name for name in _parts(added))
+            if any(sorted(one.columns) == sorted(columns) for one in state.of_kind(kind)):
+                gone += [added, *(one for one in before if sorted(_parts(one)) == sorted(columns))]
+    return [one for one in found if not any(one is each for each in gone)]
 
 
 # -- constraints and indexes ---------------------------------------------------------------------------------------------

@@ -43,7 +43,6 @@ _TEMPLATE = '''\
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
-Create Date: ${create_date}
 """
 
 import sqlalchemy as sa
@@ -117,9 +116,13 @@ def render(
     if len(heads) != 1:
         raise RenderError("the history has several heads: merge them first (`alembic merge heads`)")
     review = reviewed.review(workspace, drift, wanted)
-    context = MigrationContext.configure(dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target})
+    context = MigrationContext.configure(
+        dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target}
+    )
     imports: set[str] = set()
     upgrades = _code(review.upgrade, context, drift, imports)
+    if review.has_unnamed:
+        upgrades = [_with_convention(statement) for statement in upgrades]
     downgrades = _code(review.downgrade, context, drift, imports)
     id_ = revision or uuid.uuid4().hex[-12:]
     created = now or _now(environment.options.get("timezone"))
@@ -145,7 +148,12 @@ def render(
         text = fill(_TEMPLATE, values)
     folder = os.path.dirname(heads[0].file_id)
     name = _file_name(environment.options, id_, message, created)
-    return Rendered(os.path.join(folder, *name.split("/")), _tidied(text, workspace.settings_for(heads[0].file_id).line_length), id_, tuple(notes))
+    return Rendered(
+        os.path.join(folder, *name.split("/")),
+        _tidied(text, workspace.settings_for(heads[0].file_id).line_length),
+        id_,
+        tuple(notes),
+    )
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------------
@@ -160,7 +168,7 @@ def _now(zone: str | None) -> datetime.datetime:
             with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
                 found = datetime.datetime.now(datetime.UTC).astimezone(zoneinfo.ZoneInfo(name))
                 return found.replace(microsecond=0)
-    return datetime.datetime.now()  # noqa: DTZ005 # Alembic writes the local time without a zone
+    return datetime.datetime.now()  # Alembic writes the local time without a zone
 
 
 def _template(workspace: Workspace, folder: str) -> str | None:
@@ -229,16 +237,42 @@ def _grouped(operations: Sequence[Any]) -> list[Any]:
         key = reviewed.table_of(operation)
         if key is None:
             found.append(operation)
-        elif found and isinstance(found[-1], ops.ModifyTableOps) and (found[-1].schema, found[-1].table_name) == key:
+        elif (
+            found
+            and isinstance(found[-1], ops.ModifyTableOps)
+            and (found[-1].schema, found[-1].table_name) == key
+            and not _needs_own_block(found[-1], operation)
+        ):
             found[-1].ops.append(operation)
         else:
             found.append(ops.ModifyTableOps(key[1], [operation], schema=key[0]))
     return found
 
 
+def _with_convention(statement: str) -> str:
+    """A batch that drops a constraint gets to know what those without a name are called."""
+    if "drop_constraint(" not in statement or not statement.startswith("with op.batch_alter_table("):
+        return statement
+    pairs = ", ".join(f"{written(key)}: {written(value)}" for key, value in reviewed.CONVENTION.items())
+    return statement.replace(", schema=None)", f", schema=None, naming_convention={{{pairs}}})", 1)
+
+
+def _needs_own_block(block: ops.ModifyTableOps, operation: Any) -> bool:
+    """A default that filled in rows is only gone after they were filled in: batch mode does all of a block at once."""
+    return (
+        isinstance(operation, ops.AlterColumnOp)
+        and operation.modify_server_default is None
+        and any(
+            isinstance(one, ops.AddColumnOp) and one.column.name == operation.column_name for one in block.ops
+        )
+    )
+
+
 def _own_type(type_: Any, drift: Drift, prefix: Any) -> Any:
     """A type of the user's as the type that is behind it in the database: a revision must not change with the application."""
-    if not isinstance(type_, sqlalchemy.types.TypeDecorator) or type(type_).__module__.startswith("sqlalchemy."):
+    if not isinstance(type_, sqlalchemy.types.TypeDecorator) or type(type_).__module__.startswith(
+        "sqlalchemy."
+    ):
         return False
     if isinstance(prefix, str):
         return f"{prefix}{type(type_).__name__}()"
@@ -272,10 +306,11 @@ def _outside_of_transactions(statement: str) -> str:
 
 def _quoted(text: str) -> str:
     """Strings in double quotes, where that needs no escape."""
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string:
-            found.append((token.start, token.end, written(ast.literal_eval(token.string))))
+    found = [
+        (token.start, token.end, written(ast.literal_eval(token.string)))
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.STRING and token.string.startswith("'") and '"' not in token.string
+    ]
     lines = text.splitlines()
     for start, end, new in reversed(found):
         if start[0] == end[0]:
@@ -300,6 +335,7 @@ def _tidied(text: str, limit: int) -> str:
     text = re.sub(r"((?:^|\n)(?:import|from)[^\n]*\n)\n\n\n?(?=[a-z_]+(?::[^\n=]*)? = )", r"\1\n", text)
     if not text.endswith("\n"):
         text += "\n"
+    text = re.sub(r'(?s)\A("""(?:(?!""").)*"""\n)(?=\S)', r"\1\n", text)
     done: set[str] = set()
     while True:
         source = Source(text, limit)
@@ -315,9 +351,12 @@ def _tidied(text: str, limit: int) -> str:
 def _long_calls(text: str, limit: int) -> list[ast.expr]:
     """Calls that stand alone in functions on lines that are too long."""
     lines = text.splitlines()
-    found: list[ast.expr] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.col_offset:
-            if node.lineno == node.end_lineno and len(lines[node.lineno - 1]) > limit:
-                found.append(node.value)
-    return found
+    return [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and node.col_offset
+        and node.lineno == node.end_lineno
+        and len(lines[node.lineno - 1]) > limit
+    ]

@@ -138,6 +138,65 @@ def replay(
     return Replay(schema, real, limits, missing, len(order), len(order) - reused, files)
 
 
+def schema_after(
+    workspace: Workspace,
+    environment: Environment,
+    dialect: str,
+    revision: Revision,
+    poll: Callable[[], None] | None = None,
+) -> Schema | None:
+    """The schema after a revision, as `replay` builds it; None when the history does not have it."""
+    return next(
+        (
+            step.schema
+            for step in _steps_of(workspace, environment, dialect, poll)
+            if step.revision == revision
+        ),
+        None,
+    )
+
+
+def follow(
+    workspace: Workspace,
+    environment: Environment,
+    dialect: str,
+    revision: Revision,
+    direction: str,
+    told: Callable[[int, str, list[Any], dict[str, Any], str | None], None],
+    poll: Callable[[], None] | None = None,
+) -> Any:
+    """Run one direction of a revision on the schema that it finds, and tell of its operations.
+
+    Args:
+        workspace: All files.
+        environment: The revision's environment.
+        dialect: One of `DIALECTS`.
+        revision: The revision.
+        direction: `upgrade` or `downgrade`.
+        told: Gets each operation: its line (0-based), name, arguments, and the table of its batch.
+        poll: Called now and then; ends everything by raising.
+
+    Returns:
+        The dialect.
+    """
+    steps = _steps_of(workspace, environment, dialect, poll)
+    at = next((index for index, step in enumerate(steps) if step.revision == revision), len(steps))
+    before = at if direction == "downgrade" else at - 1
+    real = dialect_of(dialect)
+    runner = _Runner(workspace, real, None, steps[before] if 0 <= before < len(steps) else None, poll)
+    runner.tell(revision, told)
+    runner.run(revision, direction)
+    return real
+
+
+def _steps_of(
+    workspace: Workspace, environment: Environment, dialect: str, poll: Callable[[], None] | None
+) -> list[_Step]:
+    replay(workspace, environment, dialect, None, poll)
+    key = (environment.scripts.folder, environment.scripts.version_folders, dialect)
+    return _KEPT[workspace][key].steps
+
+
 def _convention(metadata: Any) -> Any:
     found = getattr(metadata, "naming_convention", None)
     return (
@@ -196,15 +255,29 @@ class _Runner:
         if found not in self._limits:
             self._limits.append(found)
 
-    def run(self, revision: Revision) -> _Step:
-        """The state after one more revision."""
+    def tell(
+        self, revision: Revision, told: Callable[[int, str, list[Any], dict[str, Any], str | None], None]
+    ) -> None:
+        """From now on tell of the operations that stand in a revision's own file."""
+
+        def applied(name: str, args: list[Any], given: dict[str, Any], batch: str | None) -> None:
+            place = self._evaluator.place
+            if place is not None and place[0].module.file_id == revision.file_id:
+                frame, node = place
+                shift = frame.chunk.shift if frame.chunk is not None else 0
+                told(getattr(node, "lineno", 1) - 1 + shift, name, args, given, batch)
+
+        self._emulation.applied = applied
+
+    def run(self, revision: Revision, direction: str = "upgrade") -> _Step:
+        """The state after one more revision, or after one that is taken back."""
         self._revision = revision
         self._limits = []
         recorder, evaluator = self._recorder, self._evaluator
         recorder.revision = revision.id
         evaluator.program.read = set()
         module = evaluator.program.module(revision.file_id)
-        upgrade: Value = module.get("upgrade") if module is not None else None
+        upgrade: Value = module.get(direction) if module is not None else None
         if isinstance(upgrade, Function):
             self._upgrade(upgrade, module)
         else:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from alembic.operations import ops
+from alembic.util import sqla_compat
 from sqlalchemy import schema as sa_schema
+from sqlalchemy.sql.elements import conv
 
+from sqlalchemy_guard.migrations.reading import chosen_name
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
@@ -40,6 +43,13 @@ _ORDER = {
 _BETWEEN = 5
 
 
+CONVENTION = {
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+}
+"""What batch mode calls constraints without a name while it makes a table anew."""
+
+
 @dataclass(slots=True, eq=False)
 class Review:
     """The operations of both directions.
@@ -50,6 +60,7 @@ class Review:
         upgrade_notes: Comments for the first lines of `upgrade`.
         downgrade_notes: The same of `downgrade`.
         notes: What somebody should know who reads it, in sentences.
+        has_unnamed: Whether a constraint is dropped that has no name in the database: `CONVENTION` is needed to find it.
     """
 
     upgrade: list[Any] = field(default_factory=list)
@@ -57,11 +68,14 @@ class Review:
     upgrade_notes: list[str] = field(default_factory=list)
     downgrade_notes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    has_unnamed: bool = False
 
 
 def table_of(operation: Any) -> Key | None:
     """The table that an operation changes; None for those that stand alone."""
     if isinstance(operation, (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp)):
+        return None
+    if isinstance(operation, ops.CreateIndexOp) and operation.kw.get("postgresql_concurrently"):
         return None
     if isinstance(operation, ops.CreateForeignKeyOp):
         return operation.kw.get("source_schema"), str(operation.source_table)
@@ -91,7 +105,8 @@ def review(workspace: Workspace, drift: Drift, differences: Sequence[Difference]
     concurrently = drift.comparison.side.dialect.name == "postgresql" and _is_concurrent(workspace, drift)
     tables = _ordered(drift, [one for one in chosen if one.kind == "add_table"])
     rest = sorted(
-        (one for one in chosen if one.kind != "add_table"), key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table)
+        (one for one in chosen if one.kind != "add_table"),
+        key=lambda one: (_ORDER.get(one.kind, _BETWEEN), one.table),
     )
     before = [one for one in rest if _ORDER.get(one.kind, _BETWEEN) < _ORDER["add_table"]]
     for one in (*before, *tables, *rest[len(before) :]):
@@ -126,16 +141,97 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         name = str(operation.sqltext).split()[2]
         made.downgrade_notes.append(f"PostgreSQL cannot take values out of the type {name}: they stay.")
         return
-    if isinstance(operation, ops.CreateIndexOp) and concurrently and not operation.kw.get("postgresql_concurrently"):
+    if (
+        isinstance(operation, ops.CreateIndexOp)
+        and concurrently
+        and not operation.kw.get("postgresql_concurrently")
+    ):
         operation = ops.CreateIndexOp.from_index(operation.to_index())
         operation.kw["postgresql_concurrently"] = True
+    if isinstance(operation, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)):
+        _name(made, drift, operation)
+    if isinstance(operation, ops.DropConstraintOp) and operation.constraint_name is None:
+        operation = _named_by_convention(operation)
+        made.has_unnamed = True
+    if isinstance(operation, ops.CreateTableOp):
+        made.downgrade += _types_of(drift, operation)
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
-        made.upgrade_notes.append(f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs.")
+        made.upgrade_notes.append(
+            f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs."
+        )
         made.notes.append(f"{one.table}.{one.column} becomes NOT NULL: no row may hold NULL there")
     if isinstance(operation, (ops.DropColumnOp, ops.DropTableOp)):
         made.notes.append(f"{one.table}{'.' + one.column if one.column else ''} is dropped with its data")
     made.upgrade.append(operation)
-    made.downgrade.append(operation.reverse())
+    made.downgrade.append(_reversed(operation))
+
+
+def _reversed(operation: Any) -> Any:
+    """The operation that takes one back."""
+    if isinstance(operation, ops.RenameTableOp):
+        return ops.RenameTableOp(operation.new_table_name, operation.table_name, schema=operation.schema)
+    if isinstance(operation, ops.AlterColumnOp) and operation.modify_name:
+        return ops.AlterColumnOp(
+            operation.table_name,
+            operation.modify_name,
+            schema=operation.schema,
+            modify_name=operation.column_name,
+            existing_type=operation.existing_type,
+            existing_nullable=operation.existing_nullable,
+        )
+    return operation.reverse()
+
+
+def _name(made: Review, drift: Drift, operation: Any) -> None:
+    """A constraint needs a name, or its downgrade could not drop it: the one that the database would have chosen."""
+    if operation.constraint_name is not None:
+        return
+    assert drift.comparison is not None
+    key = table_of(operation)
+    assert key is not None
+    state = drift.comparison.side.schema.tables[key]
+    is_key = isinstance(operation, ops.CreateForeignKeyOp)
+    columns = tuple(operation.local_cols if is_key else operation.columns)
+    kind = "foreignkey" if is_key else "unique"
+    plain = "_".join(("fk" if is_key else "uq", key[1], *columns))
+    gone = {str(one.constraint_name) for one in made.upgrade if isinstance(one, ops.DropConstraintOp)}
+    others = [one for one in state.constraints if one.name not in gone]
+    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others)
+    operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
+
+
+def _named_by_convention(operation: ops.DropConstraintOp) -> ops.DropConstraintOp:
+    """The same with the name that batch mode gives to the constraint."""
+    constraint = operation.to_constraint()
+    if isinstance(constraint, sa_schema.ForeignKeyConstraint):
+        column = constraint.elements[0].parent.name
+        target = sqla_compat._fk_target_tokens(constraint.elements[0]).table_name
+        name = f"fk_{operation.table_name}_{column}_{target}"
+    else:
+        columns = list(getattr(constraint, "columns", ()))
+        name = f"uq_{operation.table_name}_{columns[0].name if columns else ''}"
+    named = ops.DropConstraintOp.from_constraint(constraint)
+    named.constraint_name = conv(name)
+    return named
+
+
+def _types_of(drift: Drift, operation: ops.CreateTableOp) -> list[Any]:
+    """What drops the types that a table brings: PostgreSQL keeps them when the table goes."""
+    assert drift.comparison is not None
+    if drift.comparison.side.dialect.name != "postgresql":
+        return []
+    used = {
+        column.type.name
+        for table in drift.comparison.side.schema.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sqlalchemy.Enum)
+    }
+    found = []
+    for column in operation.columns:
+        kind = getattr(column, "type", None)
+        if isinstance(kind, sqlalchemy.Enum) and kind.native_enum and kind.name and kind.name not in used:
+            found.append(ops.ExecuteSQLOp(f"DROP TYPE IF EXISTS {kind.name}"))
+    return found
 
 
 def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddColumnOp) -> None:
@@ -158,7 +254,9 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
         return
     copy.server_default = sa_schema.DefaultClause(default)
     made.upgrade.append(ops.AddColumnOp(operation.table_name, copy, schema=operation.schema))
-    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get("render_as_batch")
+    can_alter = drift.comparison.side.dialect.name != "sqlite" or drift.configured.options.get(
+        "render_as_batch"
+    )
     if can_alter:
         made.upgrade.append(
             ops.AlterColumnOp(
@@ -170,7 +268,8 @@ def _add_column(made: Review, drift: Drift, one: Difference, operation: ops.AddC
                 modify_server_default=None,
             )
         )
-    made.notes.append(f"existing rows get {default!s} in {one.table}.{one.column}")
+    shown = repr(default) if isinstance(default, str) else str(default)
+    made.notes.append(f"existing rows get {shown} in {one.table}.{one.column}")
 
 
 def _filling(column: sa_schema.Column[Any]) -> Any:

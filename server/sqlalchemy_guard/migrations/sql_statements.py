@@ -489,7 +489,7 @@ class Statements:
         elif isinstance(action, exp.AlterRename):
             recorder.rename_table(key[1], self._of(action)[1], key[0])
         elif isinstance(action, exp.AddConstraint):
-            return all([self._add_constraint(key, one) for one in action.expressions])
+            return all(self._add_constraint(key, one) for one in action.expressions)
         else:
             return False
         return True
@@ -502,7 +502,7 @@ class Statements:
         if isinstance(part, exp.IndexColumnConstraint):
             names = [self._text(one) for one in part.expressions]
             index = sa_schema.Index(self._text(part.this) if part.this is not None else names[0], *names)
-            self._host(key, names).append_constraint(index)  # type: ignore[arg-type]
+            self._host(key, names).append_constraint(index)
             recorder.create_index(index)
             return True
         constraint = self._constraint(part)

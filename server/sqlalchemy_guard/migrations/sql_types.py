@@ -77,7 +77,8 @@ def type_of(node: Any, dialect: str, enum: Callable[[str], tuple[str, ...] | Non
         )
         return made(numbers[0] if numbers else None)
     if kind == "DECIMAL":
-        return sqlalchemy.Numeric(*numbers[:2])
+        precision, scale = (*numbers, None, None)[:2]
+        return sqlalchemy.Numeric(precision, scale)
     if kind in ("TIMESTAMPTZ", "TIMESTAMPLTZ"):
         # What MySQL calls TIMESTAMP has no time zone there.
         return (

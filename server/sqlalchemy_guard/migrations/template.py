@@ -1,8 +1,8 @@
 """`script.py.mako` read as data: text with a few forms of `${…}` in it, which are what templates of revisions are made of.
 
-An expression is a name, a string, `repr(name)`, `a if b else c`, `a or b`, with the filters `comma`, `n`, `str` and `trim`. Whatever
-else a template has (control lines, Python blocks, calls) makes it one that is not understood. This module must never compile or
-evaluate anything.
+An expression is a name, a string, `repr(name)`, `a if b else c`, `a or b`, with the filters `comma`, `n`, `str` and `trim`.
+Whatever else a template has (control lines, Python blocks, calls) makes it one that is not understood. This module must never
+compile or evaluate anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PARTS = lazy_pattern(r"\$\{(?P<expression>(?:[^{}'\"]|'[^'\n]*'|\"[^\"\n]*\")*)\}|\\\r?\n|(?m:^[ \t]*##[^\n]*\n)")
+_PARTS = lazy_pattern(
+    r"\$\{(?P<expression>(?:[^{}'\"]|'[^'\n]*'|\"[^\"\n]*\")*)\}|\\\r?\n|(?m:^[ \t]*##[^\n]*\n)"
+)
 _CONTROL = lazy_pattern(r"(?m)^[ \t]*%(?!%)|<%(?!doc>)|</?%")
 _DOC = lazy_pattern(r"(?s)<%doc>.*?</%doc>\n?")
 
@@ -41,8 +43,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
         expression = match["expression"]
         return "" if expression is None else _filtered(expression, values)
 
-    filled = _PARTS.sub(one, text)
-    return filled
+    return _PARTS.sub(one, text)
 
 
 def _filtered(written: str, values: Mapping[str, Any]) -> str:
@@ -65,7 +66,7 @@ def _filtered(written: str, values: Mapping[str, Any]) -> str:
 
 def _parts(written: str) -> list[str]:
     """An expression and its filters, parted at bars outside of strings."""
-    return [part for part in re.split(r"\|(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*\Z)", written)]
+    return list(re.split(r"\|(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*\Z)", written))
 
 
 def _with_commas(value: Any) -> str:
@@ -92,7 +93,12 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         return result
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _value(node.operand, values)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and len(node.args) == 1
+        and not node.keywords
+    ):
         argument = _value(node.args[0], values)
         if node.func.id == "repr":
             return written(argument)

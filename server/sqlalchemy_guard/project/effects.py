@@ -30,6 +30,7 @@ COMMITS = frozenset(
 )
 
 _MAX_DEPTH = 6
+_QUERIES = ("sqlalchemy.orm.Query", "flask_sqlalchemy.Query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,14 @@ def is_own(resolver: Resolver, fact: CallFact, source: SourceFile) -> bool:
     func = fact.value.func
     if type(func) is not Attr:
         return False
-    return is_fresh(resolver, session_behind(resolver, func.base, source) or func.base, source)
+    behind = session_behind(resolver, func.base, source)
+    if behind is None and any(
+        isinstance(option, Instance) and option.ref in _QUERIES
+        for option in known(resolver.type_of(func.base, source))
+    ):
+        # `Model.query` asks the session that everybody has.
+        return False
+    return is_fresh(resolver, behind or func.base, source)
 
 
 def session_behind(resolver: Resolver, value: Value, source: SourceFile) -> Value | None:

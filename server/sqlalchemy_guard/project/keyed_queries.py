@@ -31,7 +31,7 @@ from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.bodies import own_nodes
 from sqlalchemy_guard.project.calls import LibraryCall, resolve_call
 from sqlalchemy_guard.project.effects import argument_of, is_fresh, session_behind
-from sqlalchemy_guard.project.types import FunctionType, Instance, known
+from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -251,20 +251,32 @@ def executed_inside(
             if session is not None and is_fresh(resolver, session, file):
                 continue
             keys = keys_of(resolver, fact.value, resolved.name, file)
-            if any(_is_passed(key.value, facts, call) for key in keys):
+            if any(_is_passed(resolver, key.value, function, facts, call) for key in keys):
                 return None if _remembers(resolver, facts, file) else (file, fact)
     return None
+
+
+def walked_object(resolver: Resolver, option: FunctionType, call: CallFact) -> Value | None:
+    """The mapped object that a method is called on, None for other calls."""
+    func, owner = call.value.func, option.bound
+    if not isinstance(func, Attr) or not isinstance(owner, Instance) or owner.likely:
+        return None
+    return func.base if resolver.is_model(ClassType(owner.ref)) else None
 
 
 def _is_class_method(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
     return any(resolver.external_name(each, file) == "builtins.classmethod" for each in function.decorators)
 
 
-def _is_passed(value: Value, function: FunctionFacts, call: CallFact) -> bool:
-    """Whether a key is what a call passes and what differs from iteration to iteration."""
+def _is_passed(
+    resolver: Resolver, value: Value, option: FunctionType, function: FunctionFacts, call: CallFact
+) -> bool:
+    """Whether a key is what a call passes, or of the object that it is called on, and differs from iteration to iteration."""
     for part in parts(value):
         if isinstance(part, Param) and part.qualname == function.qualname:
             given = argument_of(call.value, function, part.name)
+            if given is None and function.parameters[0].name == part.name:
+                given = walked_object(resolver, option, call)
             if given is not None and depends_on_loop(given):
                 return True
     return False

@@ -35,19 +35,14 @@ def before(operation: Operation) -> Iterator[Step]:
 
 
 def is_new_table(operation: Operation, table: str) -> bool:
-    """Whether a table has no rows yet: the revision made it itself, or it emptied it."""
-    return any(
-        (step.name == "create_table" and step.table == table)
-        or (
-            step.name == "rename_table" and step.text("new_table_name") == table and _is_made(operation, step)
-        )
-        or _empties(step, table)
-        for step in before(operation)
-    )
-
-
-def _is_made(operation: Operation, renamed: Step) -> bool:
-    return any(step.name == "create_table" and step.table == renamed.table for step in operation.steps)
+    """Whether a table has no rows yet: the revision made it itself, or it emptied it, under this name or the one before."""
+    name = table
+    for step in reversed(list(before(operation))):
+        if (step.name == "create_table" and step.table == name) or _empties(step, name):
+            return True
+        if step.name == "rename_table" and step.text("new_table_name") == name:
+            name = step.table or name
+    return False
 
 
 def depends_on_dialect(step: Step) -> bool:

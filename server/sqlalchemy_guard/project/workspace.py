@@ -77,6 +77,7 @@ class Workspace:
         GIT: The key of what rests on the index or the branches of Git.
         PLAIN: The key of what rests on which documents there are that are not Python.
         is_read: Whether all files were read once: until then what is found nowhere may still come.
+        is_interactive: Whether somebody types: what takes long is done beside the checks then, never for one.
         is_reading: Whether an index was begun that did not come to its end.
     """
 
@@ -100,6 +101,7 @@ class Workspace:
         self._git: dict[str, tuple[object, GitFolder | None]] = {}
         self._disk_changes = 0
         self.is_read = self.is_reading = False
+        self.is_interactive = False
         self._index = Index(self.modules)
         self._mentions = Mentions()
         self._words = Words(vfs.read_text)

@@ -79,7 +79,7 @@ _CLAUSE_METHODS = frozenset(
     isnot is_distinct_from is_not_distinct_from isnot_distinct_from between contains startswith endswith icontains istartswith
     iendswith match regexp_match regexp_replace op bool_op asc desc nulls_first nulls_last nullsfirst nullslast collate concat
     any_ all_ over within_group any has of_type and_ values returning on_conflict_do_update on_conflict_do_nothing
-    on_duplicate_key_update from_select return_defaults inline params bindparams columns select insert update delete has_key
+    on_duplicate_key_update from_select return_defaults inline params bindparams select insert update delete has_key
     has_all has_any contained_by overlap overlaps as_string as_integer as_float as_numeric as_boolean as_json path_exists
     path_match delete_path add_cte table_valued render_derived column_valued scalar_table_valued tablesample bitwise_and
     bitwise_or bitwise_xor bitwise_not bitwise_lshift bitwise_rshift append_column append_constraint references copy cast
@@ -263,6 +263,8 @@ def method_names(value: Any) -> frozenset[str]:
         return frozenset({"with_variant"})
     if isinstance(value, sql_base.ReadOnlyColumnCollection):
         return _COLLECTION_METHODS
+    if isinstance(value, sqlalchemy.TextClause):
+        return _CLAUSE_METHODS | {"columns"}
     if isinstance(value, (elements.ClauseElement, interfaces.PropComparator, sqlalchemy.Column)):
         return _CLAUSE_METHODS
     return frozenset()

@@ -241,6 +241,9 @@ def instance_attribute(evaluator: Evaluator, instance: Instance, name: str) -> V
     if name == "__class__":
         return instance.cls
     value, owner = instance.cls.find(name)
+    if natives.is_clause(value) or evaluator.native_attribute(instance.cls, name) is not MISSING:
+        # The value of a column, in a row that nobody has seen.
+        return Opaque(f"{instance.cls.name.lower()}.{name}")
     if value is not MISSING:
         return _bound(evaluator, value, instance, owner, on_class=False)
     return Opaque(name) if instance.attributes else _missing(instance.cls, name)
@@ -285,7 +288,9 @@ def _bound(evaluator: Evaluator, value: Value, receiver: Value, owner: Class, on
         return evaluator.call(value, [cls], {})
     if value.kind == "hybrid_property":
         inner = value.extra.get("expression") if on_class else None
-        return evaluator.call(inner if isinstance(inner, Function) else value, [receiver], {})
+        result = evaluator.call(inner if isinstance(inner, Function) else value, [receiver], {})
+        # No expression of SQL is None: it comes from a branch that only the run decides on.
+        return Opaque(f"{cls.name}.{value.name}") if result is None and isinstance(cls, Class) else result
     if value.kind == "hybrid_method":
         return Method(value, receiver)
     if value.kind:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import interfaces
 
 from sqlalchemy_guard.sql import classes, directives, forms, natives
-from sqlalchemy_guard.sql.natives import UNKNOWN, UnknownType
+from sqlalchemy_guard.sql.natives import UNKNOWN, Unknown, UnknownType
 from sqlalchemy_guard.sql.values import (
     MISSING,
     Class,
@@ -357,7 +357,7 @@ class Declarative:
             call = natives.callback(
                 self.evaluator, inner.as_kind("") if isinstance(inner, Function) else function
             )
-            return hybrid_property(call, expr=call)
+            return hybrid_property(_expression(name, call), expr=_expression(name, call))
         return None
 
     def _callback(self, name: str, function: Function) -> Any:
@@ -549,6 +549,20 @@ def install(declarative: Declarative) -> None:
             Empty,
         ),
     }
+
+
+def _expression(name: str, call: Any) -> Any:
+    """The expression of a hybrid: never None, which a branch gives that only the run decides on."""
+
+    def expression(native: Any) -> Any:
+        result = call(native)
+        if result is None:
+            raise Unknown(name)
+        return result
+
+    expression.__annotations__ = {}
+    expression.__name__ = name
+    return expression
 
 
 def mapped_form(form: Any) -> Any:

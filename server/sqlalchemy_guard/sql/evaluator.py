@@ -82,7 +82,7 @@ class Evaluator:
 
     Attributes:
         hosts: What stands for a library's dotted name.
-        methods: What methods of objects of SQLAlchemy do that the allow-list has not (`table.create`), given the object and arguments.
+        methods: What methods of SQLAlchemy's objects do that the allow-list has not (`table.create`), given object and arguments.
         makers: Each is asked to make a native class of a class of ours (a mapped class, an enum, a column type).
         constructors: What makes an object of a library's class that a host stands for: called with the evaluator, the class of
             ours that extends it (or None), and the arguments.
@@ -111,7 +111,7 @@ class Evaluator:
         self.program = Program(self, workspace)
         self.uncertain: list[str] = []
         self.decide: Callable[[Opaque], bool | None] = _undecided
-        self.fork: Callable[[ast.expr, Frame], bool | None] = _unforked
+        self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
         self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
@@ -174,7 +174,12 @@ class Evaluator:
 
     def release(self) -> None:
         """Forget who watches, and how unknown conditions are settled."""
-        self.fork, self.watch, self.unknown_call = _unforked, None, _unanswered
+        self.release_fork()
+        self.watch, self.unknown_call = None, _unanswered
+
+    def release_fork(self) -> None:
+        """From now on both branches run where a condition is unknown."""
+        self.fork = _unforked
 
     # -- what may be incomplete ------------------------------------------------------------------------------------
 
@@ -379,7 +384,7 @@ class Evaluator:
         return classes.finish(self, made)
 
 
-def _unforked(test: ast.expr, frame: Frame) -> bool | None:
+def _unforked(node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
     return None
 
 

@@ -10,6 +10,7 @@ named parameter, or named in `unknown` where a part is missing. This module must
 from __future__ import annotations
 
 import ast
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.records import dataclass
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
 MOST_WAYS = 24
 """So many ways through a function are looked at."""
 MOST_VARIANTS = 8
+ENOUGH, LONGEST = 0.7, 3.0
+"""Seconds after which no further way is looked at: when there is a variant, and when there is none yet."""
 _ANYTHING = (Spread("…"),)
 """Arguments of which nothing is known: parameters with a default are not known, either."""
+MOST_FORKS = 12
+"""So many conditions of one way are taken both ways."""
+_LEAVING = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -69,27 +75,33 @@ class _Ways:
 
     def __init__(self) -> None:
         self._fixed: dict[str, bool] = {}
+        self._first: dict[str, bool] = {}
         self.trail: list[tuple[str, bool]] = []
+        self.home = ""
 
-    def fork(self, test: ast.expr, frame: Frame) -> bool | None:
-        """The branch of this run."""
-        shown = ast.unparse(test)
+    def fork(self, node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
+        """The branch of this run: first the one that goes on, then the other."""
+        shown = ast.unparse(node.test if isinstance(node, ast.If) else node.iter)
         shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
+        shown = shown if isinstance(node, ast.If) else f"any {shown}"
         known = next((taken for text, taken in self.trail if text == shown), None)
         if known is None:
-            known = self._fixed.get(shown, True) if len(self.trail) < 12 else True
+            leaving = _LEAVING if frame.qualname == self.home else (ast.Raise,)
+            first = not (isinstance(node, ast.If) and isinstance(node.body[-1], leaving))
+            self._first.setdefault(shown, first)
+            known = self._fixed.get(shown, first)
             self.trail.append((shown, known))
         return known
 
     def next(self) -> bool:
         """Prepare the next run; False when all were made."""
-        trail = self.trail
-        while trail and not trail[-1][1]:
+        trail = self.trail[:MOST_FORKS]
+        while trail and trail[-1][1] is not self._first[trail[-1][0]]:
             trail.pop()
         if not trail:
             return False
-        last, _ = trail.pop()
-        self._fixed = {**dict(trail), last: False}
+        last, taken = trail.pop()
+        self._fixed = {**dict(trail), last: not taken}
         self.trail = []
         return True
 
@@ -117,6 +129,8 @@ def preview(
     evaluator.budget.renew(poll)
     found: dict[tuple[str, ...], Variant] = {}
     ways = _Ways()
+    start = time.monotonic()
+    ways.home = _home(module, line)
     before = evaluator.native_attribute
     queries = Queries(evaluator)
     try:
@@ -131,7 +145,8 @@ def preview(
             if chosen is not None:
                 variant = _variant(*chosen, dialect, ways.trail)
                 found.setdefault((variant.sql, variant.error, *variant.unknown), variant)
-            if len(found) >= MOST_VARIANTS or not ways.next():
+            late = time.monotonic() - start > (ENOUGH if found else LONGEST)
+            if late or len(found) >= MOST_VARIANTS or not ways.next():
                 break
     finally:
         evaluator.release()
@@ -155,6 +170,12 @@ def _with_query(before: Callable[[Class, str], Value], queries: Queries) -> Call
 # -- what runs -----------------------------------------------------------------------------------------------------
 
 
+def _home(module: Module, line: int) -> str:
+    """The name of the function around a line; empty outside of functions."""
+    names = [node.name for node, _ in _enclosing(module, line) if isinstance(node, _DEFINITIONS)]
+    return names[-1] if names else ""
+
+
 def _run(evaluator: Evaluator, module: Module, line: int) -> None:
     """Run the function around a line, or the statement of the module."""
     path = list(_enclosing(module, line))
@@ -169,7 +190,7 @@ def _run(evaluator: Evaluator, module: Module, line: int) -> None:
     for name in holders[1:]:
         owner = owner.namespace.get(name, MISSING) if isinstance(owner, Class) else MISSING
     if isinstance(owner, Class):
-        _run_method(evaluator, owner, functions[0][0].name)
+        _run_method(evaluator, owner, _plain(module, *functions[0]))
     else:
         value = module.get(functions[0][0].name)
         if isinstance(value, Function) and value.node is functions[0][0]:
@@ -181,16 +202,23 @@ def _run(evaluator: Evaluator, module: Module, line: int) -> None:
         evaluator.run(_plain(module, *functions[-1]), _ANYTHING)
 
 
-def _run_method(evaluator: Evaluator, owner: Class, name: str) -> None:
-    function = owner.namespace.get(name)
-    if not isinstance(function, Function):
-        return
+def _run_method(evaluator: Evaluator, owner: Class, plain: Function) -> None:
+    """Run a method; `plain` is it without its decorators, for when these are not understood."""
+    function = owner.namespace.get(plain.name)
+    if not isinstance(function, Function) or function.node is not plain.node:
+        names = {getattr(one, "id", "") for one in getattr(plain.node, "decorator_list", ())}
+        plain.owner, function = owner, plain
+        plain.kind = next((kind for kind in ("classmethod", "staticmethod") if kind in names), "")
     if function.kind == "staticmethod":
         evaluator.run(function.as_kind(""), _ANYTHING)
     elif function.kind in ("classmethod", "hybrid_property", "declared_attr"):
         evaluator.run(Method(function.as_kind(""), owner), _ANYTHING)
     else:
+        # What its constructor decides makes no variants: where that differs, the attribute is not known.
+        fork = evaluator.fork
+        evaluator.release_fork()
         made = evaluator.guarded("self", lambda: classes.instantiate(evaluator, owner, list(_ANYTHING), {}))
+        evaluator.fork = fork
         receiver = made if isinstance(made, Instance) else Instance(owner)
         evaluator.run(Method(function.as_kind(""), receiver), _ANYTHING)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.project.externals import canonical
 from sqlalchemy_guard.sql import allowed, harmless, library, statements
 from sqlalchemy_guard.sql.scopes import Frame
-from sqlalchemy_guard.sql.values import MISSING, Class, Function, Library, Opaque, Value
+from sqlalchemy_guard.sql.values import MISSING, Class, Function, Instance, Library, Opaque, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -300,7 +300,12 @@ class Module:
                     self._ran[id(statement)] = env = frame.env
                 if name in env:
                     value = env[name]
-            return self._for_type_checkers(name) if value is MISSING else value
+            if value is MISSING or isinstance(value, (Opaque, Instance)):
+                seen = self._for_type_checkers(name)
+                if value is MISSING or isinstance(seen, (Module, Class)):
+                    # A name that is loaded late, by an object that only the run understands.
+                    return seen
+            return value
 
     def _for_type_checkers(self, name: str) -> Value:
         """A name that only type checkers see bound: what they see, as when the module gives it by `__getattr__`."""

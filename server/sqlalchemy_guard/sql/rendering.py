@@ -28,7 +28,7 @@ class Rendered(NamedTuple):
         sql: Its text; empty when the dialect has none for it.
         parameters: The names of the values that are not known.
         error: Why the dialect has no text for it.
-        unlinked: Pairs of FROM elements that nothing links.
+        unlinked: FROM elements that nothing links: `posts and users`.
     """
 
     sql: str
@@ -63,8 +63,8 @@ def _unlinked(compiled: Any) -> Iterator[str]:
     linter: Any = getattr(compiled, "from_linter", None)
     froms, start = linter.lint() if linter is not None else (None, None)
     if froms:
-        others = sorted(str(linter.froms[one]) for one in froms)
-        yield f"{', '.join(others)} not linked with {linter.froms.get(start, start)}"
+        names = sorted({str(linter.froms[one]) for one in (*froms, start) if one in linter.froms})
+        yield " and ".join(names)
 
 
 def _named(compiled: Any) -> tuple[str, list[str]]:

@@ -145,7 +145,7 @@ def _if(evaluator: Evaluator, node: ast.If, frame: Frame) -> Outcome:
     condition = evaluator.evaluate(node.test, frame)
     known = evaluator.truth(condition)
     if known is None:
-        known = evaluator.fork(node.test, frame)
+        known = evaluator.fork(node, frame)
     if known is not None:
         return run_body(evaluator, node.body if known else node.orelse, frame)
     return either(
@@ -198,7 +198,7 @@ def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Ou
     try:
         for item in items:
             evaluator.budget.spend()
-            if isinstance(item, Spread) and (taken := evaluator.fork(node.iter, frame)) is not None:
+            if isinstance(item, Spread) and (taken := evaluator.fork(node, frame)) is not None:
                 outcome = _once(evaluator, node, item, frame)() if taken else None
             elif isinstance(item, Spread):
                 outcome = either(

@@ -126,6 +126,7 @@ def check_base(context: Context, model: Model) -> Iterator[Violation]:
     context.resolver.keys.add(workspace.READ)
     if (
         context.is_test()
+        or context.is_migration()
         or not workspace.is_read
         or not history(workspace)
         or workspace.naming("naming_convention")[0]

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.project.revision_steps import Step
 
 rule = Rule("SAG504", Severity.WARNING, Applicability.SAFE)
 
@@ -77,7 +78,7 @@ rule = Rule("SAG504", Severity.WARNING, Applicability.SAFE)
 @rule.on(Directions)
 def check(context: Context, both: Directions) -> Iterator[Violation]:
     """Report revisions that cannot be taken back."""
-    changes = [step for step in both.up if step.is_operation and step.name not in ("execute", "bulk_insert")]
+    changes = [step for step in both.up if _changes_schema(step)]
     if not changes or not is_reviewed(context.workspace, context.file_id, context.settings):
         return
     down = both.downgrade
@@ -105,6 +106,12 @@ def check(context: Context, both: Directions) -> Iterator[Violation]:
         applicability=applicability if calls is not None else None,
         subject=(both, calls),
     )
+
+
+def _changes_schema(step: Step) -> bool:
+    """Whether a step certainly changes something; a clean-up of what may not be there has no counterpart."""
+    is_tolerant = step.literal("if_exists") is True and step.name.startswith("drop_")
+    return step.is_operation and step.name not in ("execute", "bulk_insert") and not is_tolerant
 
 
 def _left_behind(context: Context, both: Directions, down: FunctionFacts) -> Iterator[Violation]:

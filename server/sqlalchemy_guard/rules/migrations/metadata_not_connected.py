@@ -78,6 +78,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import NONE
 from sqlalchemy_guard.fixes.imports import need
+from sqlalchemy_guard.migrations.history import history
 from sqlalchemy_guard.project.file_roles import is_migration_file, is_test_file
 from sqlalchemy_guard.project.tables import all_tables
 from sqlalchemy_guard.project.target_metadata import TargetMetadata, imported_with, only_owner
@@ -105,6 +106,9 @@ def check(context: Context, target: TargetMetadata) -> Iterator[Violation]:
     if not tables:
         return
     if target.value == NONE:
+        if len({environment.env for environment in history(workspace)}) > 1:
+            # Another environment may have them.
+            return
         owner = only_owner(context.workspace, {table.metadata for table in tables}, context.file_id)
         yield context.violation(
             rule,

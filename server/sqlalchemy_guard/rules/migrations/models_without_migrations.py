@@ -77,7 +77,7 @@ rule = Rule("SAG515", Severity.INFORMATION, None)
 
 _FEW = 3
 """Fewer tables are an example, or a tool's own."""
-_TOOLS = ("alembic", "flask_migrate", "yoyo", "aerich", "piccolo")
+_TOOLS = ("alembic", "flask_migrate", "yoyo", "aerich", "migrate", "migrations")
 _ENGINES = (
     "create_engine",
     "create_async_engine",

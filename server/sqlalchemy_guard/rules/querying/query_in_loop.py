@@ -83,6 +83,7 @@ from sqlalchemy_guard.project.keyed_queries import (
     executed_inside,
     few_at,
     keys_of,
+    walked_object,
 )
 from sqlalchemy_guard.project.loops import deliberate, head_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -124,18 +125,23 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
 def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
     """Report a call in a loop that looks something up for a key it passes."""
     value = call.fact.value
-    if not any(depends_on_loop(each) for each in (*value.args, *(each for _, each in value.keywords))):
-        return
+    given = [*value.args, *(each for _, each in value.keywords)]
+    is_own = not any(depends_on_loop(each) for each in given)
+    if is_own:
+        walked = walked_object(context.resolver, call.function, call.fact)
+        if walked is None or not depends_on_loop(walked):
+            return
     found = executed_inside(context.resolver, call.function, call.fact)
     loop = _loop(context, call.fact) if found is not None else None
     if found is None or loop is None:
         return
     file, fact = found
     name = call.function.qualname.rpartition(".")[2]
+    whose = "object" if is_own else "argument"
     yield context.at_call(
         rule,
         call.fact,
-        f"`{name}()` runs a SELECT for its argument, so this loop runs one per iteration; load all rows with one "
+        f"`{name}()` runs a SELECT for its {whose}, so this loop runs one per iteration; load all rows with one "
         "`in_()` before the loop",
         node=call.fact.node.func,
         related=(

@@ -1,0 +1,60 @@
+"""Drift between models and migrations, looked at again while nothing else is to do. This module must never compare anything.
+
+Rebuilding models and replaying a history may take seconds. Whatever arrives meanwhile goes first, and the work begins again later.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.lsp.schedule import IDLE
+from sqlalchemy_guard.migrations.known import refresh
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.lsp.session import Session
+
+LOOK_EVERY = 0.002
+"""Seconds between two looks at what has arrived."""
+
+
+class _Interrupted(Exception):
+    """Something arrived."""
+
+
+class DriftWatch:
+    """Looks again when models or revisions may have changed.
+
+    Args:
+        session: Whose workspace it is.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._looked = 0.0
+
+    def soon(self) -> None:
+        """Look again once it is quiet."""
+        self._session.schedule.later("drift", IDLE, self._look)
+
+    def _look(self) -> None:
+        workspace = self._session.analysis.workspace
+        if not workspace.is_read:
+            # The end of the index asks again.
+            return
+        try:
+            self._poll()
+            if refresh(workspace, self._poll):
+                self._session.recheck()
+        except _Interrupted:
+            self.soon()
+        finally:
+            self._session.garbage.touched()
+
+    def _poll(self) -> None:
+        now = time.monotonic()
+        if now - self._looked > LOOK_EVERY:
+            self._looked = now
+            self._session.inbox.look()
+        if self._session.inbox.waiting():
+            raise _Interrupted
