@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 from sqlalchemy_guard.documents.shell import Script
 from sqlalchemy_guard.text.patterns import lazy_pattern
@@ -42,10 +43,13 @@ def read_nodes(text: str) -> list[Node]:
     yaml.allow_duplicate_keys = True
     found: list[Node] = []
     try:
-        constructor, _ = yaml.get_constructor_parser(without_actions(text))
-        composer = constructor.composer
-        while composer.check_node():
-            found.append(composer.get_node())
+        with catch_warnings():
+            # Of an anchor that is used twice, YAML takes the last one, and so do we.
+            simplefilter("ignore")
+            constructor, _ = yaml.get_constructor_parser(without_actions(text))
+            composer = constructor.composer
+            while composer.check_node():
+                found.append(composer.get_node())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
@@ -135,13 +139,20 @@ def bounds(node: Node) -> tuple[int, int]:
     start, end = node.start_mark.index, node.end_mark.index
     if (is_mapping(node) or is_sequence(node)) and not node.flow_style and node.value:
         last = node.value[-1]
-        end = bounds(last[1] if isinstance(last, tuple) else last)[1]
+        inner = last[1] if isinstance(last, tuple) else last
+        if inner.start_mark.index > start:
+            end = bounds(inner)[1]
+        elif isinstance(last, tuple):
+            # What an alias stands for is elsewhere, and may be the node itself.
+            end = last[0].end_mark.index
     return start, max(start, end)
 
 
 def script_of(node: Node, text: str) -> Script:
-    """The text of a scalar with the places of its characters."""
+    """The text of a scalar with the places of its characters; nothing for other nodes."""
     start, end = node.start_mark.index, node.end_mark.index
+    if not isinstance(node.value, str):
+        return Script("", (start,))
     if getattr(node, "style", None) in ("|", ">"):
         return _block(text, start, end, folded=node.style == ">")
     raw = text[start:end]

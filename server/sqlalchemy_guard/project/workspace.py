@@ -151,6 +151,8 @@ class Workspace:
         old = self.documents.get(file_id)
         self.documents[file_id] = document
         keys: set[Key] = set()
+        if os.path.isabs(file_id) and self.modules.add_virtual(file_id):
+            keys.add((self.LISTED, os.path.dirname(file_id)))
         if file_id not in self._plain:
             self._plain[file_id] = None
             keys.add(self.PLAIN)

@@ -50,6 +50,26 @@ const steps = {
     await diagnosed(app, 2);
   },
 
+  async "documents that are not Python are checked, whatever their language"() {
+    const ini = vscode.Uri.joinPath(folder, "alembic.ini");
+    fs.writeFileSync(ini.fsPath, "[alembic]\nsqlalchemy.url = postgresql://shop:f6yNq2sK@db.internal/shop\n");
+    await setting("extendSelect", ["SAG114"]);
+    const document = await vscode.workspace.openTextDocument(ini);
+    await vscode.window.showTextDocument(document);
+    await diagnosed(ini, 1);
+    const [found] = ours(ini);
+    assert.equal(codeOf(found), "SAG114");
+    assert.match(document.getText(found.range), /^postgresql:/);
+    const kind = vscode.CodeActionKind.QuickFix.value;
+    const actions = await vscode.commands.executeCommand("vscode.executeCodeActionProvider", ini, found.range, kind, 10);
+    const silencing = actions.find((action) => action.title === "Disable SAG114 for this line");
+    assert(await vscode.workspace.applyEdit(silencing.edit));
+    assert.equal(document.lineAt(1).text, "# noqa: SAG114");
+    await diagnosed(ini, 0);
+    await setting("extendSelect", undefined);
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(app));
+  },
+
   async "a setting of the editor reaches the server"() {
     await setting("ignore", ["SAG101"]);
     await diagnosed(app, 0);
