@@ -129,7 +129,7 @@ ANY = _alternatives(
         filter(text('1 = 1')); filter(literal(True)); params(x=1); prefix_with('/* p */'); yield_per(2)
         correlate(None); order_by(text('1')); group_by(None); with_labels(); filter(); order_by(); tuples()
         only_return_tuples(True); with_for_update(read=True); with_for_update(skip_locked=True)
-        with_hint(User, 'x'); with_statement_hint('x'); suffix_with('/* s */')
+        with_hint(User, '/* x */'); with_statement_hint('/* x */'); suffix_with('/* s */')
         execution_options(stream_results=True); options(); where(literal(True)); apply_labels()
         add_columns(literal(1).label('one'))
     """

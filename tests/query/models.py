@@ -81,7 +81,11 @@ class Tag(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     word: Mapped[str] = mapped_column(String(30))
     uses: Mapped[int] = column_property(
-        select(func.count()).select_from(user_tags).where(user_tags.c.tag_id == id).scalar_subquery()
+        select(func.count())
+        .select_from(user_tags)
+        .where(user_tags.c.tag_id == id)
+        .correlate_except(user_tags)
+        .scalar_subquery()
     )
     users: Mapped[list[User]] = relationship(secondary=user_tags, back_populates="tags")
 

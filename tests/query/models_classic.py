@@ -66,7 +66,11 @@ class Tag(Base):
     id = Column(Integer, primary_key=True)
     word = Column(String(30), nullable=False)
     uses = column_property(
-        select(func.count()).select_from(user_tags).where(user_tags.c.tag_id == id).scalar_subquery()
+        select(func.count())
+        .select_from(user_tags)
+        .where(user_tags.c.tag_id == id)
+        .correlate_except(user_tags)
+        .scalar_subquery()
     )
     users = relationship("User", secondary=user_tags, back_populates="tags")
 

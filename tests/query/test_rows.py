@@ -69,6 +69,15 @@ SAFE = {
     # first
     "session.query(User).first()": "session.scalars(select(User).limit(1)).first()",
     "session.query(User).limit(5).first()": "session.scalars(select(User).limit(1)).first()",
+    "session.query(User.name.label('n')).options(defer(User.name)).all()": (
+        "session.execute(select(User.name.label('n')).options(defer(User.name))).all()"
+    ),
+    "session.query(func.count(User.id)).options(selectinload(User.addresses)).scalar()": (
+        "session.scalar(select(func.count(User.id)).options(selectinload(User.addresses)))"
+    ),
+    "session.query(session.query(Employee).with_statement_hint('/* x */').exists()).scalar()": (
+        "session.scalar(select(select(Employee).with_statement_hint('/* x */').exists()))"
+    ),
     "session.query(User).join(User.addresses).options(contains_eager(User.addresses)).first()": (
         "session.scalars(select(User).join(User.addresses).options(contains_eager(User.addresses)).limit(1)).first()"
     ),
@@ -245,6 +254,23 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(user_tags.c.tag_id).from_statement(text('select tag_id from user_tags')).all()": (
+        "needs something of a mapped class"
+    ),
+    "session.query(Tag).order_by(Tag.uses.desc()).exists()": "orders by the label",
+    "session.query(User).options(joinedload(User.addresses)).order_by('name').limit(2).all()": "in order_by()",
+    "session.query(User).options(joinedload(User.addresses)).order_by('name').first()": "in order_by()",
+    "session.query(func.row_number().over(order_by=User.id)).options(selectinload(User.addresses)).all()": (
+        "where no mapped class is selected"
+    ),
+    "session.query(literal_column('1').label('one')).options(joinedload(User.profile).raiseload('*')).all()": (
+        "where no mapped class is selected"
+    ),
+    "session.query(user_tags.c.tag_id).options(load_only(User.name)).first()": "where no mapped class is selected",
+    "session.query(Tag.uses).exists()": "a column that is an expression",
+    "session.query(User, User.name).select_from(user_tags).join(Address, Address.user_id == User.id).exists()": (
+        "select_from() names another class"
+    ),
     "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",

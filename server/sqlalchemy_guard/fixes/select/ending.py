@@ -80,6 +80,16 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
         statement.doubt("before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names")
+    if statement.options and not statement.heeds_options:
+        statement.doubt(
+            "where no mapped class is selected, Query may raise for a loader option that select() ignores"
+        )
+    if (
+        (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
+        and any(isinstance(node, ast.Constant) for node in statement.ordering)
+        and any(not statement.harmless(option) for option in statement.options)
+    ):
+        statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
     if form.selects:
         if (
             statement.clauses & {"populate_existing", "autoflush", "yield_per"}

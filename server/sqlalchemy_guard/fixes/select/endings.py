@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query
+from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query, walk_references
 from sqlalchemy_guard.fixes.select.ending import write
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, joins_eagerly
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, is_computed, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ def exists(ending: Ending) -> None:
     statement.drop_loaders()
     if any(each.info.kind is EntityKind.COLUMN and each.info.model is None for each in statement.selected):
         statement.doubt("exists() of Query leaves out the table of a plain column")
+    ordered = [info for node in statement.ordering for info in walk_references(node, statement.knowledge)]
+    if any(is_computed(info) for info in ordered):
+        statement.doubt("exists() of select() orders by the label of a column that is not selected any more")
+    if any(is_computed(each.info) for each in statement.selected):
+        statement.doubt("exists() of select() may leave out the table of a column that is an expression")
+    named = {info.owner for info in statement.sources[len(statement.selected) :]}
+    if statement.clauses >= {"select_from", "join"} and statement.selected[0].info.owner not in named:
+        statement.doubt("select_from() names another class than exists() begins with")
     if statement.clauses & {"loose_join", "self_join"}:
         statement.doubt("exists() joins from what is selected, not from the relationship's own class")
     kinds = {each.info.kind for each in statement.selected}

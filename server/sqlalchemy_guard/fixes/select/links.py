@@ -214,6 +214,8 @@ def _from_statement(statement: Statement, link: Link) -> None:
         raise Refuse("Query raises here: from_statement() cannot follow criteria")
     if any(each.info.kind is EntityKind.BUNDLE for each in statement.selected):
         raise Refuse("from_statement() of a Bundle: Query raises here")
+    if not statement.heeds_options:
+        statement.doubt("from_statement() of select() needs something of a mapped class")
     if len(link.args) != 1 or link.keywords or isinstance(link.args[0], ast.Constant | ast.JoinedStr):
         raise Refuse("from_statement() takes one statement: wrap a string in text()")
 

@@ -165,7 +165,7 @@ class Statement:
             else walk_references(node, self.knowledge, is_criterion=is_criterion)
         )
         for each in found:
-            if each.owner is None or _is_computed(each):
+            if each.owner is None or is_computed(each):
                 self.opaque = self.opaque or "a part of the statement is not known"
             else:
                 self.owners.setdefault(each.owner, False)
@@ -185,6 +185,23 @@ class Statement:
     def has_entities(self) -> bool:
         """Whether a mapped class is selected, so that Query de-duplicates."""
         return self.assumed or any(each.info.kind in ENTITIES for each in self.selected)
+
+    @property
+    def heeds_options(self) -> bool:
+        """Whether select() looks at loader options as Query always does: only when something selected is
+        proven to come from a mapped class, which the ORDER BY of a window function does not tell."""
+        if self.assumed or "with_entities" in self.clauses or self.unsure_entities:
+            return True  # these have a doubt of their own
+        for each in self.selected:
+            if each.info.kind is EntityKind.BUNDLE or each.info.model is not None:
+                return True
+            node = each.node
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and each.info.label:
+                node = node.func.value
+            windows = any(isinstance(part, ast.Attribute) and part.attr == "over" for part in ast.walk(node))
+            if not windows and any(part.model for part in walk_references(node, self.knowledge)):
+                return True
+        return False
 
     @property
     def unsure_entities(self) -> bool:
@@ -405,7 +422,7 @@ LOADERS = (
 """Options that say only how attributes are loaded."""
 
 
-def _is_computed(info: EntityInfo) -> bool:
+def is_computed(info: EntityInfo) -> bool:
     """Whether an attribute stands for an expression, which may name other tables: hybrids, proxies."""
     model = info.model
     return info.kind is EntityKind.COLUMN and model is not None and info.attribute not in model.columns
