@@ -103,6 +103,7 @@ def _state(session: Session, loaded: list[Any]) -> Any:
 def normal_sql(sql: str) -> str:
     """SQL without the names of labels."""
     sql = _CAST.sub(r"CAST[\1 \2]", re.sub(r"\s+", " ", sql))
+    sql = _SAME_LABEL.sub(r".\1", sql)
     renamed = {label: column for _, column, label in _QUALIFIED.findall(sql) if label != column}
     froms = set(re.findall(r"(?:FROM|JOIN|,) \w+ AS (\w+)|\) AS (\w+)", sql))
     kept = {name for pair in froms for name in pair if name}
@@ -115,6 +116,7 @@ def normal_sql(sql: str) -> str:
     )
 
 
+_SAME_LABEL = re.compile(r"\.(\w+) AS \1\b")
 _CAST = re.compile(r"CAST\(([^()]*) AS ([^()]*)\)")
 
 
@@ -216,7 +218,16 @@ def _same_sql(code: str, old: Outcome, new: Outcome) -> bool:
 
 
 ALWAYS = frozenset(
-    ("InvalidRequestError", "ArgumentError", "AttributeError", "OperationalError", "NotImplementedError")
+    (
+        *(
+            "InvalidRequestError",
+            "ArgumentError",
+            "AttributeError",
+            "OperationalError",
+            "NotImplementedError",
+        ),
+        *("CompileError", "NoSuchColumnError"),
+    )
 )
 """Errors of code that never worked: which of them it is does not matter."""
 

@@ -254,6 +254,9 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
+        "asks for another class"
+    ),
     "session.query(user_tags.c.tag_id).from_statement(text('select tag_id from user_tags')).all()": (
         "needs something of a mapped class"
     ),

@@ -17,7 +17,7 @@ from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS,
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _QUERIES = frozenset(("sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
 # Mixins of libraries that only add methods.
 _ADD_ONLY = frozenset(("sqlalchemy_searchable.SearchQueryMixin", "flask_sqlalchemy.BaseQuery"))
+# What Flask-SQLAlchemy adds to Query, and later to its extension object.
+_HELPERS = frozenset(("get_or_404", "first_or_404", "one_or_404", "paginate"))
 _DATABASE = "flask_sqlalchemy.SQLAlchemy"
 
 
@@ -71,8 +73,12 @@ class QuerySessions:
             owner = self.resolver.type_of(self.values.get(receiver.value, UNKNOWN), self.file)
             if any(isinstance(each, Instance) and self._is_database(each) for each in known(owner)):
                 database = ast.unparse(receiver.value)
-        helpers = database if self.has_helpers else None
+        helpers = database if database is not None and self._offers_helpers() else None
         return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers)
+
+    def _offers_helpers(self) -> bool:
+        """Whether `db.first_or_404()` and the like do what the query's own methods do."""
+        return self.has_helpers and own_query_class(self.workspace, _HELPERS.__contains__) is False
 
     def _kind(self, type_: Type) -> SessionKind | None:
         if not isinstance(type_, Instance):
@@ -118,7 +124,7 @@ class QuerySessions:
         if flask:
             database = self._name_for(query, self._is_database)
             text = f"{database}.session" if database is not None else None
-            helpers = database if self.has_helpers else None
+            helpers = database if database is not None and self._offers_helpers() else None
             return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers)
         text = self._name_for(query, self._is_registry)
         return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
@@ -190,23 +196,32 @@ def _all_bases(refs: tuple[object, ...]) -> list[object]:
     return found
 
 
-def own_query_class(workspace: Workspace) -> bool | None:
+def _changes_queries(name: str) -> bool:
+    """Whether a method of this name changes what other chains do: an own `paginate()` changes only itself."""
+    return name not in _HELPERS and (name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"))
+
+
+def own_query_class(workspace: Workspace, matters: Callable[[str], bool] = _changes_queries) -> bool | None:
     """Whether sessions of the workspace make queries of an own class with behaviour, or listen to events of Query.
 
     True when one does, None when somebody names a class that cannot be read, False when nobody does.
+
+    Args:
+        workspace: All files.
+        matters: Whether a method of this name in the own class counts.
     """
     resolver = workspace.resolver
     resolver.keys.add((QUERY_CLASS, ""))
     answer: bool | None = False
     for file in workspace.mentioning((QUERY_CLASS, "")):
-        found = _in_file(resolver, file)
+        found = _in_file(resolver, file, matters)
         if found:
             return True
         answer = None if found is None else answer
     return answer
 
 
-def _in_file(resolver: Resolver, file: File) -> bool | None:
+def _in_file(resolver: Resolver, file: File, matters: Callable[[str], bool]) -> bool | None:
     answer: bool | None = False
     for unit in file.facts.units():
         for fact in unit.calls:
@@ -215,7 +230,7 @@ def _in_file(resolver: Resolver, file: File) -> bool | None:
                 return True
             for name, value in fact.value.keywords:
                 if name in QUERY_CLASS_KEYWORDS:
-                    found = _has_behaviour(resolver, value, file)
+                    found = _has_behaviour(resolver, value, file, matters)
                     if found:
                         return True
                     answer = None if found is None else answer
@@ -223,14 +238,16 @@ def _in_file(resolver: Resolver, file: File) -> bool | None:
         for name in QUERY_CLASS_KEYWORDS:
             attribute = classes[-1].attributes.get(name)
             if attribute is not None and attribute.value is not None:
-                found = _has_behaviour(resolver, attribute.value, file)
+                found = _has_behaviour(resolver, attribute.value, file, matters)
                 if found:
                     return True
                 answer = None if found is None else answer
     return answer
 
 
-def _has_behaviour(resolver: Resolver, value: Value, file: SourceFile) -> bool | None:
+def _has_behaviour(
+    resolver: Resolver, value: Value, file: SourceFile, matters: Callable[[str], bool]
+) -> bool | None:
     """Whether a Query class changes what methods of Query do: it overrides one, or something that all go through."""
     if type(value) is Const and value.value is None:
         return False
@@ -249,6 +266,6 @@ def _has_behaviour(resolver: Resolver, value: Value, file: SourceFile) -> bool |
             if found is None:
                 continue
             for name in found[0].methods:
-                if name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"):
+                if matters(name):
                     return True
     return answer

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def _flask(ending: Ending) -> None:
     if "db" not in ending.statement.names or ending.kind is not SessionKind.FLASK:
         raise Refuse(
-            f"{ending.link.name}() needs the SQLAlchemy extension object: write `db.{ending.link.name}(…)`"
+            f"{ending.link.name}() moves to the extension object, which has it since Flask-SQLAlchemy 3: "
+            f"write `db.{ending.link.name}(…)`"
         )
     if not ending.statement.single:
         raise Refuse(f"{ending.link.name}() of rows: db.{ending.link.name}() gives the first column only")

@@ -303,6 +303,10 @@ def _with_parent(statement: Statement, link: Link) -> str:
         raise Refuse(
             "the class behind with_parent() has no name here: write where(with_parent(object, Class.relationship))"
         )
+    if relation.model is not None and relation.attribute is not None:
+        known = relation.model.relationships.get(relation.attribute)
+        if known is None or known.target is None or known.target.identity != zero.model.identity:
+            statement.doubt("with_parent() asks for another class than its relationship leads to")
     return f"stmt.where(with_parent(instance, property, {where}))"
 
 
