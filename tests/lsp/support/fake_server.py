@@ -53,6 +53,10 @@ class FakeWorkspace:
         self.folders, self.vfs, self.settings = folders, vfs, settings
         self.documents: dict[str, Document] = {}
         self.found: dict[str, dict[int, list[Violation]]] = {}
+        self.is_read = False
+
+    def file(self, file_id: str) -> None:
+        """Nothing is known of a file but what is wrong in it."""
 
     def open(self, file_id: str, document: Document) -> None:
         self.documents[file_id] = document
