@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import MetaData, orm
+from sqlmodel import SQLModel
 
 from sqlalchemy_guard.sql import models
 from sqlalchemy_guard.sql.natives import UNKNOWN, UnknownType
@@ -75,8 +76,12 @@ def relationships(registry: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def imported() -> Iterator[Any]:
+def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     names: list[str] = []
+    # SQLModel has one registry for the whole process: what other tests have mapped is kept out of this one's.
+    own = orm.registry()
+    monkeypatch.setattr(SQLModel, "_sa_registry", own)
+    monkeypatch.setattr(SQLModel, "metadata", own.metadata)
 
     def execute(path: Path) -> Any:
         module = types.ModuleType(f"guarded_{path.stem}")
