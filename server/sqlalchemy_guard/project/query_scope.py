@@ -9,7 +9,6 @@ import ast
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
