@@ -112,6 +112,28 @@ def test_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
 
+def test_one_type_of_many_columns(tmp_path: Path) -> None:
+    """The values of an enum type are the database's once, and so is what differs."""
+    models = IN_STEP.replace("import ForeignKey", "import Enum, ForeignKey").replace(
+        "    state: Mapped",
+        "    one: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n"
+        "    two: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n    state: Mapped",
+    )
+    revision = """
+    op.add_column("users", sa.Column("one", sa.Enum("a", name="level")))
+    op.add_column("users", sa.Column("two", sa.Enum("a", name="level")))
+"""
+    workspace = opened(tmp_path, files(models, USERS, revision))
+    assert messages(workspace) == [
+        "the values of the enum of `users.one` differ: `b` is in no migration; so in 2 columns: users.one, users.two"
+    ]
+    assert main(["drift", str(tmp_path), "--write", "-m", "more levels"]) == 1
+    written = next(
+        text for path in tmp_path.rglob("*.py") if "more levels" in (text := path.read_text(encoding="utf-8"))
+    )
+    assert written.count("ADD VALUE") == 1
+
+
 CHECKED = """
 class Place(Base):
     __tablename__ = "places"
