@@ -29,6 +29,24 @@ class Sources(NamedTuple):
     names: dict[Any, str]
     groups: list[frozenset[Any]]
 
+    def apart(self) -> list[tuple[Any, Any]]:
+        """The pairs of elements that nothing links, those first between which a join is likely to be missing."""
+        pairs = [
+            (one, other)
+            for number, group in enumerate(self.groups)
+            for one in group
+            for others in self.groups[number + 1 :]
+            for other in others
+        ]
+        ordered = (tuple(sorted(pair, key=self.names.__getitem__)) for pair in pairs)
+        return sorted(ordered, key=self._rank)
+
+    def _rank(self, pair: tuple[Any, Any]) -> tuple[object, ...]:
+        one, other = pair
+        # What the code names comes before what a joined eager load adds, and neighbours by a foreign key before others.
+        added = sum(isinstance(each, selectable.Alias) for each in pair)
+        return added, not _is_related(one, other), self.names[one], self.names[other]
+
 
 def sources_of(statement: Any) -> Sources | None:
     """The FROM elements of a statement, and how they hang together; None when no dialect takes it."""
@@ -64,6 +82,19 @@ def _sources(statement: Any, linter: Any) -> Sources:
     return Sources(names, [group for group in left if group])
 
 
+def _is_related(one: Any, other: Any) -> bool:
+    """Whether a foreign key of one of two elements refers to the other."""
+    try:
+        return any(
+            hash(key.column.table) == hash(there)
+            for here, there in ((one, other), (other, one))
+            for key in getattr(here, "foreign_keys", ())
+        )
+    except sqlalchemy.exc.SQLAlchemyError:
+        # A key whose target was not understood.
+        return False
+
+
 def _terms(statement: Any) -> Iterator[Any]:
     """The criteria of a statement that hold all at once."""
     todo = list(getattr(statement, "_where_criteria", ()))
@@ -79,13 +110,13 @@ def _terms(statement: Any) -> Iterator[Any]:
 
 def _elements_in(term: Any, names: Iterable[Any]) -> Iterator[Any]:
     """The FROM elements whose columns a criterion mentions, in statements inside of it, too."""
-    known = list(names)
+    # Annotated elements have the hash of what they annotate; comparing them would make SQL.
+    known = {hash(one): one for one in names}
     for part in visitors.iterate(term):
-        table = getattr(part, "table", None)
-        if table is not None:
-            for one in known:
-                if one is table or one == table or getattr(table, "_de_clone", lambda: None)() is one:
-                    yield one
+        table: Any = getattr(part, "table", None)
+        if isinstance(table, selectable.FromClause):
+            original = table._de_clone() if isinstance(table, selectable.AliasedReturnsRows) else table  # type: ignore[no-untyped-call]
+            yield from {known[hash(one)] for one in (table, original) if hash(one) in known}
 
 
 def _is_single(element: Any, terms: list[Any]) -> bool:
@@ -108,7 +139,7 @@ def _is_single(element: Any, terms: list[Any]) -> bool:
         for column, other in ((term.left, term.right), (term.right, term.left))
         if isinstance(other, (elements.BindParameter, elements.Null, selectable.ScalarSelect))
     }
-    keys = {getattr(one, "key", None) for one in given if getattr(one, "table", None) == element}
+    keys = {getattr(one, "key", None) for one in given if hash(getattr(one, "table", None)) == hash(element)}
     return bool(keys) and any(key and key <= keys for key in _unique_keys(element))
 
 
@@ -149,7 +180,10 @@ def _unique_keys(element: Any) -> Iterator[set[str]]:
         if isinstance(constraint, sqlalchemy.UniqueConstraint):
             yield {column.key for column in constraint.columns}
     for index in table.indexes:
-        if index.unique and not index.dialect_options["postgresql"].get("where"):
+        is_partial = any(
+            index.dialect_options[name].get("where") is not None for name in ("postgresql", "sqlite")
+        )
+        if index.unique and not is_partial:
             yield {column.key for column in index.columns if column is not None}
 
 

@@ -57,8 +57,9 @@ def render(statement: Any, dialect_name: str) -> Rendered:
 
 def _unlinked(statement: Any) -> Iterator[str]:
     sources = products.sources_of(statement)
-    if sources is not None and len(sources.groups) > 1:
-        yield " and ".join(sorted(min(sources.names[one] for one in group) for group in sources.groups))
+    if sources is not None:
+        for one, other in sources.apart()[:1]:
+            yield f"{sources.names[one]} and {sources.names[other]}"
 
 
 def _named(compiled: Any) -> tuple[str, list[str]]:

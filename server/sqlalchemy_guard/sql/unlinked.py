@@ -120,8 +120,7 @@ def _judged(
                 continue
             break
     _rest_on(workspace, {file_id for file_id, _ in schema.evaluator.program.read - before} | {file.file_id})
-    left = [found for pair, found in apart.items() if pair not in linked]
-    return min(left, key=lambda one: (one.one.name, one.other.name), default=None)
+    return next((found for pair, found in apart.items() if pair not in linked), None)
 
 
 def _models(workspace: Workspace, schema: Schema) -> Schema:
@@ -162,21 +161,14 @@ def _look(
         sources = products.sources_of(statement)
         if sources is None:
             return False
-        for number, group in enumerate(sources.groups):
+        for group in sources.groups:
             linked.update(
                 frozenset((sources.names[one], sources.names[other])) for one in group for other in group
             )
-            for one in group:
-                for other in (each for others in sources.groups[number + 1 :] for each in others):
-                    tables = sorted(
-                        (_table(sources.names[each], each, schema) for each in (one, other)), key=_name
-                    )
-                    apart.setdefault(frozenset(table.name for table in tables), Apart(*tables))
+        for pair in sources.apart():
+            found = Apart(*(_table(sources.names[each], each, schema) for each in pair))
+            apart.setdefault(frozenset((found.one.name, found.other.name)), found)
     return True
-
-
-def _name(table: Table) -> str:
-    return table.name
 
 
 def _table(name: str, element: object, schema: Schema) -> Table:
