@@ -56,6 +56,14 @@ _ASKED: weakref.WeakKeyDictionary[Workspace, dict[Question, CallFact]] = weakref
 _FOUND: weakref.WeakKeyDictionary[Workspace, dict[Question, Apart]] = weakref.WeakKeyDictionary()
 
 
+_WAITING: weakref.WeakSet[Workspace] = weakref.WeakSet()
+
+
+def is_waiting(workspace: Workspace) -> bool:
+    """Whether something was asked for since the last `refresh`."""
+    return workspace in _WAITING
+
+
 def unlinked(workspace: Workspace, file: File, fact: CallFact) -> Apart | None:
     """The tables that the statement of an execution reads from without a link, as far as that is known now."""
     if not workspace.is_interactive:
@@ -63,7 +71,10 @@ def unlinked(workspace: Workspace, file: File, fact: CallFact) -> Apart | None:
     workspace.resolver.keys.add(KEY)
     function = fact.function.qualname if fact.function is not None else ""
     question = (file.file_id, function, ast.unparse(fact.node))
-    _ASKED.setdefault(workspace, {})[question] = fact
+    asked = _ASKED.setdefault(workspace, {})
+    if asked.get(question) is not fact:
+        asked[question] = fact
+        _WAITING.add(workspace)
     return _FOUND.get(workspace, {}).get(question)
 
 
@@ -86,6 +97,7 @@ def refresh(workspace: Workspace, poll: Callable[[], None] | None = None) -> boo
         apart = _judged(workspace, file, fact, poll)
         if apart is not None:
             found[question] = apart
+    _WAITING.discard(workspace)
     before, _FOUND[workspace] = _FOUND.get(workspace, {}), found
     if before == found:
         return False

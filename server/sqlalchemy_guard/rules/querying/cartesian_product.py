@@ -87,7 +87,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.project.from_elements import may_stand_apart
 from sqlalchemy_guard.project.statements import EXECUTIONS
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
-from sqlalchemy_guard.sql.unlinked import unlinked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +112,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     forms = context.statements.of(value, context.file).statements
     if not any(may_stand_apart(context.statements, form) for form in forms):
         return
+    # Hardly ever needed, and then it takes SQLAlchemy.
+    from sqlalchemy_guard.sql.unlinked import unlinked
+
     apart = unlinked(context.workspace, context.file, call.fact)
     if apart is None:
         return
