@@ -24,6 +24,7 @@ from sqlalchemy_guard.facts.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.statements import Statement, Statements
 
@@ -45,7 +46,9 @@ _NESTED = frozenset("select exists query scalar_subquery as_scalar union union_a
 """Calls that hold statements of their own: what these read is not read by the one around, but may be linked there."""
 _COMPARING = frozenset(("any", "has", "in_", "not_in", "notin_"))
 """Methods that compare with such a statement."""
-_TABLES = frozenset("aliased alias with_polymorphic subquery cte lateral table_valued values".split())
+_TABLES = frozenset(
+    "Table table aliased alias with_polymorphic subquery cte lateral table_valued values".split()
+)
 """Calls that give something to read from."""
 _RESULTS = frozenset(
     "execute scalars scalar all first one one_or_none scalar_one scalar_one_or_none get count".split()
@@ -75,10 +78,8 @@ def may_stand_apart(statements: Statements, form: Statement) -> bool:
             for arg in args:
                 reader.criterion(arg, step.file)
         elif step.name in _JOINS:
-            reader.join(args, step.name.endswith("_from"), step.file)
             on = step.call.keyword("onclause")
-            if on is not None:
-                reader.link([*args, on], step.file)
+            reader.join(args if on is None else (*args, on), step.file)
         elif step.name == "select_from":
             for arg in args:
                 reader.source(arg, step.file)
@@ -117,14 +118,15 @@ class _Reader:
         self.add(value, file)
         self.link([value], file)
 
-    def join(self, args: tuple[Value, ...], has_left: bool, file: SourceFile) -> None:
-        """A table is joined: without an ON clause to something that only the models tell."""
-        wanted = args[1:2] if has_left else args[:1]
-        for arg in wanted:
-            self.add(arg, file)
-        if len(args) > (2 if has_left else 1) or has_left:
+    def join(self, args: tuple[Value, ...], file: SourceFile) -> None:
+        """A table is joined: to what the ON clause or `join_from()` names, else to something that only the models tell."""
+        if len(args) > 1:
+            for arg in args:
+                self.add(arg, file)
             self.link(args, file)
             return
+        for arg in args:
+            self.add(arg, file)
         target = self._target(args[0], file) if args else None
         if target is None:
             self._joined += 1
@@ -138,7 +140,7 @@ class _Reader:
             return None
         relationship = model.relationships.get(value.name)
         target = relationship.target if relationship is not None else None
-        return None if target is None else {target.identity, *self._named(value.base, file)}
+        return None if target is None else {self._root(target), *self._named(value.base, file)}
 
     def source(self, value: Value, file: SourceFile) -> None:
         """`select_from(…)`: what stands in one argument is a table, or a join of several."""
@@ -182,16 +184,17 @@ class _Reader:
             if value.name in ("c", "columns", "__table__"):
                 yield from self._named(value.base, file)
                 return
-            model = self._statements.model(value.base, file)
-            if model is not None:
-                yield from self._named(value.base, file)
-                return
-            if self._statements.model(value, file) is not None:
-                yield from self._named(value, file)
-                return
+            for one in (value, value.base):
+                if self._statements.model(one, file) is not None:
+                    yield from self._named(one, file)
+                    return
             inner = (value.base,)
         elif kind is Ref:
-            yield from self._named(value, file)
+            found, home = self._statements.resolver.definition_of(value, file)
+            if type(found) is Ref or self._statements.model(value, file) is not None:
+                yield from self._named(value, file)
+            else:
+                yield from self._mentioned(found, home, nested, depth + 1)
             return
         elif isinstance(value, Operation):
             inner = value.operands
@@ -219,7 +222,19 @@ class _Reader:
             return
         model = self._statements.model(found, home) or self._statements.model(value, file)
         if model is not None:
-            yield model.identity
+            yield self._root(model)
+
+    def _root(self, model: ModelInfo) -> str:
+        """The class at the top of an inheritance, with whose table those of the others are linked, or shared."""
+        identity, parent = model.identity, model.parent
+        for _ in range(_DEPTH):
+            if parent is None:
+                break
+            identity = parent
+            file_id, _, qualname = parent.rpartition(":")
+            above = self._statements.mappings.model((file_id, qualname))
+            parent = above.parent if above is not None else None
+        return identity
 
 
 def _last(func: Value) -> str:

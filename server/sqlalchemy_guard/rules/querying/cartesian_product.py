@@ -107,10 +107,10 @@ _TERMINALS = tuple(
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report an execution whose statement has tables that nothing links."""
     value = _executed(call)
-    if value is None:
+    if value is None or context.is_migration():
         return
-    forms = context.statements.of(value, context.file).statements
-    if not any(may_stand_apart(context.statements, form) for form in forms):
+    forms = context.statements.of(value, context.file)
+    if not forms.complete or not any(may_stand_apart(context.statements, form) for form in forms.statements):
         return
     # Hardly ever needed, and then it takes SQLAlchemy.
     from sqlalchemy_guard.sql.unlinked import unlinked
