@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.facts.name_counts import name_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -82,18 +84,6 @@ def _words(chunk: Chunk) -> dict[ast.stmt, _Words]:
     return found
 
 
-def _counted(chunk: Chunk) -> dict[str, tuple[int, int]]:
-    """How often each name of a chunk is bound by itself, and how often it is read."""
-    found: dict[str, tuple[int, int]] = {}
-    for statement in chunk.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name):
-                bound, read = found.get(node.id, (0, 0))
-                is_read = isinstance(node.ctx, ast.Load)
-                found[node.id] = (bound + (not is_read), read + is_read)
-    return found
-
-
 class _UncertainError(Exception):
     """The name has uses or bindings that a walk in order does not see."""
 
@@ -113,8 +103,8 @@ def sole_use(function: ast.AST, chunk: Chunk, assignment: ast.stmt, name: str) -
     parts = list(body(function, chunk))
     if parts and parts[0][1] is parts[0][0].body:
         # The chunks are the function's alone. What is bound once is read wherever the name is: that spares the walk.
-        counted = [part.once(_counted).get(name, (0, 0)) for part, _ in parts]
-        if sum(bound for bound, _ in counted) == 1 and sum(read for _, read in counted) != 1:
+        count = name_count((part for part, _ in parts), name)
+        if count.bound == 1 and count.read != 1:
             return None
     walked = _walked((function, chunk, *(part for part, _ in parts)), parts, name)
     if walked is None:

@@ -67,7 +67,8 @@ class Post(Base):
 ## Fix safety
 Unsafe: code that reads the attribute must change from `user.posts.filter(…)` to
 `session.scalars(user.posts.select().where(…))`, and from `append` to `add`. The fix changes it in the whole workspace where
-every use is understood and has a session at hand, else the declaration alone; its title says which. Templates are not read.
+every use is understood and has a session at hand, else the declaration alone; its title says which. A template that names
+the attribute is a use that is not understood.
 
 ## References
 - [Write only relationships](https://docs.sqlalchemy.org/en/20/orm/large_collections.html#write-only-relationships)
@@ -82,7 +83,7 @@ from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import replace_value
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.source import Source
-from sqlalchemy_guard.fixes.write_only import changed
+from sqlalchemy_guard.fixes.write_only import annotated, changed
 from sqlalchemy_guard.project.dynamic import owner_of, uses_of
 from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE, modern=True)
 
@@ -114,6 +116,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if call.name.endswith("dynamic_loader"):
         yield context.at_call(rule, call.fact, f"`dynamic_loader()` {_MESSAGE}", node=call.fact.node.func)
     elif keyword is not None and type(lazy) is Const and lazy.value == "dynamic":
+        if _mapped_by(context, call.fact.statement) == "sqlalchemy.orm.WriteOnlyMapped":
+            # What is annotated so is write-only, whatever the argument says.
+            return
         owner = (
             owner_of(context.file, call.fact.statement, keyword)
             if call.name != "sqlalchemy.orm.backref"
@@ -135,8 +140,10 @@ def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
     if context.target_version == "1.4":
         return
     for attribute in model.facts.attributes.values():
-        name = _dynamic_name(context, attribute.node)
-        if name is not None:
+        if _mapped_by(context, attribute.node) == "sqlalchemy.orm.DynamicMapped":
+            assert isinstance(attribute.node, ast.AnnAssign), "only that has an annotation"
+            assert isinstance(attribute.node.annotation, ast.Subscript), "a wrapped type"
+            name = attribute.node.annotation.value
             yield context.violation(
                 rule,
                 attribute.chunk,
@@ -148,17 +155,22 @@ def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
             )
 
 
-def _dynamic_name(context: Context, node: ast.stmt) -> ast.expr | None:
-    """The expression in an annotation that stands for `DynamicMapped`."""
-    annotation = getattr(node, "annotation", None)
-    base: ast.expr | None = getattr(annotation, "value", None)
-    if base is None:
-        return None
-    value = context.value_of(base)
-    return (
-        base
-        if context.resolver.external_name(value, context.file) == "sqlalchemy.orm.DynamicMapped"
-        else None
+def _mapped_by(context: Context, statement: ast.stmt) -> str | None:
+    """The canonical name of what a statement's annotation wraps the type in."""
+    base = getattr(getattr(statement, "annotation", None), "value", None)
+    return context.resolver.external_name(context.value_of(base), context.file) if base is not None else None
+
+
+def _declared(context: Context, keyword: ast.keyword, chunk: Chunk) -> tuple[Edit, ...]:
+    call = context.parent(chunk, keyword)
+    assert isinstance(call, ast.Call), "an argument stands in a call"
+    statement = context.parent(chunk, call)
+    if isinstance(statement, ast.AnnAssign) and _mapped_by(context, statement) == "sqlalchemy.orm.Mapped":
+        edits = annotated(context.source, context.module_statements(), statement, call, keyword, chunk.shift)
+        if edits is not None:
+            return edits
+    return replace_value(
+        context.source, keyword, f"{context.source.quote}write_only{context.source.quote}", chunk.shift
     )
 
 
@@ -169,7 +181,7 @@ def fix(context: Context, violation: Violation) -> Fix:
     source = context.source
     edits: dict[str, tuple[Edit, ...]]
     if isinstance(node, ast.keyword):
-        edits = {context.file.file_id: replace_value(source, node, '"write_only"', chunk.shift)}
+        edits = {context.file.file_id: _declared(context, node, chunk)}
     else:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
