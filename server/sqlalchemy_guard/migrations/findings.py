@@ -87,8 +87,8 @@ def findings_of(
             of_columns = differences[0].kind == "enum"
             names = [f"{one.table}.{one.column}" if of_columns else one.table for one in differences]
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            what = "columns" if of_columns else "tables"
-            message += f"; so in {len(names)} {what}: {', '.join(names[:_MOST_NAMES])}{more}"
+            kind = "columns" if of_columns else "tables"
+            message += f"; so in {len(names)} {kind}: {', '.join(names[:_MOST_NAMES])}{more}"
         first = tables.get(differences[0].key)
         home = models.place(first) if first is not None else None
         found.append(Finding(message, group[0][1], home, differences, differences[0].revision))
