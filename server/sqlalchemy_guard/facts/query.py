@@ -53,6 +53,8 @@ class SessionInfo:
             `Session`); for `session.query` None: the receiver keeps its own text.
         database: For Flask-SQLAlchemy the expression of the extension object (`db`) that has `get_or_404`,
             `paginate` and the like; None when it is not visible.
+        aborts: Whether `first_or_404()` and `get_or_404()` of its queries are Flask-SQLAlchemy's own, which abort by
+            Flask's `abort()`.
     """
 
     kind: SessionKind
@@ -60,6 +62,7 @@ class SessionInfo:
     has_query_cls: bool | None = False
     text: str | None = None
     database: str | None = None
+    aborts: bool = False
 
 
 class Inheritance(Enum):
@@ -136,6 +139,8 @@ class ModelInfo:
         parent: Identity of the mapped base class, None without one.
         complete: Whether all bases and mixins were understood, so that an attribute not listed does not
             exist.
+        computed: Whether an SQL expression is mapped as an attribute.
+        truthy: Whether its objects are always true.
     """
 
     name: str
@@ -148,6 +153,7 @@ class ModelInfo:
     parent: str | None = None
     complete: bool = True
     computed: bool = False
+    truthy: bool = True
 
     def has(self, name: str) -> bool:
         """Whether criteria can use an attribute of this name."""

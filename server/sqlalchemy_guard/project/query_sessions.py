@@ -81,8 +81,9 @@ class QuerySessions:
             owner = self.resolver.type_of(self.values.get(receiver.value, UNKNOWN), self.file)
             if any(isinstance(each, Instance) and self._is_database(each) for each in known(owner)):
                 database = ast.unparse(receiver.value)
-        helpers = database if database is not None and self._offers_helpers() else None
-        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers)
+        aborts = kind is SessionKind.FLASK and self._aborts()
+        helpers = database if aborts and self.has_helpers else None
+        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers, aborts=aborts)
 
     def _only_sessions_take_classes(self, value: Value) -> bool:
         """Whether what is called like a session, and is asked for mapped classes, must be one of this workspace's sessions:
@@ -93,9 +94,9 @@ class QuerySessions:
         self.resolver.keys.add((QUERY_DOUBLE, ""))
         return not any(True for _ in self.workspace.mentioning((QUERY_DOUBLE, "")))
 
-    def _offers_helpers(self) -> bool:
-        """Whether `db.first_or_404()` and the like do what the query's own methods do."""
-        return self.has_helpers and own_query_class(self.workspace, _HELPERS.__contains__) is False
+    def _aborts(self) -> bool:
+        """Whether nobody replaces the query's own `first_or_404()` and the like."""
+        return own_query_class(self.workspace, _HELPERS.__contains__) is False
 
     def _kind(self, type_: Type) -> SessionKind | None:
         if not isinstance(type_, Instance):
@@ -141,8 +142,9 @@ class QuerySessions:
         if flask:
             database = self._name_for(query, self._is_database)
             text = f"{database}.session" if database is not None else None
-            helpers = database if database is not None and self._offers_helpers() else None
-            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers)
+            aborts = self._aborts()
+            helpers = database if aborts and self.has_helpers else None
+            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts)
         text = self._name_for(query, self._is_registry)
         return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
 

@@ -17,7 +17,7 @@ from sqlalchemy_guard.records import dataclass, replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy_guard.facts.query import Link, SessionKind
+    from sqlalchemy_guard.facts.query import Link, SessionInfo
     from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -31,7 +31,7 @@ class Ending:
     statement: Statement
     link: Link
     session: Tree
-    kind: SessionKind
+    source: SessionInfo
     is_bare: bool
 
     @property

@@ -45,6 +45,7 @@ NAMES: Mapping[str, str] = {
     "aliased": "sqlalchemy.orm",
     "lazyload": "sqlalchemy.orm",
     "with_parent": "sqlalchemy.orm",
+    "abort": "flask",
 }
 """Names that templates use, and the module that gives them."""
 
