@@ -27,6 +27,12 @@ SAFE = {
     "session.query(User, User.name).join(User.addresses).all()": (
         "session.execute(select(User, User.name).join(User.addresses)).unique().all()"
     ),
+    "session.query(User).filter(User.addresses).order_by(User.id).all()": (
+        "session.scalars(select(User).where(User.addresses).order_by(User.id)).unique().all()"
+    ),
+    "session.query(User).order_by(User.name).order_by(False).order_by(User.id).all()": (
+        "session.scalars(select(User).order_by(User.name).order_by(None).order_by(User.id)).all()"
+    ),
     "session.query(User.name).join(User.addresses).all()": (
         "session.execute(select(User.name).join(User.addresses)).all()"
     ),
@@ -286,6 +292,10 @@ UNSAFE = {
     "session.query(User).order_by(text('users_name desc')).all()": "only the SQL of Query has",
     "session.query(User).distinct().join(User.addresses).order_by(Address.id).all()": "SELECT DISTINCT",
     "session.query(User).join(User.addresses).join(User.addresses).all()": "joined twice",
+    "session.query(Address.email, User.name).outerjoin(Address.user).add_columns(literal(1)).outerjoin(Address.user).all()": (
+        "joined twice"
+    ),
+    "session.query(User).options(joinedload(User.addresses)).order_by(desc('name')).limit(2).all()": "in order_by()",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
 }

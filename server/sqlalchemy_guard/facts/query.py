@@ -467,7 +467,9 @@ def walk_references(
         their FROM elements to themselves.
     """
     info = knowledge.entity(node)
-    if info.kind is EntityKind.VALUE:
+    if info.kind is EntityKind.RELATIONSHIP and is_criterion:
+        yield UNKNOWN_ENTITY  # as a criterion it stands for its join condition, with the table at the other end
+    elif info.kind is EntityKind.VALUE:
         if is_criterion and not isinstance(node, ast.Constant):
             yield UNKNOWN_ENTITY
     elif info.kind is not EntityKind.UNKNOWN and info.owner is not None:

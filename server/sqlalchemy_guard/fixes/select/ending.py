@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.ordering import orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
@@ -86,7 +87,7 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         )
     if (
         (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and any(isinstance(node, ast.Constant) for node in statement.ordering)
+        and orders_by_name(statement)
         and any(not statement.harmless(option) for option in statement.options)
     ):
         statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")

@@ -51,7 +51,7 @@ def join(statement: Statement, link: Link) -> None:
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
-    before = {each.owner for each in statement.sources[len(statement.selected) :]}
+    before = {each.owner for each in statement.joined}
     if info.owner is not None and info.owner in before:
         statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
     elif info.owner is not None and info.owner in starts:
@@ -67,6 +67,7 @@ def join(statement: Statement, link: Link) -> None:
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
+    statement.joined.append(info)
 
 
 def _peel(

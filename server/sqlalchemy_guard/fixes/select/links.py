@@ -193,6 +193,7 @@ def _select_from(statement: Statement, link: Link) -> None:
         info = statement.knowledge.entity(node)
         statement.refer(node, info)
         statement.sources.append(info)
+        statement.joined.append(info)
     if len(link.args) != 1:
         statement.doubt("select_from() with several elements is not proven to be the same")
     if link.args:

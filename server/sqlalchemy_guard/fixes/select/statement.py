@@ -50,6 +50,7 @@ class Statement:
         owners: FROM elements that are in the statement; the value says whether each of its rows belongs to
             one row of the selected entities at most (`True`: it cannot multiply rows).
         sources: The FROM elements that were named: selected, joined, or given to select_from().
+        joined: Those of them that were joined or given to select_from().
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
         target: What `filter_by` addresses; None stands for the first selected expression.
@@ -78,6 +79,7 @@ class Statement:
     target: EntityInfo | None = None
     target_node: ast.expr | None = None
     sources: list[EntityInfo] = field(default_factory=list)
+    joined: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
     as_rows: bool = False
