@@ -411,7 +411,7 @@ class Checker:
         made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         keys.add(VERSIONS)
         settings = self.workspace.settings_for(file.file_id)
-        made.sessions.has_helpers = (settings.target_version or self.targets.of(file.file_id)) != "1.4"
+        made.sessions.target = settings.target_version or self.targets.of(file.file_id)
         self._query_knowledge = (keys, made)
         return made
 

@@ -55,6 +55,7 @@ class SessionInfo:
             `paginate` and the like; None when it is not visible.
         aborts: Whether `first_or_404()` and `get_or_404()` of its queries are Flask-SQLAlchemy's own, which abort by
             Flask's `abort()`.
+        since_2: Whether the project is known to run on SQLAlchemy 2 or newer only.
     """
 
     kind: SessionKind
@@ -63,6 +64,7 @@ class SessionInfo:
     text: str | None = None
     database: str | None = None
     aborts: bool = False
+    since_2: bool = False
 
 
 class Inheritance(Enum):

@@ -125,7 +125,7 @@ class QueryKnowledge:
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
-        made.sessions.has_helpers = self.sessions.has_helpers
+        made.sessions.target = self.sessions.target
         return made
 
     def value(self, node: ast.expr) -> Value:

@@ -48,8 +48,17 @@ class QuerySessions:
         self.file = file
         self.values = values
         self.imports: dict[str, tuple[str, str]] = {}
-        self.has_helpers = True
+        self.target: str | None = None
+        """The oldest SQLAlchemy that the project runs on, None when nothing says it."""
+
+    @property
+    def has_helpers(self) -> bool:
         """Whether the extension object has `first_or_404()` and the like: Flask-SQLAlchemy 3, not 2."""
+        return self.target != "1.4"
+
+    @property
+    def _since_2(self) -> bool:
+        return self.target is not None and self.target != "1.4"
 
     def session(self, receiver: ast.expr, *, takes_classes: bool = False) -> SessionInfo | None:
         """The session that a receiver is, None when it is none.
@@ -83,7 +92,14 @@ class QuerySessions:
                 database = ast.unparse(receiver.value)
         aborts = kind is SessionKind.FLASK and self._aborts()
         helpers = database if aborts and self.has_helpers else None
-        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers, aborts=aborts)
+        return SessionInfo(
+            kind,
+            certainty,
+            own_query_class(self.workspace),
+            database=helpers,
+            aborts=aborts,
+            since_2=self._since_2,
+        )
 
     def _only_sessions_take_classes(self, value: Value) -> bool:
         """Whether what is called like a session, and is asked for mapped classes, must be one of this workspace's sessions:
@@ -144,9 +160,11 @@ class QuerySessions:
             text = f"{database}.session" if database is not None else None
             aborts = self._aborts()
             helpers = database if aborts and self.has_helpers else None
-            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts)
+            return SessionInfo(
+                SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts, self._since_2
+            )
         text = self._name_for(query, self._is_registry)
-        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
+        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text, since_2=self._since_2)
 
     def origin_of(self, name: str) -> Value | None:
         """What the first name of a session's text stands for, whether the file imports it yet or not."""

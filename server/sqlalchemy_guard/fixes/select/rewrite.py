@@ -134,6 +134,7 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
     statement = Statement(knowledge, text, source.names(expression.source.session), [], Text(""))
 
     statement.nested = nested_in(knowledge, text)
+    statement.since_2 = expression.source.session.since_2
     selected = links.chosen(statement, expression.entities)
     function = statement.names["select"]
     assert isinstance(function, Text | Imported)

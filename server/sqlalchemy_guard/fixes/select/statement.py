@@ -64,6 +64,7 @@ class Statement:
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
         doubts: Reasons why the rewrite is not proven to be the same.
+        since_2: Whether what only SQLAlchemy 1.4 does is of no concern.
     """
 
     knowledge: Knowledge
@@ -90,6 +91,7 @@ class Statement:
     by_position: bool = False
     opaque: str | None = None
     doubts: list[str] = field(default_factory=list)
+    since_2: bool = False
     options: list[ast.expr] = field(default_factory=list)
 
     # what is written
@@ -340,6 +342,16 @@ class Statement:
                 continue
             return True
         return False
+
+    @property
+    def keeps_names(self) -> bool:
+        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes."""
+        return not self.clauses & {"union", "from_statement"} and all(
+            each.info.kind is EntityKind.COLUMN
+            and each.info.label is None
+            and each.info.attribute is not None
+            for each in self.selected
+        )
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None
