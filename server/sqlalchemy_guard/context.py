@@ -317,9 +317,30 @@ class Context(DocumentContext):
             member.file, attribute.chunk, attribute.node, f"`{model.name}.{name}` is mapped here"
         )
 
-    def name_of(self, chunk: Chunk, header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Located:
-        """The name in a definition's header, which is where a violation of the whole definition points."""
-        line = self.file.document.lines[header.lineno - 1 + chunk.shift]
+    def class_place(self, ref: tuple[str, str], message: str) -> Related | None:
+        """Where a class, of this file or another one, is defined; None when it is not there any more."""
+        file = self.workspace.file(ref[0])
+        facts = file.facts.class_(ref[1]) if file is not None else None
+        if file is None or facts is None:
+            return None
+        return self.related(
+            file, facts.chunk, self.name_of(facts.chunk, facts.header, file.document.lines), message
+        )
+
+    def name_of(
+        self,
+        chunk: Chunk,
+        header: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+        lines: list[str] | None = None,
+    ) -> Located:
+        """The name in a definition's header, which is where a violation of the whole definition points.
+
+        Args:
+            chunk: The chunk of the definition.
+            header: The definition.
+            lines: Those of its file when it is not this one.
+        """
+        line = (self.file.document.lines if lines is None else lines)[header.lineno - 1 + chunk.shift]
         column = line.find(header.name, from_utf8(line, header.col_offset) + 1)
         if column < 0:
             return header

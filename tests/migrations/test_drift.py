@@ -112,6 +112,103 @@ def test_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
 
+def test_one_type_of_many_columns(tmp_path: Path) -> None:
+    """The values of an enum type are the database's once, and so is what differs."""
+    models = IN_STEP.replace("import ForeignKey", "import Enum, ForeignKey").replace(
+        "    state: Mapped",
+        "    one: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n"
+        "    two: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n    state: Mapped",
+    )
+    revision = """
+    op.add_column("users", sa.Column("one", sa.Enum("a", name="level")))
+    op.add_column("users", sa.Column("two", sa.Enum("a", name="level")))
+"""
+    workspace = opened(tmp_path, files(models, USERS, revision))
+    assert messages(workspace) == [
+        "the values of the enum of `users.one` differ: `b` is in no migration; so in 2 columns: users.one, users.two"
+    ]
+    assert main(["drift", str(tmp_path), "--write", "-m", "more levels"]) == 1
+    written = next(
+        text for path in tmp_path.rglob("*.py") if "more levels" in (text := path.read_text(encoding="utf-8"))
+    )
+    assert written.count("ADD VALUE") == 1
+
+
+CHECKED = """
+class Place(Base):
+    __tablename__ = "places"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(CheckConstraint("size > 0", name="ck_places_size"))
+"""
+PLACES = """
+    op.create_table(
+        "places",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("size", sa.Integer(){inline}, nullable=False),
+    )
+"""
+INLINE = ', sa.CheckConstraint("size > 0", name="ck_places_size")'
+
+
+@pytest.mark.parametrize(
+    ("revision", "reported"),
+    [
+        (PLACES.format(inline=INLINE), 0),
+        (
+            PLACES.format(inline="")
+            + '    op.create_check_constraint("ck_places_size", "places", "size > 0")\n',
+            0,
+        ),
+        (PLACES.format(inline=""), 1),
+    ],
+)
+def test_checks_of_columns(tmp_path: Path, revision: str, reported: int) -> None:
+    """A check that a column is given is the column's, in the models as in revisions."""
+    models = IN_STEP.replace("import ForeignKey", "import CheckConstraint, ForeignKey") + CHECKED
+    found = messages(opened(tmp_path, files(models, USERS, revision)))
+    assert len(found) == reported, found
+
+
+@pytest.mark.parametrize(
+    ("addition", "reported"),
+    [
+        ("    op.add_geospatial_column('users', sa.Column('place', sa.Text()))\n", 0),
+        (
+            "    with op.batch_alter_table('users') as batch:\n"
+            "        batch.add_geospatial_column(sa.Column('place', sa.Text()))\n",
+            0,
+        ),
+        ("    op.add_any_column('users', 'place')\n", 0),
+        ("    op.add_any_column('posts', 'place')\n", 1),
+    ],
+)
+def test_operations_of_others(tmp_path: Path, addition: str, reported: int) -> None:
+    """Those of GeoAlchemy are known; what any other one did to the tables that it names nobody knows."""
+    models = IN_STEP.replace(
+        "    state: Mapped", "    place: Mapped[str | None] = mapped_column(Text)\n    state: Mapped"
+    )
+    found = messages(opened(tmp_path, files(models, USERS, addition)))
+    assert len(found) == reported, found
+
+
+def test_keys_to_a_table_that_was_exchanged(tmp_path: Path) -> None:
+    """Which table they mean after a rename and a drop depends on the database."""
+    exchange = """
+    op.rename_table("users", "users_old")
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(50), unique=True, nullable=False),
+        sa.Column("email", sa.String(100)),
+        sa.Column("state", sa.String(10), server_default="new"),
+    )
+    op.create_index("ix_users_email", "users", ["email"])
+    op.drop_table("users_old")
+"""
+    assert messages(opened(tmp_path, files(IN_STEP, USERS, exchange))) == []
+
+
 @pytest.mark.parametrize(
     ("upgrades", "words"),
     [

@@ -66,9 +66,9 @@ class Post(Base):
 
 ## Fix safety
 Unsafe: code that reads the attribute changes from `user.posts.filter(…)` to `session.scalars(user.posts.select().where(…))`,
-and from `append` to `add`, in the whole workspace; templates are not read. There is no fix where a use is not understood or has
-no session at hand, and without `passive_deletes`: the rows of a write-only collection cannot be loaded when their owner
-is deleted, so the database must see to them.
+and from `append` to `add`, in the whole workspace. There is no fix where a use is not understood (a template that names the
+attribute is one) or has no session at hand, and without `passive_deletes`: the rows of a write-only collection cannot be
+loaded when their owner is deleted, so the database must see to them.
 
 ## References
 - [Write only relationships](https://docs.sqlalchemy.org/en/20/orm/large_collections.html#write-only-relationships)
@@ -83,7 +83,7 @@ from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import replace_value
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.source import Source
-from sqlalchemy_guard.fixes.write_only import changed
+from sqlalchemy_guard.fixes.write_only import annotated, changed
 from sqlalchemy_guard.project.dynamic import owner_of, uses_of
 from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.types import ClassRef
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE, modern=True)
 
@@ -117,6 +118,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         message = f"`dynamic_loader()` {_MESSAGE}"
         yield context.at_call(rule, call.fact, message, node=call.fact.node.func, applicability=None)
     elif keyword is not None and type(lazy) is Const and lazy.value == "dynamic":
+        if _mapped_by(context, call.fact.statement) == "sqlalchemy.orm.WriteOnlyMapped":
+            # What is annotated so is write-only, whatever the argument says.
+            return
         owner = (
             owner_of(context.file, call.fact.statement, keyword)
             if call.name != "sqlalchemy.orm.backref"
@@ -138,8 +142,10 @@ def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
     if context.target_version == "1.4":
         return
     for attribute in model.facts.attributes.values():
-        name = _dynamic_name(context, attribute.node)
-        if name is not None:
+        if _mapped_by(context, attribute.node) == "sqlalchemy.orm.DynamicMapped":
+            assert isinstance(attribute.node, ast.AnnAssign), "only that has an annotation"
+            assert isinstance(attribute.node.annotation, ast.Subscript), "a wrapped type"
+            name = attribute.node.annotation.value
             yield context.violation(
                 rule,
                 attribute.chunk,
@@ -163,33 +169,41 @@ def _applicability(
     return Applicability.UNSAFE if uses is not None else None
 
 
-def _dynamic_name(context: Context, node: ast.stmt) -> ast.expr | None:
-    """The expression in an annotation that stands for `DynamicMapped`."""
-    annotation = getattr(node, "annotation", None)
-    base: ast.expr | None = getattr(annotation, "value", None)
-    if base is None:
-        return None
-    value = context.value_of(base)
-    return (
-        base
-        if context.resolver.external_name(value, context.file) == "sqlalchemy.orm.DynamicMapped"
-        else None
+def _mapped_by(context: Context, statement: ast.stmt) -> str | None:
+    """The canonical name of what a statement's annotation wraps the type in."""
+    base = getattr(getattr(statement, "annotation", None), "value", None)
+    return context.resolver.external_name(context.value_of(base), context.file) if base is not None else None
+
+
+def _declared(context: Context, keyword: ast.keyword, chunk: Chunk) -> tuple[Edit, ...]:
+    call = context.parent(chunk, keyword)
+    assert isinstance(call, ast.Call), "an argument stands in a call"
+    statement = context.parent(chunk, call)
+    if isinstance(statement, ast.AnnAssign) and _mapped_by(context, statement) == "sqlalchemy.orm.Mapped":
+        edits = annotated(context.source, context.module_statements(), statement, call, keyword, chunk.shift)
+        if edits is not None:
+            return edits
+    return replace_value(
+        context.source, keyword, f"{context.source.quote}write_only{context.source.quote}", chunk.shift
     )
 
 
 @rule.fix
-def fix(context: Context, violation: Violation) -> Fix:
+def fix(context: Context, violation: Violation) -> Fix | None:
     """Declare the collection write-only, and change its uses."""
     chunk, node, owner = violation.subject
     source = context.source
     edits: dict[str, tuple[Edit, ...]]
     if isinstance(node, ast.keyword):
-        edits = {context.file.file_id: replace_value(source, node, '"write_only"', chunk.shift)}
+        edits = {context.file.file_id: _declared(context, node, chunk)}
     else:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
         edits = {context.file.file_id: (Edit(start, end, imported.expression), *imported.edits)}
-    uses = uses_of(context.workspace, owner[0], owner[1], context.parent) or []
+    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
+    if uses is None:
+        # Somebody began to use it otherwise since it was reported.
+        return None
     for file in {use.file.file_id: use.file for use in uses}.values():
         own = [use for use in uses if use.file is file]
         text = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
