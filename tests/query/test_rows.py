@@ -296,6 +296,7 @@ UNSAFE = {
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(User, literal(1).label('n'), literal(2).label('n')).count()": "the same label",
     "session.query(User.id, func.count(Address.id).label('id')).group_by(User.id).all()": "called `id`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
