@@ -16,7 +16,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.selectable import Exists, FromClause
 
 from sqlalchemy_guard.facts.query import Consumer
 from tests.query import data
@@ -150,6 +150,9 @@ def normal(value: Any) -> Any:
         )
     if isinstance(value, FromClause):
         return ("FROM", normal_sql(str(value.select())), tuple(map(_plain_name, value.c.keys())))
+    if isinstance(value, Exists):
+        # What it selects, and in which order its FROM elements stand, does not matter.
+        return ("SQL", "Exists", sorted(re.findall(r"\w+", normal_sql(str(models.select(value))))))
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
         return (

@@ -346,12 +346,13 @@ class Statement:
     @property
     def keeps_names(self) -> bool:
         """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes."""
-        return not self.clauses & {"union", "from_statement"} and all(
-            each.info.kind is EntityKind.COLUMN
-            and each.info.label is None
-            and each.info.attribute is not None
+        columns = {
+            (each.info.owner, each.info.attribute)
             for each in self.selected
-        )
+            if each.info.kind is EntityKind.COLUMN and each.info.label is None and not is_computed(each.info)
+        }
+        # The same column twice is refused where nothing tells the two apart.
+        return not self.clauses & {"union", "from_statement"} and len(columns) == len(self.selected)
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None
