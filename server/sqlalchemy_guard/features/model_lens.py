@@ -50,7 +50,10 @@ def _said(drift: Drift, file_id: str, line: int, table: str) -> tuple[str, str |
         return f"{count} to the migrations", None
     side = drift.comparison.side
     built = next((state for key, state in side.schema.tables.items() if key[1] == table), None)
-    if built is None or not any(each.name == table for each in side.target.tables.values()):
+    if built is None or not any(
+        each.name == table and side.table((each.schema, each.name)) is not None
+        for each in side.target.tables.values()
+    ):
         return None
     if any(one.key[1] == table for one in drift.comparison.differences):
         return None

@@ -87,8 +87,9 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
         for name in module.names():
             statements = module.statements_of(name)
             if any(
-                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one)
-                for _, one in statements
+                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and any(_configures(inner) for _, inner in module.body_of(one, chunk))
+                for chunk, one in statements
             ):
                 function = module.get(name)
                 if isinstance(function, Function) and "offline" not in name:
@@ -106,8 +107,8 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
     return _read(evaluator, context.given, target)
 
 
-def _configures(function: ast.AST) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.attr == "configure" for node in ast.walk(function))
+def _configures(statement: ast.AST) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.attr == "configure" for node in ast.walk(statement))
 
 
 def _read(evaluator: Evaluator, given: dict[str, Value], target: Value) -> Configured:

@@ -203,7 +203,7 @@ _ABOUT = frozenset(
     intersect intersect_all except_ except_all with_only_columns add_columns column literal_column text exists subquery cte
     lateral with_polymorphic tablesample op bool_op label Bundle type_coerce cast order_by group_by options distinct
     joinedload selectinload subqueryload lazyload immediateload raiseload noload contains_eager defaultload load_only defer
-    undefer of_type foreign remote columns table_valued from_select with_entities add_entity add_column
+    undefer of_type foreign remote columns table_valued from_select with_entities add_entity add_column ddl_if
     """.split()
 )
 """What decides by its arguments what SQL is about: nothing that gets an unknown one is shown."""
