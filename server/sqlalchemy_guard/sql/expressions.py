@@ -362,6 +362,9 @@ def _boolean(evaluator: Evaluator, node: ast.BoolOp, frame: Frame) -> Value:
             possible.append(value)
     if len(possible) == 1:
         return possible[0]
+    if type(possible[-1]) is bool and possible[-1] is stops:
+        # Whatever the others are, it counts as true, or as false.
+        return stops
     if stops and isinstance(possible[0], Opaque) and not possible[0].dotted:
         # `limit or 20`: some value of that name, as far as SQL is concerned.
         return Opaque(possible[0].name)

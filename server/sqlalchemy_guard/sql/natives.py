@@ -365,6 +365,8 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
         and name in sqlalchemy.inspect(value).mapper.all_orm_descriptors
     ):
         return call_library(evaluator, f"….{name}", lambda: getattr(value, name))
+    if name == "__visit_name__" and isinstance(value, sqlalchemy.types.TypeEngine):
+        return value.__visit_name__
     if name.startswith("_"):
         return Opaque(f"….{name}")
     if isinstance(value, functions._FunctionGenerator):
