@@ -7,6 +7,7 @@ to anything, nor hand strings of the user to what evaluates them.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -144,12 +145,22 @@ class Environment:
     def _create_all(self, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
         """`metadata.create_all(bind)`."""
         if isinstance(receiver, sqlalchemy.MetaData):
+            self._declare()
             chosen = keywords.get("tables", args[1] if len(args) > 1 else None)
             tables = chosen if isinstance(chosen, (list, tuple)) else list(receiver.tables.values())
             for table in tables:
                 if isinstance(table, sqlalchemy.Table):
                     self._make(table, keywords)
         return None
+
+    def _declare(self) -> None:
+        """Make the classes and tables of the module that runs: names are evaluated only when somebody asks for them."""
+        place = self.evaluator.place
+        if place is not None:
+            module = place[0].module
+            for name in module.names():
+                if any(isinstance(one, (ast.ClassDef, ast.Assign)) for _, one in module.statements_of(name)):
+                    module.get(name)
 
     def _reflect(self, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
         """`metadata.reflect(bind)`: the tables as they are now, without their constraints."""
