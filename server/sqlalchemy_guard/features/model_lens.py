@@ -24,7 +24,11 @@ def model_lenses(workspace: Workspace, file: File) -> Iterator[Lens]:
     found = [drift for drift in drifts_of(workspace) if drift.comparison is not None]
     if not found:
         return
-    for qualname, definitions in file.facts.classes.items():
+    # Names of a file come in any order.
+    classes = sorted(
+        file.facts.classes.items(), key=lambda one: one[1][-1].header.lineno + one[1][-1].chunk.shift
+    )
+    for qualname, definitions in classes:
         facts = definitions[-1]
         table = table_of(workspace, (file.file_id, qualname)) if "<locals>" not in qualname else None
         if table is None or table.name is None:

@@ -120,9 +120,10 @@ def replay(
     real = dialect_of(dialect)
     runner = _Runner(workspace, real, metadata, steps[-1] if steps else None, poll)
     reused = len(steps)
+    # Kept at once: who is interrupted goes on where it was.
+    _KEPT[workspace][key] = steps
     for revision in order[reused:]:
         steps.append(runner.run(revision))
-    _KEPT[workspace][key] = steps
     limits = [limit for step in steps for limit in step.limits]
     absent = {key for step in steps for key in step.absent}
     missing = ""

@@ -17,6 +17,8 @@ import ast
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy import event
+
 from sqlalchemy_guard.project.file_roles import is_migration_file
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.records import dataclass, field
@@ -186,6 +188,9 @@ def _build(
     failed: tuple[str, str, str] | None = None
     reason = ""
     for base in maker.bases:
+        for mapper in base.registry.mappers:
+            # Hundreds of mappers take longer than a keystroke may wait.
+            event.listen(mapper, "before_mapper_configured", lambda *_: evaluator.budget.check())
         try:
             natives.quietly(base.registry.configure)
         except natives.LIBRARY_ERRORS as error:
