@@ -1,8 +1,9 @@
 """Shows what sqlalchemy-guard does for somebody who edits the example shop: `python -m examples.demo`.
 
 It starts the real server over stdio as an editor would, opens every file of a copy of examples/shop, prints
-the diagnostics, applies one quick fix by hand and then the safe fixes, shows the difference, and runs the
-shop's own tests before and after. It ends with 1 when anything is not as it should be.
+the diagnostics, applies one quick fix by hand and then the safe fixes, shows the difference, the SQL of a
+statement and a column that no migration adds, and runs the shop's own tests before and after. It ends with 1
+when anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ NEEDED = ("alembic", "fastapi", "httpx", "pytest", "sqlalchemy")
 FIXED = {"SAG001", "SAG002", "SAG101", "SAG109", "SAG201", "SAG204", "SAG302"}
 PRESENT = FIXED | {"SAG102", "SAG301", "SAG304", "SAG306", "SAG401", "SAG501"}
 BY_HAND = ("shop/tasks.py", "SAG401")
+STATEMENT = ("shop/repositories/products.py", ".where(Product.stock > 0)")
+COLUMN = ("shop/models/catalog.py", "weight_grams: Mapped[int | None]")
 SEVERITIES = {1: ("error", "31"), 2: ("warning", "33"), 3: ("information", "36"), 4: ("hint", "36")}
 COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -188,6 +191,43 @@ def remaining(editor: Editor) -> Counter[str]:
     return counts
 
 
+def without_database(contender: Contender, folder: Path) -> None:
+    """Show the SQL of a statement, and what a migration lacks after a column was added to a model."""
+    if importlib.util.find_spec("sqlalchemy") is None:
+        print("SQL and drift: not shown, this Python has no sqlalchemy (the extra `schema`)")
+        return
+    name, needle = STATEMENT
+    rows = (folder / name).read_text(encoding="utf-8").splitlines()
+    row = next((number for number, text in enumerate(rows, 1) if needle in text), 0)
+    heading(f"The SQL of {name}:{row}, without a database")
+    print(paint(f"{row:>5} | ", "2") + rows[row - 1])
+    shown = ask(contender, folder, 0, "sql", f"{name}:{row}")
+    if "FROM products" not in shown:
+        raise Disappointment(f"this is not the SQL of {name}:{row}:\n{shown}")
+    heading("A column that no migration adds, without a database")
+    name, column = COLUMN
+    model = folder / name
+    before = model.read_text(encoding="utf-8")
+    model.write_text(f"{before.rstrip()}\n    {column}\n", encoding="utf-8")
+    print_difference(name, before, model.read_text(encoding="utf-8"))
+    shown = ask(contender, folder, 1, "drift", ".")
+    if column.partition(":")[0] not in shown:
+        raise Disappointment(f"drift does not tell of the new column:\n{shown}")
+    model.write_text(before, encoding="utf-8")
+
+
+def ask(contender: Contender, folder: Path, code: int, *arguments: str) -> str:
+    """Run a command in the shop and print what it says."""
+    print(paint(f"$ sqlalchemy-guard {' '.join(arguments)}", "1"))
+    command = [*contender.command, *arguments]
+    env = {**os.environ, **contender.env}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    print(done.stdout, end="")
+    if done.returncode != code:
+        raise Disappointment(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
 def demonstrate(folder: Path) -> None:
     """The whole story, on a copy of the shop."""
     heading("The shop works")
@@ -229,6 +269,7 @@ def demonstrate(folder: Path) -> None:
         code = client.close()
     if code:
         raise Disappointment(f"the server ended with exit code {code}")
+    without_database(contender, folder)
     heading("The shop still works")
     run_tests(folder, "after")
 

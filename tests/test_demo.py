@@ -15,6 +15,9 @@ def test_the_demonstration_mends_the_shop(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     ran = re.findall(r"Tests (before|after): \d+ passed", done.stdout)
     assert ran == ["before", "after"], "the shop's tests have to run before and after"
+    assert "WHERE products.stock > 0" in done.stdout
+    assert "products.weight_grams" in done.stdout
+    assert "weight_grams" not in (tmp_path / "shop" / "models" / "catalog.py").read_text(encoding="utf-8")
     mended = (tmp_path / "shop" / "db.py").read_text(encoding="utf-8")
     assert "create_engine(database_url(), pool_pre_ping=True)" in mended
     for path in tmp_path.rglob("*.py"):

@@ -18,8 +18,9 @@ from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
 from sqlalchemy_guard.context import Context, DocumentContext, PlainContext
 from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.facts.values import Attr, Ref
-from sqlalchemy_guard.notes import Notes, UnitReport, order
+from sqlalchemy_guard.notes import Apart, Notes, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
+from sqlalchemy_guard.project.bodies import whole
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
 from sqlalchemy_guard.project.target import VERSIONS, Targets
 from sqlalchemy_guard.project.types import FunctionType
@@ -195,10 +196,12 @@ class Checker:
         for contribution in fresh:
             self.poll()
             reports = [self._unit(unit, context, subscriptions) for unit in contribution.units]
-            violations = [violation for report in reports for violation in report.violations]
+            violations = [violation for report in reports for violation in report.violations()]
             keys = reports[0].keys if reports else NO_KEYS
             if len(reports) > 1:
                 keys = resolver.shared(keys.union(*[report.keys for report in reports]))
+            if any(report.apart for report in reports):
+                keys |= {whole(file.file_id)}
             notes.put(contribution, violations, keys)
         # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
         notes.generation, notes.revision = generation, revision
@@ -223,24 +226,48 @@ class Checker:
         resolver = context.resolver
         kept = unit.report
         if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
-            if kept.revision == resolver.revision or resolver.valid(kept.keys, kept.revision):
+            if kept.revision == resolver.revision:
+                return kept
+            if resolver.valid(kept.keys, kept.revision):
+                if kept.apart and not resolver.valid(frozenset((whole(context.file_id),)), kept.revision):
+                    kept = unit.report = self._once_more(kept, context)
                 kept.revision = resolver.revision
                 return kept
         keys, revision = resolver.collect(), resolver.revision
         violations: list[Violation] = []
+        apart: list[Apart] = []
         try:
-            self._run(unit, context, subscriptions, violations)
+            self._run(unit, context, subscriptions, violations, apart)
         except Exception as error:
             # An error of ours in the analysis of this unit must not cost the user the rest of the file.
             log.exception("a part of %s could not be analysed", context.file.file_id, exc_info=error)
             self._failed[context.file.file_id, f"line {unit.chunk.start + 1}"] = (
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
-        report = unit.report = UnitReport(violations, resolver.shared(keys), revision, context.settings)
+        report = unit.report = UnitReport(
+            violations, apart, resolver.shared(keys), revision, context.settings
+        )
         return report
 
+    def _once_more(self, kept: UnitReport, context: Context) -> UnitReport:
+        """The report of a unit that is as it was, in a file that is not."""
+        resolver = context.resolver
+        keys, revision = resolver.collect(), resolver.revision
+        apart: list[Apart] = []
+        for each in kept.apart:
+            said: list[Violation] = []
+            self._dispatch([(each.rule, each.check)], each.fact, context, said)
+            apart.append(Apart(each.rule, each.check, each.fact, said))
+        keys.discard(whole(context.file_id))
+        return UnitReport(kept.own, apart, resolver.shared(kept.keys | keys), revision, kept.settings)
+
     def _run(
-        self, unit: Unit, context: Context, subscriptions: _Subscriptions, found: list[Violation]
+        self,
+        unit: Unit,
+        context: Context,
+        subscriptions: _Subscriptions,
+        found: list[Violation],
+        apart: list[Apart],
     ) -> None:
         by_fact = subscriptions.by_fact
         loops = LoopCall in by_fact
@@ -255,13 +282,13 @@ class Checker:
             if isinstance(resolved, LibraryCall):
                 if resolved.likely and proven_only:
                     continue
-                self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found)
+                self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found, apart)
             elif isinstance(resolved, FunctionType) and in_loop:
-                self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found)
+                self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found, apart)
         for kind, produce in PRODUCERS.items():
             checks = by_fact.get(kind)
             for made in produce(unit, context.file, self.workspace) if checks else ():
-                self._dispatch(checks, made, context, found)
+                self._dispatch(checks, made, context, found, apart)
 
     def _dispatch(
         self,
@@ -269,15 +296,32 @@ class Checker:
         fact: object,
         context: DocumentContext,
         found: list[Violation],
+        apart: list[Apart] | None = None,
     ) -> None:
+        """Run checks on a fact.
+
+        Args:
+            checks: The checks with their rules.
+            fact: The fact.
+            context: Where it comes from.
+            found: Takes what they say.
+            apart: Takes what they say and rests on the whole file, when given.
+        """
+        file_id, resolver = context.file_id, self.workspace.resolver
+        all_of_it = whole(file_id)
         for rule, check in checks or ():
-            file_id = context.file_id
             if (file_id, rule.code) in self._failed:
                 continue
             try:
-                found.extend(check(context, fact))
+                said = list(check(context, fact))
             except Exception as error:
                 self._note_failure(file_id, rule, error)
+                continue
+            if apart is not None and all_of_it in resolver.keys:
+                resolver.keys.discard(all_of_it)
+                apart.append(Apart(rule, check, fact, said))
+            else:
+                found.extend(said)
 
     def _note_failure(self, file_id: str, rule: Rule, error: Exception) -> None:
         """A rule failed: an error of ours, which must not cost the user the other rules."""
@@ -410,7 +454,8 @@ class Checker:
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         keys.add(VERSIONS)
-        made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
+        settings = self.workspace.settings_for(file.file_id)
+        made.sessions.target = settings.target_version or self.targets.of(file.file_id)
         self._query_knowledge = (keys, made)
         return made
 

@@ -18,22 +18,56 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.facts.units import Contribution
     from sqlalchemy_guard.project.answers import Key
+    from sqlalchemy_guard.rules.api import Check, Rule
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
-class UnitReport:
-    """What the rules said of a unit, on what that rests, and when it was said."""
+class Apart:
+    """What one check said of one fact of a unit, when it looked at the whole file for it.
 
-    __slots__ = ("keys", "places", "revision", "settings", "violations")
+    Whenever anything in the file changes, this alone is looked at again instead of the whole unit.
+    """
+
+    __slots__ = ("check", "fact", "rule", "violations")
+
+    def __init__(self, rule: Rule, check: Check, fact: object, violations: list[Violation]) -> None:
+        self.rule = rule
+        self.check = check
+        self.fact = fact
+        self.violations = violations
+
+
+class UnitReport:
+    """What the rules said of a unit, on what that rests, and when it was said.
+
+    Attributes:
+        own: What rests on `keys` alone.
+        apart: What rests on the whole file besides.
+        keys: The keys.
+        revision: That of the resolver when it was said.
+        settings: The settings that held.
+    """
+
+    __slots__ = ("apart", "keys", "own", "places", "revision", "settings")
 
     def __init__(
-        self, violations: list[Violation], keys: frozenset[tuple[str, str]], revision: int, settings: object
+        self,
+        own: list[Violation],
+        apart: list[Apart],
+        keys: frozenset[Key],
+        revision: int,
+        settings: object,
     ) -> None:
-        self.violations = violations
+        self.own = own
+        self.apart = apart
         self.keys = keys
         self.revision = revision
         self.settings = settings
-        self.places = [related for violation in violations for related in violation.related]
+        self.places = [related for violation in self.violations() for related in violation.related]
+
+    def violations(self) -> list[Violation]:
+        """All that was said."""
+        return [*self.own, *(violation for each in self.apart for violation in each.violations)]
 
     def is_current(self) -> bool:
         """Whether every place that it points at is still there."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tests.lsp.support.driver import REAL, Client
+from tests.lsp.support.driver import REAL, Client, insert
 
 APP = """\
 from sqlalchemy import ForeignKey, select
@@ -91,6 +91,37 @@ def test_the_configured_dialect_is_shown(tmp_path: Path) -> None:
         found = shown(client, uri, "session.query", "query")
         assert found is not None
         assert "TOP 3" in found
+
+
+def test_unlinked_tables_are_reported_while_nothing_else_is_to_do(tmp_path: Path) -> None:
+    uri = (tmp_path / "app.py").as_uri()
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "sqlalchemy-guard.toml").write_text('select = ["SAG313"]\n')
+
+    def wait(client: Client, rows: list[str]) -> None:
+        def fits(message: dict[str, Any]) -> bool:
+            if message.get("method") != "textDocument/publishDiagnostics":
+                return False
+            found = [each["range"]["start"]["line"] for each in message["params"]["diagnostics"]]
+            return [
+                row for row, line in enumerate(text.splitlines()) if any(one in line for one in rows)
+            ] == found
+
+        client.wait(f"SAG313 at {rows}", fits)
+
+    with Client(REAL) as client:
+        client.initialize({}, [tmp_path.as_uri()])
+        text = APP
+        client.open(uri, text)
+        wait(client, ["select(User.id, Post.id)"])
+        lines = text.splitlines(keepends=True)
+        row = next(number for number, line in enumerate(lines) if "session.query(Post.id)" in line)
+        lines[row] = lines[row].replace("query(Post.id)", "query(Post.id, User.name)")
+        text = "".join(lines)
+        client.change(
+            uri, 2, insert(row, APP.splitlines()[row].index("Post.id") + len("Post.id"), ", User.name")
+        )
+        wait(client, ["session.query(Post.id, User.name)", "select(User.id, Post.id)"])
 
 
 def test_a_lens_shows_the_sql_as_a_page(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy_guard.cli.main import main
 from sqlalchemy_guard.sql.ddl import DIALECTS
 from sqlalchemy_guard.sql.preview import Variant, preview
+from tests.project.test_incremental_check import Editor
 from tests.support.fixture import Project
 
 if TYPE_CHECKING:
@@ -215,6 +216,43 @@ def f(s, key):
     assert flat(one) == "UPDATE things SET name=NULL, changed=:changed WHERE things.id = :key"
     (other,) = variants(tmp_path, body.replace("update(Thing).where(Thing.id == key)", "insert(Thing)"))
     assert flat(other) == "INSERT INTO things (id, name) VALUES (:id, NULL)"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "shown"),
+    [
+        ("helpers.py", "where(User.active)", "where(User.id == 3)", "users.id = 3"),
+        ("models.py", "func.lower(cls.name)", "func.upper(cls.name)", "upper(users.name)"),
+        ("main.py", "User.low ==", "User.name !=", "users.name != "),
+        ("main.py", "import helpers", "import others as helpers", "users.id > 5"),
+        (
+            "models.py",
+            "    name: Mapped[str]",
+            "    name: Mapped[str] = mapped_column('n')",
+            "lower(users.n)",
+        ),
+    ],
+)
+def test_an_edit_anywhere_is_seen(tmp_path: Path, file: str, old: str, new: str, shown: str) -> None:
+    text = f"{HEAD}\ndef f(s):\n    return s.scalars(helpers.active().where(User.low == 'a'))\n"
+    others = HELPERS.replace("where(User.active)", "where(User.id > 5)")
+    texts = {"models.py": MODELS, "helpers.py": HELPERS, "others.py": others, "main.py": text}
+    for name, one in texts.items():
+        (tmp_path / name).write_text(one)
+    editor = Editor(tmp_path, texts)
+
+    def sql() -> str:
+        line = len(text.splitlines()) - 1
+        return flat(preview(editor.workspace, editor.ids["main.py"], line, "postgresql")[0])
+
+    before = sql()
+    assert "users.active" in before and "lower(users.name) = 'a'" in before  # noqa: PT018
+    lines = editor.documents[file].lines
+    row = next(number for number, one in enumerate(lines) if old in one)
+    editor.replace(file, row, row + 1, lines[row].replace(old, new))
+    assert shown in sql()
+    editor.replace(file, row, row + 1, lines[row].replace(new, old))
+    assert sql() == before
 
 
 def test_long_lists_are_broken(tmp_path: Path) -> None:

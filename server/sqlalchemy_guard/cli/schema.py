@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files and folders with the models (default: here)",
     )
     parser.add_argument("--format", choices=("sql", "json"), default="sql", help="default: %(default)s")
-    parser.add_argument("--dialect", choices=DIALECTS, default="postgresql", help="default: %(default)s")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="default: as configured, else what the project's engines connect to",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Rebuild and print."""
     workspace = open_project(options.paths)
+    from sqlalchemy_guard.features.dialect import shown_dialect
     from sqlalchemy_guard.sql import ddl
 
     schema = rebuilt(workspace)
@@ -42,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(ddl.described(schema), indent=2, ensure_ascii=False))
         return EXIT_OK
-    for statement in ddl.statements(schema, options.dialect):
+    dialect = options.dialect or shown_dialect(workspace, min(one.file_id for one in workspace.known_files()))
+    for statement in ddl.statements(schema, dialect):
         is_comment = all(line.startswith("--") for line in statement.splitlines())
         shown = "\n".join(map(visible, statement.splitlines()))
         sys.stdout.write(f"{shown}{'' if is_comment else ';'}\n\n")
@@ -85,5 +92,13 @@ def rebuilt(workspace: Workspace) -> Schema:
         if one.what in columns:
             continue
         place = f"{one.place.file_id}:{one.place.span.line + 1}: " if one.place is not None else ""
-        warn(f"{place}{visible(one.what)}: {visible(one.reason)}")
+        warn(f"{place}{visible(one.what)}: {visible(_told(one.reason))}")
     return schema
+
+
+def _told(reason: str) -> str:
+    """Why something could not be rebuilt, in the words of who wrote the model where SQLAlchemy says it in its own."""
+    if "does not have a __table__ or __tablename__" in reason:
+        return "it has no `__tablename__`, so it is left out"
+    shown = re.sub(r"<class '(?:[\w<>]+\.)*(\w+)'>", r"`\1`", reason)
+    return shown.partition(" (Background on this error")[0].rstrip(".")

@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sql`."""
     parser.add_argument("place", metavar="FILE:LINE", help="the statement: a file and a line, counted from 1")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    parser.add_argument("--dialect", choices=DIALECTS, default="postgresql", help="default: %(default)s")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="default: as configured, else what the project's engines connect to",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,12 +34,14 @@ def run(options: argparse.Namespace) -> int:
     if not path or not number.isdigit() or int(number) < 1:
         raise UsageError(f"{options.place} is no FILE:LINE")
     workspace = open_project([path])
+    from sqlalchemy_guard.features.dialect import shown_dialect
     from sqlalchemy_guard.sql.preview import preview
 
     file_id = canonical(path)
     if workspace.file(file_id) is None:
         raise UsageError(f"{path} {workspace.skipped.get(file_id, 'cannot be read')}")
-    variants = preview(workspace, file_id, int(number) - 1, options.dialect)
+    dialect = options.dialect or shown_dialect(workspace, file_id)
+    variants = preview(workspace, file_id, int(number) - 1, dialect)
     if options.format == "json":
         print(json.dumps([to_object(one) for one in variants], indent=2, ensure_ascii=False))
     elif variants:

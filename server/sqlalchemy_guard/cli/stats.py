@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Collect and print."""
     from sqlalchemy_guard.cli.session import open_workspace
     from sqlalchemy_guard.project.stats import collect
+    from sqlalchemy_guard.sql.available import missing
 
     opened = open_workspace(options.paths)
     if not opened.python_files():
@@ -52,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     stats = collect(opened.workspace, progress(opened.python_files(), "counting", True))
     for path, _, reason in opened.skipped:
         warn(f"{path} {reason}")
+    if (lacking := missing()) is not None:
+        warn(f"`cartesian-product` and `model-not-migrated` find nothing here: {lacking}")
     if options.output_format == "json":
         print(json.dumps(to_object(stats, options.unresolved), indent=2, ensure_ascii=False))
     else:

@@ -211,6 +211,10 @@ class FileFacts:
         """The calls with arguments of something of that last name, in no particular order."""
         return [call for unit in self._calling.get(name, ()) for call in unit.called[name]]
 
+    def units_calling(self, name: str) -> Iterable[Unit]:
+        """The units that call something of that last name with arguments, in no particular order."""
+        return self._calling.get(name, ())
+
     def imports(self) -> frozenset[tuple[str, str]]:
         """What is imported, in functions as well: the module as written and the name, empty for the module itself."""
         found = self.outlines.get("*imports")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy_guard.facts.name_counts import name_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _Reaching = frozenset[ast.AST | None]
 _NEVER: _Reaching = frozenset()
 _OTHER: _Reaching = frozenset({None})
+_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -25,6 +28,60 @@ class Use(NamedTuple):
 
     node: ast.Name
     chunk: Chunk
+
+
+class _Words(NamedTuple):
+    """What tells of a statement whether a walk has to go through it.
+
+    Attributes:
+        said: The names that it reads or binds, in nested scopes as well.
+        leaves: Whether control may leave it otherwise than at its end.
+    """
+
+    said: frozenset[str]
+    leaves: bool
+
+
+def _words(chunk: Chunk) -> dict[ast.stmt, _Words]:
+    """The words of every statement in a chunk."""
+    found: dict[ast.stmt, _Words] = {}
+    # Inner statements come behind those around them, so that going backwards meets them first.
+    order: list[tuple[ast.stmt, list[ast.stmt]]] = []
+    todo = list(chunk.body)
+    while todo:
+        statement = todo.pop()
+        inner: list[ast.stmt] = []
+        order.append((statement, inner))
+        said: set[str | None] = set()
+        leaves = isinstance(statement, _LEAVING)
+        parts: list[ast.AST] = [statement]
+        while parts:
+            node = parts.pop()
+            if isinstance(node, ast.Name):
+                said.add(node.id)
+                continue
+            if isinstance(node, (ast.Global, ast.Nonlocal)):
+                said.update(node.names)
+            elif not isinstance(node, ast.Attribute):
+                said.update(
+                    (getattr(node, "name", None), getattr(node, "asname", None), getattr(node, "rest", None))
+                )
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.stmt):
+                    inner.append(child)
+                else:
+                    parts.append(child)
+        found[statement] = _Words(frozenset(name for name in said if name is not None), leaves)
+        todo.extend(inner)
+    for statement, inner in reversed(order):
+        if inner:
+            own = found[statement]
+            all_of_them = [found[one] for one in inner]
+            found[statement] = _Words(
+                own.said.union(*(one.said for one in all_of_them)),
+                own.leaves or any(one.leaves for one in all_of_them),
+            )
+    return found
 
 
 class _UncertainError(Exception):
@@ -43,18 +100,48 @@ def sole_use(function: ast.AST, chunk: Chunk, assignment: ast.stmt, name: str) -
     Returns None when there are several uses or none, when another value may be read at the same place, or when the
     uses cannot be told.
     """
-    walk = _Walk(name)
-    try:
-        for part, statements in body(function, chunk):
-            walk.chunk = part
-            walk.block(statements)
-    except _UncertainError:
+    parts = list(body(function, chunk))
+    if parts and parts[0][1] is parts[0][0].body:
+        # The chunks are the function's alone. What is bound once is read wherever the name is: that spares the walk.
+        count = name_count((part for part, _ in parts), name)
+        if count.bound == 1 and count.read != 1:
+            return None
+    walked = _walked((function, chunk, *(part for part, _ in parts)), parts, name)
+    if walked is None:
         return None
-    uses = [(load, reaching) for load, (reaching, _) in walk.loads.items() if assignment in reaching]
+    uses = [(load, reaching) for load, (reaching, _) in walked.items() if assignment in reaching]
     if len(uses) != 1 or uses[0][1] != {assignment}:
         return None
     load = uses[0][0]
-    return Use(load, walk.loads[load][1])
+    return Use(load, walked[load][1])
+
+
+_Loads = dict[ast.Name, tuple[_Reaching, "Chunk"]]
+_last: tuple[tuple[object, ...], dict[str, _Loads | None]] = ((), {})
+"""The function that was asked about last with its chunks, and what was found for names of it: many ask about few names."""
+
+
+def _walked(
+    made_of: tuple[object, ...], parts: list[tuple[Chunk, list[ast.stmt]]], name: str
+) -> _Loads | None:
+    """Every read of a name in a function with what may reach it; None when that cannot be told."""
+    global _last
+    if _last[0] != made_of:
+        _last = (made_of, {})
+    known = _last[1]
+    if name not in known:
+        walk = _Walk(name)
+        try:
+            for part, statements in parts:
+                walk.chunk = part
+                walk.words = part.once(_words)
+                # What stands in a nested definition counts only when it has the name.
+                if statements is part.body or any(name in walk.words[one].said for one in part.body):
+                    walk.block(statements)
+            known[name] = walk.loads
+        except _UncertainError:
+            known[name] = None
+    return known[name]
 
 
 def body(function: ast.AST, chunk: Chunk) -> Iterator[tuple[Chunk, list[ast.stmt]]]:
@@ -76,18 +163,31 @@ def _nested(statements: list[ast.stmt]) -> ast.stmt:
 
 
 class _Walk:
-    """Runs statements in order; `now` is what the name may be bound to, nothing where control never comes."""
+    """Runs statements in order; `now` is what the name may be bound to, nothing where control never comes.
+
+    Of a statement that does not have the name, all that counts is where control goes.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.now: _Reaching = _OTHER
-        self.loads: dict[ast.Name, tuple[_Reaching, Chunk]] = {}
+        self.loads: _Loads = {}
         self.chunk: Chunk
+        self.words: dict[ast.stmt, _Words]
+        self._is_absent = False
         self._leaving: list[_Reaching] = []
 
     def block(self, statements: Iterable[ast.stmt]) -> None:
+        around = self._is_absent
         for statement in statements:
-            self._statement(statement)
+            words = self.words.get(statement)
+            if words is None or self.name in words.said:
+                self._is_absent = False
+                self._statement(statement)
+            elif words.leaves:
+                self._is_absent = True
+                self._statement(statement)
+        self._is_absent = around
 
     def _branch(self, statements: Iterable[ast.stmt], start: _Reaching) -> _Reaching:
         self.now = start
@@ -127,6 +227,8 @@ class _Walk:
                 self.now = after
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self._capture(node)
+                if node.name == self.name:
+                    self.now = _OTHER
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 if self.name in names:
                     raise _UncertainError
@@ -181,6 +283,8 @@ class _Walk:
 
     def _expression(self, node: ast.AST) -> None:
         """Note reads in the order of the tree, then bindings."""
+        if self._is_absent:
+            return
         stored = False
         todo: list[ast.AST] = [node]
         while todo:
@@ -197,6 +301,8 @@ class _Walk:
                     stored = True
             elif isinstance(part, (ast.alias, ast.MatchAs, ast.MatchStar)):
                 stored = stored or self.name in (part.name, getattr(part, "asname", None))
+            elif isinstance(part, ast.MatchMapping):
+                stored = stored or part.rest == self.name
             todo.extend(ast.iter_child_nodes(part))
         if stored:
             if isinstance(node, ast.AugAssign):
@@ -207,6 +313,8 @@ class _Walk:
 
     def _capture(self, node: ast.AST) -> None:
         """A nested scope runs at a time of its own."""
+        if self._is_absent:
+            return
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and part.id == self.name:
                 raise _UncertainError

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.name_counts import name_count
 from sqlalchemy_guard.fixes.blocks import delete_statement
 from sqlalchemy_guard.fixes.imports import Placed
 from sqlalchemy_guard.project.bodies import blocks, body_of, own_nodes
@@ -16,7 +17,7 @@ from sqlalchemy_guard.text.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.workspace import File
 
@@ -88,7 +89,7 @@ def definition_to_hoist_over(file: File, fact: CallFact, name: str | None) -> Pl
         return None
     if not isinstance(statement, ast.Assign) or function.parameter(name) is not None:
         return None
-    if sum(_stores(other, name) for unit in file.facts.units() for other in unit.functions) != 1:
+    if name_count((part for chunk in file.syntax.chunks for part in chunk.parts()), name).bound != 1:
         # Two would become one.
         return None
     if any(
@@ -121,13 +122,6 @@ def place_in_front(file: File, fact: CallFact) -> Placed | None:
             if not _is_bound_before(file, part.id, around, bound):
                 return None
     return around
-
-
-def _stores(function: FunctionFacts, name: str) -> int:
-    return sum(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for _, node in own_nodes(function)
-    )
 
 
 def _is_bound_before(file: File, name: str, around: Placed, local: set[str]) -> bool:

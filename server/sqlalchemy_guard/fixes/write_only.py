@@ -5,15 +5,16 @@ This module must never find out itself which uses there are.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.arguments import remove_argument
 from sqlalchemy_guard.fixes.imports import need
 from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.project.dynamic import WRITES, statement_of
+from sqlalchemy_guard.project.dynamic import PAGES, WRITES, statement_of
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy_guard.fixes.imports import Placed
@@ -64,6 +65,37 @@ def changed(
     return tuple(edits)
 
 
+def annotated(
+    source: Source,
+    statements: Sequence[Placed],
+    statement: ast.AnnAssign,
+    call: ast.Call,
+    loader: ast.keyword,
+    shift: int = 0,
+) -> tuple[Edit, ...] | None:
+    """`Mapped[list[X]] = relationship(lazy=…)` -> `WriteOnlyMapped[X] = relationship()`; None for another annotation.
+
+    Args:
+        source: The text.
+        statements: The module's top level.
+        statement: The declaration.
+        call: The relationship.
+        loader: The argument that names the loader.
+        shift: Of the chunk they come from.
+    """
+    inner = statement.annotation.slice if isinstance(statement.annotation, ast.Subscript) else None
+    if not isinstance(inner, ast.Subscript) or isinstance(inner.slice, ast.Tuple):
+        return None
+    name = inner.value.attr if isinstance(inner.value, ast.Attribute) else getattr(inner.value, "id", "")
+    if name not in ("list", "List"):
+        return None
+    imported = need(source, statements, "sqlalchemy.orm", "WriteOnlyMapped")
+    text = f"{imported.expression}[{source.segment(inner.slice, shift)}]"
+    start, end = source.start(statement.annotation, shift), source.end(statement.annotation, shift)
+    without = remove_argument(source, call, loader, shift, statement)
+    return (Edit(start, end, text), *imported.edits, *without)
+
+
 def renamed_method(source: Source, call: ast.Call, name: str, shift: int = 0) -> tuple[Edit, ...]:
     """Call a method by another name."""
     end = source.end(call.func, shift)
@@ -86,7 +118,7 @@ def selected(
         source: The text.
         root: The attribute.
         calls: The calls chained to it, the ending last where there is one.
-        session: The expression of the session.
+        session: The expression of the session, of the extension for what only that has.
         ending: The method that ends the query, "" for an iteration.
         count: What a count is written with, with `{}` for the statement.
         shift: Of the chunk they come from.
@@ -105,6 +137,12 @@ def selected(
         before, behind = count.split("{}")
         edits.append(Edit(start, start, before))
         edits.append(Edit(end, source.end(calls[-1], shift), behind))
+    elif ending in PAGES:
+        last = calls[-1]
+        opening = source.opening(last, shift) + 1
+        edits.append(Edit(start, start, f"{session}.{ending}("))
+        gap = " " if last.keywords and not source.text[opening].isspace() else ""
+        edits.append(Edit(end, opening, f",{gap}" if last.keywords else ""))
     else:
         edits.append(Edit(start, start, f"{session}.scalars("))
         closing = ".limit(1))" if ending == "first" else ")"

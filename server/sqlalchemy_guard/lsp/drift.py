@@ -1,6 +1,7 @@
-"""Drift between models and migrations, looked at again while nothing else is to do. This module must never compare anything.
+"""Drift between models and migrations, and statements to be built, looked at while nothing else is to do.
 
 Rebuilding models and replaying a history may take seconds. Whatever arrives meanwhile goes first, and the work begins again later.
+This module must never compare anything.
 """
 
 from __future__ import annotations
@@ -39,11 +40,20 @@ class DriftWatch:
         self._looked = 0.0
         self._failures = 0
 
+    def soon_if_asked(self) -> None:
+        """The same when a check met a statement that is to be built."""
+        from sqlalchemy_guard.sql import unlinked
+
+        if unlinked.is_waiting(self._session.analysis.workspace):
+            self.soon()
+
     def soon(self) -> None:
         """Look again once it is quiet."""
         self._session.schedule.later("drift", IDLE, self._look)
 
     def _look(self) -> None:
+        from sqlalchemy_guard.sql import unlinked
+
         workspace = self._session.analysis.workspace
         if not workspace.is_read:
             # The end of the index asks again.
@@ -51,6 +61,8 @@ class DriftWatch:
         try:
             self._poll()
             if refresh(workspace, self._poll):
+                self._session.recheck()
+            if unlinked.refresh(workspace, self._poll):
                 self._session.recheck()
             self._failures = 0
         except _Interrupted:

@@ -292,7 +292,9 @@ class Session:
         """The report of a document's newest version."""
         self.sync(document)
         self.garbage.touched()
-        return self.analysis.checker.check(document.file_id)
+        report = self.analysis.checker.check(document.file_id)
+        self.drift.soon_if_asked()
+        return report
 
     def diagnose(self, document: OpenDocument) -> FileReport:
         """The report of a document's newest version, as long as that is the newest one.

@@ -106,10 +106,12 @@ def engines_like(workspace: Workspace, name: str, key: object) -> Iterator[MadeE
     last = _NAMES.get(name, "")
     files = {source.file_id: source for _, source in workspace.calls_of(last, None)}
     for file in files.values():
-        for unit in file.facts.units():
+        for unit in file.facts.units_calling(last):
             for fact in unit.calls:
                 func = fact.value.func
-                if type(func) not in (Attr, Ref) or resolver.external_name(func, file) != name:
+                if not isinstance(func, (Attr, Ref)) or func.name != last:
+                    continue
+                if resolver.external_name(func, file) != name:
                     continue
                 made = MadeEngine(fact, file)
                 if url_key(resolver, fact.value, file) == key and counts(resolver, made):

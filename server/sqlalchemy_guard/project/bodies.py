@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.project.answers import Key
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -76,7 +77,12 @@ def values_of(function: FunctionFacts, facts: FileFacts) -> Mapping[ast.expr, Va
 def rests_on_all(resolver: Resolver, file: SourceFile) -> None:
     """Note that what is concluded rests on all of a file: on what its functions do, and not only on what others see."""
     file.facts.is_watched = True
-    resolver.keys.add((file.file_id, WHOLE))
+    resolver.keys.add(whole(file.file_id))
+
+
+def whole(file_id: str) -> Key:
+    """The key of what rests on all of a file."""
+    return file_id, WHOLE
 
 
 def is_docstring(statement: ast.stmt) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Param, Ref, Value
+from sqlalchemy_guard.project import templates
 from sqlalchemy_guard.project.bodies import own_nodes
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.types import ClassType, Instance, known
@@ -18,7 +19,7 @@ from sqlalchemy_guard.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver
     from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -39,6 +40,8 @@ LINKS = frozenset(
     }
 )
 ENDINGS = frozenset({"all", "first", "one", "one_or_none", "count"})
+PAGES = frozenset({"paginate", "first_or_404", "one_or_404"})
+"""What Flask-SQLAlchemy adds to its queries, and has on its extension for statements."""
 WRITES = {"append": "add", "extend": "add_all", "add": "add", "remove": "remove", "add_all": "add_all"}
 
 
@@ -49,7 +52,7 @@ class Use:
     Attributes:
         root: `user.posts`
         calls: The calls chained to it, innermost first.
-        session: The expression of the session at hand, "" where none is needed.
+        session: The expression of the session at hand, "" where none is needed; of the extension for `PAGES`.
     """
 
     file: File
@@ -100,24 +103,24 @@ def uses_of(
         name: The attribute.
         parent: The node that contains a node of a chunk.
     """
+    files, is_all = workspace.naming(name)
+    if not is_all or templates.any_says(workspace, f".{name}", owner[0]):
+        return None
     found: list[Use] = []
-    for file in list(workspace.known_files()):
-        if f".{name}" not in file.document.text:
-            continue
-        nodes = dict(_attributes(file, name))
-        for node, chunk in nodes.items():
-            calls = _chain(chunk, node, parent)
-            outer = parent(chunk, calls[-1] if calls else node)
-            function = _function_of(file, node)
-            base = _base(file, node, function)
-            owns = None if base is None else _belongs(workspace.resolver, base, file, owner)
+    for file in files:
+        for node, chunk in _attributes(file, name):
+            base = file.facts.values_in(chunk).get(node.value, UNKNOWN)
+            owns = _belongs(workspace.resolver, base, file, owner)
             if owns is False:
                 continue
+            calls = _chain(chunk, node, parent)
             use = Use(file, chunk, node, calls, "")
-            if owns is None or not _is_understood(use, outer):
+            if owns is None or not _is_understood(use, parent(chunk, use.whole)):
                 return None
             if use.ending not in WRITES:
-                session = _session(workspace.resolver, file, function)
+                session = _session(workspace.resolver, file, _function_of(file, node))
+                if session is not None and use.ending in PAGES:
+                    session = _extension(workspace.resolver, file, session)
                 if session is None:
                     return None
                 use.session = session
@@ -126,14 +129,12 @@ def uses_of(
 
 
 def _attributes(file: File, name: str) -> Iterator[tuple[ast.Attribute, Chunk]]:
-    todo = list(file.syntax.chunks)
-    while todo:
-        chunk = todo.pop()
-        todo.extend(chunk.children or ())
-        for statement in chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and node.attr == name:
-                    yield node, chunk
+    for top in file.syntax.chunks:
+        for chunk in top.parts():
+            for statement in chunk.body:
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Attribute) and node.attr == name:
+                        yield node, chunk
 
 
 def _method(call: ast.Call) -> str:
@@ -161,6 +162,9 @@ def _is_understood(use: Use, outer: ast.AST | None) -> bool:
         return False
     if use.ending in WRITES:
         return len(use.calls) == 1
+    if use.ending in PAGES:
+        # What Query takes by position, the extension takes by name only.
+        return not use.calls[-1].args
     if use.ending:
         return use.ending in ENDINGS and not use.calls[-1].args and not use.calls[-1].keywords
     if isinstance(outer, (ast.For, ast.comprehension)):
@@ -179,47 +183,6 @@ def _function_of(file: File, node: ast.AST) -> FunctionFacts | None:
             if any(inner is node for _, inner in own_nodes(function)):
                 return function
     return None
-
-
-def _base(file: File, node: ast.Attribute, function: FunctionFacts | None) -> Value | None:
-    """The value of what the attribute is read from, as a call there says it, or for parameters and names of the module."""
-    for unit in file.facts.units():
-        for call in unit.calls:
-            found = _root_value(call, node)
-            if found is not None:
-                return found
-    return _plain(node.value, function)
-
-
-def _root_value(call: CallFact, root: ast.Attribute) -> Value | None:
-    node: ast.expr = call.node
-    value: Value = call.value
-    while True:
-        if isinstance(node, ast.Call) and isinstance(value, Call):
-            node, value = node.func, value.func
-        elif isinstance(node, ast.Attribute) and isinstance(value, Attr):
-            if node is root:
-                return value.base
-            node, value = node.value, value.base
-        else:
-            return None
-
-
-def _plain(node: ast.expr, function: FunctionFacts | None) -> Value | None:
-    if isinstance(node, ast.Attribute):
-        base = _plain(node.value, function)
-        return Attr(base, node.attr) if base is not None else None
-    if not isinstance(node, ast.Name):
-        return None
-    stored = function is not None and any(
-        isinstance(inner, ast.Name) and inner.id == node.id and isinstance(inner.ctx, ast.Store)
-        for _, inner in own_nodes(function)
-    )
-    if stored:
-        return None
-    if function is not None and function.parameter(node.id) is not None:
-        return Param(function.qualname, node.id)
-    return Ref("", node.id)
 
 
 def _belongs(resolver: Resolver, base: Value, file: File, owner: ClassRef) -> bool | None:
@@ -259,3 +222,15 @@ def _session(resolver: Resolver, file: File, function: FunctionFacts | None) -> 
         if session_kind(resolver, resolver.type_of(Attr(Ref("", name), "session"), file)) == "sync":
             return f"{name}.session"
     return None
+
+
+def _extension(resolver: Resolver, file: File, session: str) -> str | None:
+    """The expression of the extension whose session an expression is."""
+    name, _, attribute = session.partition(".")
+    types = known(resolver.type_of(Ref("", name), file)) if attribute == "session" else ()
+    is_extension = any(
+        isinstance(option, Instance)
+        and "flask_sqlalchemy.SQLAlchemy" in resolver.ancestors(ClassType(option.ref))
+        for option in types
+    )
+    return name if is_extension else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Item, Sequence, Value, same
+from sqlalchemy_guard.facts.values import Attr, Call, Item, Ref, Sequence, Value, same
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.type_forms import given_by, injected_by
 from sqlalchemy_guard.project.types import FunctionType, known
@@ -110,8 +110,16 @@ def is_command(resolver: Resolver, function: FunctionFacts, file: SourceFile) ->
 
 
 def makes_application(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
-    """Whether a function makes an application, as factories of applications do: it runs once."""
-    return any(resolver.external_name(fact.value.func, file) in _APPLICATIONS for fact in function.calls)
+    """Whether a function makes an application, as factories of applications do: it runs once.
+
+    Applications are objects of classes, whose names are capitalized under whatever alias.
+    """
+    return any(
+        isinstance(func := fact.value.func, (Attr, Ref))
+        and func.name[:1].isupper()
+        and resolver.external_name(func, file) in _APPLICATIONS
+        for fact in function.calls
+    )
 
 
 @dataclass(slots=True, eq=False)

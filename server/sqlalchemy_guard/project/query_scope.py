@@ -9,8 +9,6 @@ import ast
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -31,7 +29,7 @@ class QueryScope:
         self.is_function = around is not None and isinstance(
             around.body[0], ast.FunctionDef | ast.AsyncFunctionDef
         )
-        self.chunks = list(_leaves(around)) if self.is_function and around is not None else [chunk]
+        self.chunks = list(around.leaves()) if self.is_function and around is not None else [chunk]
         self.body: list[ast.stmt] = [statement for each in self.chunks for statement in each.body]
         self._chunk_of = {statement: each for each in self.chunks for statement in each.body}
         self._parents: dict[ast.AST, ast.AST] = {}
@@ -60,11 +58,3 @@ class QueryScope:
     def shift(self, node: ast.AST) -> int:
         """The shift of the chunk that a node comes from."""
         return self.chunk_of(node).shift
-
-
-def _leaves(chunk: Chunk) -> Iterator[Chunk]:
-    if chunk.children is None:
-        yield chunk
-    else:
-        for child in chunk.children:
-            yield from _leaves(child)

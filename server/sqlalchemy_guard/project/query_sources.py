@@ -27,7 +27,7 @@ class QueryAttribute:
 
 def query_attributes(unit: Unit, lines: list[str]) -> Iterator[QueryAttribute]:
     """The attributes named `query` of a unit that are not called."""
-    for chunk in _leaves(unit.chunk) if unit.kind != "class" else ():
+    for chunk in unit.chunk.leaves() if unit.kind != "class" else ():
         if not any(".query" in line for line in lines[chunk.start : chunk.end]):
             continue
         called: set[ast.expr] = set()
@@ -45,11 +45,3 @@ def query_attributes(unit: Unit, lines: list[str]) -> Iterator[QueryAttribute]:
         for attribute in found:
             if attribute not in called:
                 yield QueryAttribute(attribute, chunk)
-
-
-def _leaves(chunk: Chunk) -> Iterator[Chunk]:
-    if chunk.children is None:
-        yield chunk
-    else:
-        for child in chunk.children:
-            yield from _leaves(child)

@@ -138,7 +138,7 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
         return
     rows = Rows(workspace)
     seen: set[object] = set()
-    for chunk in _leaves(unit.chunk):
+    for chunk in unit.chunk.leaves():
         sites = chunk.once(sites_in, names)
         if not sites:
             continue
@@ -221,14 +221,6 @@ def place_of(
                 assert isinstance(fact.node.func, ast.Attribute)
                 return Place(file, fact.chunk, fact.node.func.value)
     return None
-
-
-def _leaves(chunk: Chunk) -> Iterator[Chunk]:
-    if chunk.children is None:
-        yield chunk
-    else:
-        for child in chunk.children:
-            yield from _leaves(child)
 
 
 def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:

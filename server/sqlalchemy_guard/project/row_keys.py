@@ -63,21 +63,13 @@ def row_keys(unit: Unit, file: File, resolver: Resolver) -> Iterator[RowKey]:
         isinstance(fact.node.func, ast.Attribute) and fact.node.func.attr in _EXECUTING for fact in unit.calls
     ):
         return
-    for chunk in _leaves(unit.chunk):
+    for chunk in unit.chunk.leaves():
         read = chunk.once(_string_items)
         values = file.facts.values_in(chunk) if read else {}
         for node, key in read:
             value = values.get(node.value)
             if value is not None and _is_row(resolver, value, file):
                 yield RowKey(node, chunk, key)
-
-
-def _leaves(chunk: Chunk) -> Iterator[Chunk]:
-    if chunk.children is None:
-        yield chunk
-    else:
-        for child in chunk.children:
-            yield from _leaves(child)
 
 
 def _string_items(chunk: Chunk) -> list[tuple[ast.Subscript, str]]:

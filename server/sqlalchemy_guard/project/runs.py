@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.project.workspace import File
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 _CACHES = frozenset(
     {
@@ -26,9 +27,12 @@ _CACHES = frozenset(
 
 def is_script(file: File) -> bool:
     """Whether a module runs by itself: it asks for `__main__`."""
+    return any(chunk.once(_asks_for_main) for chunk in file.syntax.chunks)
+
+
+def _asks_for_main(chunk: Chunk) -> bool:
     return any(
         isinstance(part, ast.Constant) and part.value == "__main__"
-        for chunk in file.syntax.chunks
         for statement in chunk.body
         if isinstance(statement, ast.If)
         for part in ast.walk(statement.test)

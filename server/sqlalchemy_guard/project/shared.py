@@ -63,10 +63,10 @@ def is_imported(workspace: Workspace, file: File, name: str) -> bool:
 def handed_to_worker(resolver: Resolver, fact: CallFact, file: SourceFile) -> Iterator[Value]:
     """What a call gives to another thread or process."""
     func = fact.value.func
-    if resolver.external_name(func, file) in _WORKERS:
-        for _, value in fact.value.keywords:
-            if type(value) is Sequence:
-                yield from value.items
+    sequences = [value for _, value in fact.value.keywords if type(value) is Sequence]
+    if sequences and resolver.external_name(func, file) in _WORKERS:
+        for value in sequences:
+            yield from value.items
     elif type(func) is Attr and func.name in _HAND_OVER:
         made = func.base.base if type(func.base) is Enter else func.base
         if type(made) is Call and resolver.external_name(made.func, file) in _EXECUTORS:

@@ -75,6 +75,29 @@ def find(workspace: Workspace, name: str, near: str) -> Template | None:
     return resolver.remembered(question, lambda: _found(workspace, name, near))
 
 
+def any_says(workspace: Workspace, text: str, near: str) -> bool:
+    """Whether a template around a file has a text in it.
+
+    Args:
+        workspace: The files.
+        text: What is looked for.
+        near: The file.
+    """
+    return any(
+        text in (workspace.text_of(path) or "")
+        for folder in _around(workspace, near)
+        for path in _files_in(workspace, folder)
+    )
+
+
+def _files_in(workspace: Workspace, folder: str) -> Iterator[str]:
+    for name in sorted(workspace.names_in(folder)):
+        if is_template_name(name):
+            yield os.path.join(folder, name)
+        elif "." not in name:
+            yield from _files_in(workspace, os.path.join(folder, name))
+
+
 def _found(workspace: Workspace, name: str, near: str) -> Template | None:
     parts = [part for part in name.split("/") if part]
     for folder in _around(workspace, near):

@@ -59,6 +59,9 @@ def _constant(evaluator: Evaluator, node: ast.Constant, frame: Frame) -> Value:
 
 def _name(evaluator: Evaluator, node: ast.Name, frame: Frame) -> Value:
     found = frame.find(node.id)
+    if type(found) is Opaque:
+        # What it is called here says more than where it came from.
+        return Opaque(node.id, found.dotted)
     if found is MISSING:
         found = frame.module.get(node.id)
     if found is MISSING:

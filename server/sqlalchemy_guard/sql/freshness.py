@@ -61,6 +61,11 @@ class Freshness:
         self._chunks[file.file_id] = list(file.syntax.iter_chunks())
         self._prints[file.file_id] = self._print(file)
 
+    @property
+    def names(self) -> dict[str, set[str]]:
+        """For each file the names that were read."""
+        return self._names
+
     def holds(self, workspace: Workspace) -> bool:
         """Whether everything that was read still says the same, and no file with models came."""
         changed = False

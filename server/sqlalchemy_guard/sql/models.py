@@ -28,6 +28,7 @@ from sqlalchemy_guard.sql.freshness import Freshness
 from sqlalchemy_guard.sql.natives import UNKNOWN, UnknownType
 from sqlalchemy_guard.sql.program import bound_names
 from sqlalchemy_guard.sql.relations import Relationships
+from sqlalchemy_guard.sql.renewal import Renewal
 from sqlalchemy_guard.sql.values import Class, Opaque
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Schema:
     evaluator: Evaluator
     rounds: int
     freshness: Freshness
+    renewal: Renewal
     owners: dict[int, Class] = field(default_factory=dict)
 
     @property
@@ -141,7 +143,7 @@ def rebuild(workspace: Workspace, poll: Callable[[], None] | None = None) -> Sch
         Whatever `poll` raises: the last generation is kept then.
     """
     kept = _KEPT.get(workspace)
-    if kept is not None and kept.freshness.holds(workspace):
+    if kept is not None and kept.freshness.holds(workspace) and kept.renewal.catch_up(workspace):
         return kept
     excluded: set[tuple[str, str, str]] = set()
     reasons: dict[tuple[str, str, str], str] = {}
@@ -188,10 +190,10 @@ def _build(
     failed: tuple[str, str, str] | None = None
     reason = ""
     for base in maker.bases:
-        for mapper in base.registry.mappers:
-            # Hundreds of mappers take longer than a keystroke may wait.
-            event.listen(mapper, "before_mapper_configured", lambda *_: evaluator.budget.check())
         try:
+            for mapper in base.registry.mappers:
+                # Hundreds of mappers take longer than a keystroke may wait.
+                event.listen(mapper, "before_mapper_configured", lambda *_: evaluator.budget.check())
             natives.quietly(base.registry.configure)
         except natives.LIBRARY_ERRORS as error:
             evaluator.budget.check()
@@ -200,7 +202,8 @@ def _build(
                 cls, name = relationships.current
                 failed = (cls.module.file_id, cls.qualname, name)
             break
-    schema = _schema(evaluator, maker, Freshness.of(workspace, evaluator, sources))
+    freshness = Freshness.of(workspace, evaluator, sources)
+    schema = _schema(evaluator, maker, freshness, Renewal(evaluator, workspace, freshness.names))
     for file, name in lost:
         reasons = [one.reason for one in evaluator.notes if one.file_id == file.file_id]
         header = file.facts.classes[name][-1]
@@ -277,7 +280,9 @@ def _mentions(node: ast.AST, wanted: frozenset[str]) -> bool:
 # -- the result ----------------------------------------------------------------------------------------------------
 
 
-def _schema(evaluator: Evaluator, maker: declarative.Declarative, freshness: Freshness) -> Schema:
+def _schema(
+    evaluator: Evaluator, maker: declarative.Declarative, freshness: Freshness, renewal: Renewal
+) -> Schema:
     bases: dict[int, Base] = {}
     for native in maker.bases:
         metadata = native.metadata
@@ -285,7 +290,7 @@ def _schema(evaluator: Evaluator, maker: declarative.Declarative, freshness: Fre
     for table, _, _ in evaluator.program.tables.values():
         if table.metadata.tables.get(table.key) is table:
             bases.setdefault(id(table.metadata), Base(table.metadata, None, "metadata"))
-    schema = Schema([], [], evaluator, 1, freshness)
+    schema = Schema([], [], evaluator, 1, freshness, renewal)
     for cls in maker.classes:
         native = cls.native
         if native is None or "__mapper__" not in native.__dict__:

@@ -20,7 +20,7 @@ from sqlalchemy_guard.sql.values import MISSING, Class, Function, Instance, Libr
 from sqlalchemy_guard.text.document import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.evaluator import Evaluator
@@ -74,6 +74,17 @@ class Program:
     def modules(self) -> list[Module]:
         """The modules that were asked for."""
         return [module for module in self._modules.values() if module is not None]
+
+    def forget(self, kept: Mapping[str, set[str]]) -> None:
+        """Forget all modules and names of modules but some."""
+        self._modules = {
+            file_id: module
+            for file_id, module in self._modules.items()
+            if module is not None and file_id in kept
+        }
+        for file_id, module in self._modules.items():
+            if module is not None:
+                module.forget(kept[file_id])
 
     def _dotted(self, file_id: str) -> str:
         return self._workspace.modules.dotted(file_id) if os.path.isabs(file_id) else file_id
@@ -216,15 +227,26 @@ class Module:
     """A module of the project.
 
     Attributes:
-        file_id: Its file.
+        file: Its file.
+        file_id: That file's id.
+        document: The version that was read.
         name: Its dotted name.
     """
 
     def __init__(self, evaluator: Evaluator, file: File, name: str) -> None:
-        self.file = file
         self.file_id = file.file_id
         self.name = name
         self._evaluator = evaluator
+        self.read_again(file)
+        self._values: dict[str, Value] = {}
+        self._running: set[str] = set()
+        self._retries: dict[str, int] = {}
+        self._ran: dict[int, dict[str, Value]] = {}
+
+    def read_again(self, file: File) -> None:
+        """Take the statements from a file as it is now; what was evaluated stays."""
+        self.file = file
+        self.document = file.document
         self._cut = {
             id(chunk.body[0]): chunk
             for chunk in file.syntax.iter_chunks()
@@ -236,10 +258,16 @@ class Module:
         for chunk in file.syntax.chunks:
             for statement in chunk.body:
                 self._index(chunk, statement)
-        self._values: dict[str, Value] = {}
-        self._running: set[str] = set()
-        self._retries: dict[str, int] = {}
-        self._ran: dict[int, dict[str, Value]] = {}
+
+    def forget(self, kept: set[str]) -> None:
+        """Forget the values of all names but some."""
+        self._values = {name: value for name, value in self._values.items() if name in kept}
+        self._retries.clear()
+        self._ran.clear()
+
+    def kept(self, name: str) -> Value:
+        """The value of a name that was evaluated; MISSING for others."""
+        return self._values.get(name, MISSING)
 
     def _index(self, chunk: Chunk, statement: ast.stmt) -> None:
         """Which names a statement of the module binds or changes."""

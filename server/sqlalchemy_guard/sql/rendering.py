@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import orm
-from sqlalchemy.sql import compiler, dml
+from sqlalchemy.sql import dml
 
-from sqlalchemy_guard.sql import ddl, natives
+from sqlalchemy_guard.sql import ddl, natives, products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,23 +48,18 @@ def render(statement: Any, dialect_name: str) -> Rendered:
     dialect.paramstyle = "named"
     dialect.positional = False
     try:
-        compiled = natives.quietly(
-            lambda: dialect.statement_compiler(
-                dialect, statement, linting=compiler.COLLECT_CARTESIAN_PRODUCTS
-            )
-        )
+        compiled = natives.quietly(lambda: dialect.statement_compiler(dialect, statement))
     except natives.LIBRARY_ERRORS as error:
         return Rendered("", (), str(error).partition("\n")[0], ())
     text, names = _named(compiled)
-    return Rendered(laid_out(text), tuple(names), "", tuple(_unlinked(compiled)))
+    return Rendered(laid_out(text), tuple(names), "", tuple(_unlinked(statement)))
 
 
-def _unlinked(compiled: Any) -> Iterator[str]:
-    linter: Any = getattr(compiled, "from_linter", None)
-    froms, start = linter.lint() if linter is not None else (None, None)
-    if froms:
-        names = sorted({str(linter.froms[one]) for one in (*froms, start) if one in linter.froms})
-        yield " and ".join(names)
+def _unlinked(statement: Any) -> Iterator[str]:
+    sources = products.sources_of(statement)
+    if sources is not None:
+        for one, other in sources.apart()[:1]:
+            yield f"{sources.names[one]} and {sources.names[other]}"
 
 
 def _named(compiled: Any) -> tuple[str, list[str]]:

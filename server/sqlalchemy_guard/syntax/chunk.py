@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -90,6 +90,16 @@ class Chunk:
         if kept is None or kept[0] != given:
             kept = self.derived[find] = (given, find(self, *given))
         return kept[1]
+
+    def parts(self) -> Iterator[Chunk]:
+        """The chunk itself and all that it is cut into, in the order of the lines."""
+        yield self
+        for child in self.children or ():
+            yield from child.parts()
+
+    def leaves(self) -> Iterator[Chunk]:
+        """Those of its parts that are not cut."""
+        return (part for part in self.parts() if part.children is None)
 
     def __repr__(self) -> str:
         kind = "cut" if self.children is not None else "leaf"
