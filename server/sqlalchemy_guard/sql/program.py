@@ -38,6 +38,8 @@ class Program:
         read: The names of modules that were read, `(file, name)`; `""` stands for a module's statements that bind nothing.
         bodies: The functions that ran.
         cycles: How often a name was asked for while it was being evaluated.
+        running: How many names are being evaluated, inside one another.
+        provisional: The names that are unknown only as long as others are being evaluated.
         tables: The tables that were made, each with the chunk and the statement that made it.
     """
 
@@ -48,6 +50,8 @@ class Program:
         self.read: set[tuple[str, str]] = set()
         self.bodies: dict[int, Function] = {}
         self.cycles = 0
+        self.running = 0
+        self.provisional: list[tuple[Module, str]] = []
         self.tables: dict[int, tuple[Value, Frame, ast.AST]] = {}
 
     def module(self, file_id: str) -> Module | None:
@@ -280,7 +284,9 @@ class Module:
         if name not in self._binding:
             return self._from_stars(name)
         self._running.add(name)
-        cycles = evaluator.program.cycles
+        program = evaluator.program
+        program.running += 1
+        cycles = program.cycles
         place, uncertain = evaluator.place, evaluator.uncertain
         evaluator.uncertain = []
         try:
@@ -288,20 +294,32 @@ class Module:
         finally:
             evaluator.uncertain = uncertain
             self._running.discard(name)
+            program.running -= 1
+            if not program.running and program.provisional:
+                for module, one in program.provisional:
+                    module.ask_again(one)
+                program.provisional.clear()
             if place is not None:
                 evaluator.at(*place)
-        if (
-            cycles != evaluator.program.cycles
-            and _is_unknown(value)
-            and self._retries.get(name, 0) < MOST_RETRIES
-        ):
+        if cycles != program.cycles and _is_unknown(value) and self._retries.get(name, 0) < MOST_RETRIES:
             # It met itself, or a name that still runs: asked for again later, it may be known.
             self._retries[name] = self._retries.get(name, 0) + 1
-            for _, statement in self._binding[name]:
-                self._ran.pop(id(statement), None)
+            self._take_back(name)
             return value
         self._values[name] = value
+        if cycles != program.cycles and _is_unknown(value) and program.running:
+            program.provisional.append((self, name))
         return value
+
+    def _take_back(self, name: str) -> None:
+        for _, statement in self._binding[name]:
+            self._ran.pop(id(statement), None)
+
+    def ask_again(self, name: str) -> None:
+        """A name was unknown only because others were being evaluated: whoever asks from now on has it evaluated."""
+        self._values.pop(name, None)
+        self._retries.pop(name, None)
+        self._take_back(name)
 
     def _evaluate(self, name: str) -> Value:
         value: Value = MISSING
