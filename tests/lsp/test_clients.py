@@ -55,8 +55,12 @@ PROFILES: dict[str, Any] = {
 
 
 def make_client() -> LanguageClient:
-    """A client that lets the server register what it wants."""
+    """A client that lets the server register what it wants, and tell that there is news."""
     client = make_test_lsp_client()
+
+    @client.feature(types.WORKSPACE_CODE_LENS_REFRESH)
+    def refresh(*_: None) -> None:
+        """Whenever it likes."""
 
     @client.feature(types.CLIENT_REGISTER_CAPABILITY)
     def register(_: types.RegistrationParams) -> None:

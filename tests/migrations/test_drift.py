@@ -112,6 +112,103 @@ def test_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
 
+def test_one_type_of_many_columns(tmp_path: Path) -> None:
+    """The values of an enum type are the database's once, and so is what differs."""
+    models = IN_STEP.replace("import ForeignKey", "import Enum, ForeignKey").replace(
+        "    state: Mapped",
+        "    one: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n"
+        "    two: Mapped[str | None] = mapped_column(Enum('a', 'b', name='level'))\n    state: Mapped",
+    )
+    revision = """
+    op.add_column("users", sa.Column("one", sa.Enum("a", name="level")))
+    op.add_column("users", sa.Column("two", sa.Enum("a", name="level")))
+"""
+    workspace = opened(tmp_path, files(models, USERS, revision))
+    assert messages(workspace) == [
+        "the values of the enum of `users.one` differ: `b` is in no migration; so in 2 columns: users.one, users.two"
+    ]
+    assert main(["drift", str(tmp_path), "--write", "-m", "more levels"]) == 1
+    written = next(
+        text for path in tmp_path.rglob("*.py") if "more levels" in (text := path.read_text(encoding="utf-8"))
+    )
+    assert written.count("ADD VALUE") == 1
+
+
+CHECKED = """
+class Place(Base):
+    __tablename__ = "places"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(CheckConstraint("size > 0", name="ck_places_size"))
+"""
+PLACES = """
+    op.create_table(
+        "places",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("size", sa.Integer(){inline}, nullable=False),
+    )
+"""
+INLINE = ', sa.CheckConstraint("size > 0", name="ck_places_size")'
+
+
+@pytest.mark.parametrize(
+    ("revision", "reported"),
+    [
+        (PLACES.format(inline=INLINE), 0),
+        (
+            PLACES.format(inline="")
+            + '    op.create_check_constraint("ck_places_size", "places", "size > 0")\n',
+            0,
+        ),
+        (PLACES.format(inline=""), 1),
+    ],
+)
+def test_checks_of_columns(tmp_path: Path, revision: str, reported: int) -> None:
+    """A check that a column is given is the column's, in the models as in revisions."""
+    models = IN_STEP.replace("import ForeignKey", "import CheckConstraint, ForeignKey") + CHECKED
+    found = messages(opened(tmp_path, files(models, USERS, revision)))
+    assert len(found) == reported, found
+
+
+@pytest.mark.parametrize(
+    ("addition", "reported"),
+    [
+        ("    op.add_geospatial_column('users', sa.Column('place', sa.Text()))\n", 0),
+        (
+            "    with op.batch_alter_table('users') as batch:\n"
+            "        batch.add_geospatial_column(sa.Column('place', sa.Text()))\n",
+            0,
+        ),
+        ("    op.add_any_column('users', 'place')\n", 0),
+        ("    op.add_any_column('posts', 'place')\n", 1),
+    ],
+)
+def test_operations_of_others(tmp_path: Path, addition: str, reported: int) -> None:
+    """Those of GeoAlchemy are known; what any other one did to the tables that it names nobody knows."""
+    models = IN_STEP.replace(
+        "    state: Mapped", "    place: Mapped[str | None] = mapped_column(Text)\n    state: Mapped"
+    )
+    found = messages(opened(tmp_path, files(models, USERS, addition)))
+    assert len(found) == reported, found
+
+
+def test_keys_to_a_table_that_was_exchanged(tmp_path: Path) -> None:
+    """Which table they mean after a rename and a drop depends on the database."""
+    exchange = """
+    op.rename_table("users", "users_old")
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(50), unique=True, nullable=False),
+        sa.Column("email", sa.String(100)),
+        sa.Column("state", sa.String(10), server_default="new"),
+    )
+    op.create_index("ix_users_email", "users", ["email"])
+    op.drop_table("users_old")
+"""
+    assert messages(opened(tmp_path, files(IN_STEP, USERS, exchange))) == []
+
+
 @pytest.mark.parametrize(
     ("upgrades", "words"),
     [
@@ -162,6 +259,49 @@ def test_what_env_py_leaves_out(tmp_path: Path) -> None:
         "context.configure(include_object=include_object, ",
     )
     assert messages(opened(tmp_path, made)) == []
+
+
+LONG = "".join(f"    logger.info('step {number}')\n" for number in range(40))
+IN_A_FUNCTION = f"""\
+from alembic import context
+from flask import current_app
+from models import Base
+
+
+def include_object(object, name, type_, reflected, compare_to):
+    return name != "extras"
+
+
+def run_migrations_online():
+{LONG}    context.configure(
+        target_metadata=Base.metadata,
+        include_object=include_object,
+        **current_app.extensions["migrate"].configure_args,
+    )
+    context.run_migrations()
+
+
+run_migrations_online()
+"""
+
+
+def test_a_long_function_configures(tmp_path: Path) -> None:
+    """What a function of `env.py` configures counts however long it is; Flask-Migrate's options ask for batch mode."""
+    made = files(IN_STEP, USERS, '    op.create_table("extras", sa.Column("id", sa.Integer()))\n')
+    made["alembic/env.py"] = IN_A_FUNCTION
+    workspace = opened(tmp_path, made)
+    assert messages(workspace) == []
+    (found,) = drifts(workspace)
+    assert found.configured.options["render_as_batch"] is True
+
+
+@pytest.mark.parametrize(("setup", "reported"), [("make_versioned(user_cls=None)\n", 0), ("", 1)])
+def test_tables_of_versions(tmp_path: Path, setup: str, reported: int) -> None:
+    """SQLAlchemy-Continuum makes a table for each that it keeps the versions of."""
+    made = files(
+        IN_STEP + setup, USERS, '    op.create_table("users_version", sa.Column("id", sa.Integer()))\n'
+    )
+    assert len(messages(opened(tmp_path, made))) == reported
 
 
 def test_unknown_bases_are_open(tmp_path: Path) -> None:

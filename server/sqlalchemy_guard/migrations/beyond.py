@@ -184,6 +184,13 @@ def _is_plain(text: str) -> bool:
 # -- checks --------------------------------------------------------------------------------------------------------------
 
 
+def _on_table(condition: Any, name: str, key: Key) -> sa_schema.CheckConstraint:
+    """A check as one of a table of its own, which Alembic's operations ask for."""
+    made = sa_schema.CheckConstraint(condition, name=sqlalchemy.sql.elements.conv(name))
+    sa_schema.Table(key[1], sqlalchemy.MetaData(), schema=key[0]).append_constraint(made)
+    return made
+
+
 def _checks(side: Side, state: TableState, model: sqlalchemy.Table) -> Iterator[Difference]:
     """Named checks that only one side has. SQLite forgets them whenever Alembic makes a table anew."""
     if side.dialect.name not in ("postgresql", "mysql", "mariadb", "mssql", "oracle"):
@@ -192,26 +199,24 @@ def _checks(side: Side, state: TableState, model: sqlalchemy.Table) -> Iterator[
     if state.unknown & {CONSTRAINTS, COLUMNS} or unknown & {"constraints", "columns", "arguments"}:
         return
     found: dict[str, sa_schema.CheckConstraint] = {}
-    for check in model.constraints:
+    own = (check for column in model.columns for check in reading.checks_of(column))
+    for check in (*model.constraints, *own):
         if not isinstance(check, sa_schema.CheckConstraint) or getattr(check, "_type_bound", False):
             continue
-        name = sqla_compat._get_constraint_final_name(check, side.dialect)
+        name = reading.final_name(check, side.dialect)
         if name is None:
             # It may be any of those in the history.
             return
-        found[str(name)] = check
+        found[name] = check
     before = {one.name: one for one in state.of_kind("check") if not one.is_implied}
     implied = {one.name for one in state.of_kind("check") if one.is_implied}
     if any(not one.is_named for one in before.values()):
         return
     for name, check in found.items():
         if name not in before and name not in implied:
-            operation = ops.CreateCheckConstraintOp.from_constraint(check)
+            operation = ops.CreateCheckConstraintOp.from_constraint(_on_table(check.sqltext, name, state.key))
             yield Difference("add_check", state.key, None, state.revision, (operation,), name)
     for named, one in before.items():
         if named not in found and named is not None:
-            made = sa_schema.CheckConstraint(one.text, name=sqlalchemy.sql.elements.conv(named))
-            table = sa_schema.Table(state.key[1], sqlalchemy.MetaData(), schema=state.key[0])
-            table.append_constraint(made)
-            drop = ops.DropConstraintOp.from_constraint(made)
+            drop = ops.DropConstraintOp.from_constraint(_on_table(one.text, named, state.key))
             yield Difference("remove_check", state.key, None, one.revision, (drop,), named)

@@ -70,6 +70,11 @@ def findings_of(
         if table is not None and column is None:
             column = _only_column(one, table)
         place = models.place(table, column) if table is not None else _declared(workspace, environment)
+        enum = _named_enum(one, table, comparison.side)
+        if enum:
+            # All columns of a type have its values.
+            groups[enum, one.old].append((one, place))
+            continue
         what = (place, one.kind, one.column or tuple(_columns(one)) or one.key)
         # Two of a kind in one table are two findings.
         number = sum(other.key == one.key for other, _ in groups[(*what, 0)])
@@ -79,13 +84,22 @@ def findings_of(
         differences = tuple(one for one, _ in group)
         message = sentence(differences[0], comparison.side)
         if len(differences) > 1:
-            names = [one.table for one in differences]
+            of_columns = differences[0].kind == "enum"
+            names = [f"{one.table}.{one.column}" if of_columns else one.table for one in differences]
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            message += f"; so in {len(names)} tables: {', '.join(names[:_MOST_NAMES])}{more}"
+            kind = "columns" if of_columns else "tables"
+            message += f"; so in {len(names)} {kind}: {', '.join(names[:_MOST_NAMES])}{more}"
         first = tables.get(differences[0].key)
         home = models.place(first) if first is not None else None
         found.append(Finding(message, group[0][1], home, differences, differences[0].revision))
     return sorted(found, key=_order)
+
+
+def _named_enum(one: Difference, table: sqlalchemy.Table | None, side: Side) -> str:
+    """The name of the type whose values differ, where the database knows it by its name; else empty."""
+    if one.kind != "enum" or table is None or one.column is None or side.dialect.name != "postgresql":
+        return ""
+    return str(getattr(table.c[one.column].type, "name", None) or "")
 
 
 def _order(finding: Finding) -> tuple[str, tuple[int, ...], str]:

@@ -52,9 +52,16 @@ _WITHOUT_EFFECT = frozenset(
     """
     bulk_insert create_entity drop_entity replace_entity create_view drop_view replace_view create_function drop_function
     create_trigger drop_trigger create_sequence drop_sequence create_extension create_schema drop_schema
+    create_geospatial_index drop_geospatial_index
     """.split()
 )
-"""Operations, those of well-known extensions among them, that change no table."""
+"""Operations, those of well-known extensions among them, that change no table: indexes of geometries belong to their type."""
+
+_LIKE = {
+    "create_geospatial_table": "create_table", "drop_geospatial_table": "drop_table",
+    "add_geospatial_column": "add_column", "drop_geospatial_column": "drop_column",
+}  # fmt: skip
+"""GeoAlchemy's operations, which do the same for tables with geometries."""
 
 _TABLE_AT = {
     "create_index": (1, "table_name"),
@@ -186,8 +193,9 @@ class _Applying(Host):
         self._environment = environment
 
     def get(self, name: str) -> Value:
-        if name in self._names:
-            return Native(f"op.{name}", lambda _, args, keywords: self._apply(name, args, keywords))
+        like = _LIKE.get(name, name)
+        if like in self._names:
+            return Native(f"op.{name}", lambda _, args, keywords: self._apply(like, args, keywords))
         if name in _WITHOUT_EFFECT:
             return Native(f"op.{name}", lambda *_: None)
         if (
@@ -196,10 +204,19 @@ class _Applying(Host):
             and name not in ("get", "set", "enter", "leave", "items")
         ):
             return getattr(self, name)
-        return Native(f"op.{name}", lambda *_: self._not_known(name))
+        return Native(f"op.{name}", lambda _, args, keywords: self._not_known(name, args, keywords))
 
-    def _not_known(self, name: str) -> Value:
+    def _not_known(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
+        """An operation that somebody added: it may have done anything to the tables that it names."""
         self._environment.limit(f"op.{name} is not known here")
+        recorder = self._environment.recorder
+        given = {str(one) for one in (self.batch, *args, *keywords.values()) if isinstance(one, str)}
+        for key in list(recorder.schema.tables):
+            if key[1] in given:
+                recorder.doubt(key, COLUMNS)
+                recorder.doubt(key, CONSTRAINTS)
+        if "table" in name:
+            recorder.schema.has_unknown_tables = True
         return Opaque(f"op.{name}()")
 
     def _target(self) -> Any:

@@ -78,7 +78,8 @@ def table_state(table: sa_schema.Table, dialect: Dialect, revision: str) -> Tabl
     )
     constraints: list[ConstraintState] = []
     # In the order of the source: databases number what they name themselves.
-    for constraint in sorted(table.constraints, key=lambda one: one._creation_order):
+    own = (check for column in table.columns for check in checks_of(column))
+    for constraint in sorted((*table.constraints, *own), key=lambda one: one._creation_order):
         if is_made(constraint, dialect):
             constraints.append(constraint_state(constraint, dialect, revision, state, constraints))
     indexes = sorted(
@@ -93,6 +94,20 @@ def table_state(table: sa_schema.Table, dialect: Dialect, revision: str) -> Tabl
         state.unknown,
         state.revision,
     )
+
+
+def checks_of(column: sa_schema.Column[Any]) -> list[sa_schema.CheckConstraint]:
+    """The checks that a column was given, which its table does not know."""
+    return [one for one in column.constraints if isinstance(one, sa_schema.CheckConstraint)]
+
+
+def final_name(constraint: sa_schema.Constraint, dialect: Dialect) -> str | None:
+    """The name of a constraint with its convention applied; None where the database chooses it."""
+    of_column = isinstance(getattr(constraint, "parent", None), sa_schema.Column)
+    if of_column and not isinstance(constraint.name, str):
+        return None
+    name = sqla_compat._get_constraint_final_name(constraint, dialect)
+    return None if name is None else str(name)
 
 
 def is_made(constraint: sa_schema.Constraint, dialect: Dialect) -> bool:
@@ -126,7 +141,7 @@ def constraint_state(
         table: Its table.
         others: The constraints that are there already: a name that the database chooses is unlike theirs.
     """
-    name = sqla_compat._get_constraint_final_name(constraint, dialect)
+    name = final_name(constraint, dialect)
     kind, text = "check", ""
     columns: tuple[str, ...] = ()
     target: Key = (None, "")

@@ -114,6 +114,10 @@ class Recorder(DefaultImpl):
             self.doubt(key, EXISTENCE)
         elif key in self.schema.tables:
             del self.schema.tables[key]
+            for other in list(self.schema.tables.values()):
+                if any(one.target == key for one in other.constraints):
+                    # Whether the key went along, or stayed and means the table that takes its place, the database decides.
+                    self.doubt(other.key, CONSTRAINTS)
         elif not if_exists:
             self.find(key[1], key[0])
 
@@ -152,7 +156,16 @@ class Recorder(DefaultImpl):
             return
         if reading.unknown_constraints([column]):
             table = replace(table, unknown=table.unknown | {CONSTRAINTS})
+        checks = reading.checks_of(column)
         self.insert(table, reading.column_state(column, self.revision))
+        for check in checks:
+            self._check_came(table.key, check)
+
+    def _check_came(self, key: Key, check: sa_schema.CheckConstraint) -> None:
+        """A check came with a column."""
+        table = self.schema.tables[key]
+        state = reading.constraint_state(check, self.dialect, self.revision, table, table.constraints)
+        self.constrain(table, state)
 
     def insert(self, table: TableState, state: ColumnState) -> None:
         """A column comes to a table."""

@@ -137,9 +137,13 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         _add_column(made, drift, one, operation)
         return
     if isinstance(operation, ops.ExecuteSQLOp):
-        made.upgrade.append(operation)
-        name = str(operation.sqltext).split()[2]
-        made.downgrade_notes.append(f"PostgreSQL cannot take values out of the type {name}: they stay.")
+        text = str(operation.sqltext)
+        note = f"PostgreSQL cannot take values out of the type {text.split()[2]}: they stay."
+        # Each column of the type asks for its values.
+        if all(str(getattr(other, "sqltext", "")) != text for other in made.upgrade):
+            made.upgrade.append(operation)
+        if note not in made.downgrade_notes:
+            made.downgrade_notes.append(note)
         return
     if (
         isinstance(operation, ops.CreateIndexOp)
