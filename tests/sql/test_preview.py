@@ -136,6 +136,42 @@ class Repository:
     }
 
 
+def test_generic_repositories_and_statements_deep_inside(tmp_path: Path) -> None:
+    body = """
+from typing import Generic, TypeVar
+
+M = TypeVar("M")
+
+class Repository(Generic[M]):
+    model: type[M]
+
+    def base(self):
+        return select(self.model)
+
+class Users(Repository[User]):
+    model = User
+
+    def ids(self, s, groups, wanted):
+        if not wanted:
+            return []
+        if groups.broken:
+            raise ValueError
+        for group in groups:
+            print(group)
+            if group.kind == "a":
+                name = group.name
+            elif group.kind == "b":
+                with s.begin():
+                    try:
+                        name = "x"
+                    except KeyError:
+                        name = group.other
+                        return s.scalars(self.base().with_only_columns(User.id).where(User.name == name))  # here
+"""
+    (one,) = variants(tmp_path, body)
+    assert flat(one) == "SELECT users.id FROM users WHERE users.name = :name"
+
+
 def test_loaders_say_what_they_add(tmp_path: Path) -> None:
     body = """
 def f(s):

@@ -7,6 +7,7 @@ never make a class of SQLAlchemy with a metaclass or an attribute of a name that
 from __future__ import annotations
 
 import enum
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -22,6 +23,7 @@ from sqlalchemy_guard.sql.values import (
     Method,
     Native,
     Opaque,
+    Spread,
     Super,
     Value,
     is_emulated,
@@ -184,7 +186,9 @@ def instantiate(evaluator: Evaluator, cls: Class, args: list[Value], keywords: d
         evaluator.call(Method(init, instance), args, keywords)
     else:
         names = [name for name in _fields(cls) if not name.startswith("_")]
-        instance.attributes.update(zip(names, args, strict=False))
+        # Of what follows an unknown number of arguments, nobody knows which fields it is for.
+        sure = takewhile(lambda arg: not isinstance(arg, Spread), args)
+        instance.attributes.update(zip(names, sure, strict=False))
         instance.attributes.update({name: value for name, value in keywords.items() if name.isidentifier()})
     return instance
 

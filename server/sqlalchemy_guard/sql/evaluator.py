@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.scopes import Frame
+    from sqlalchemy_guard.sql.toward import Toward
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
@@ -92,6 +93,7 @@ class Evaluator:
         decide: Settles an unknown condition, or not.
         fork: Asked which branch of an `if`, or whether a loop over something unknown, is taken: None for both, joined. Where
             every way is to be seen, the same code is run once for each.
+        toward: The way to a statement, when only that is to be run, and what it rests on: `Reached` is raised then.
         watch: Told of the result of every call in the source.
         unknown_call: Answers calls of what is unknown, or not (`MISSING`).
         native_attribute: Reads an attribute of a class as its native class has it.
@@ -115,6 +117,7 @@ class Evaluator:
         self.is_lenient = False
         self.decide: Callable[[Opaque], bool | None] = _undecided
         self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
+        self.toward: Toward | None = None
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
         self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered
         self.native_attribute: Callable[[Class, str], Value] = classes.native_attribute
@@ -178,7 +181,7 @@ class Evaluator:
     def release(self) -> None:
         """Forget who watches, and how unknown conditions are settled."""
         self.release_fork()
-        self.watch, self.unknown_call = None, _unanswered
+        self.watch, self.unknown_call, self.toward = None, _unanswered, None
 
     def release_fork(self) -> None:
         """From now on both branches run where a condition is unknown."""

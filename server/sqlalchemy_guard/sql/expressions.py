@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -211,11 +212,8 @@ def _subscript(evaluator: Evaluator, node: ast.Subscript, frame: Frame) -> Value
         if type(key) is int:
             return Opaque(shown(node)) if any(isinstance(one, Spread) for one in value) else value[key]
         return Opaque(shown(node))
-    if (
-        isinstance(value, Class)
-        and isinstance(value.native, type)
-        and not hasattr(value.native, "__members__")
-    ):
+    if isinstance(value, Class) and not any(isinstance(one, enum.EnumMeta) for one in value.natives):
+        # A generic class with its parameters.
         return value
     return natives.item(evaluator, value, key, shown(node))
 

@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.sql import standins
-from sqlalchemy_guard.sql.program import bound_names
+from sqlalchemy_guard.sql.bindings import bound_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,10 +23,10 @@ from sqlalchemy_guard.project.file_roles import is_migration_file
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.records import dataclass, field
 from sqlalchemy_guard.sql import declarative, flask, natives, sqlmodels
+from sqlalchemy_guard.sql.bindings import bound_names
 from sqlalchemy_guard.sql.evaluator import Evaluator
 from sqlalchemy_guard.sql.freshness import Freshness
 from sqlalchemy_guard.sql.natives import UNKNOWN, UnknownType
-from sqlalchemy_guard.sql.program import bound_names
 from sqlalchemy_guard.sql.relations import Relationships
 from sqlalchemy_guard.sql.renewal import Renewal
 from sqlalchemy_guard.sql.values import Class, Opaque

@@ -33,12 +33,12 @@ def fits(evaluator: Evaluator, pattern: ast.pattern, subject: Value, frame: Fram
         return bool(subject == value) if harmless.is_known(subject) and harmless.is_known(value) else None
     if isinstance(pattern, ast.MatchClass) and not pattern.patterns and not pattern.kwd_patterns:
         return evaluator.is_instance(subject, evaluator.evaluate(pattern.cls, frame))
-    _capture(pattern, frame)
+    capture(pattern, frame)
     return None
 
 
-def _capture(pattern: ast.pattern, frame: Frame) -> None:
-    """The names in a pattern that is not understood are bound to something unknown."""
+def capture(pattern: ast.pattern, frame: Frame) -> None:
+    """Bind the names in a pattern that is not understood to something unknown."""
     for node in ast.walk(pattern):
         name = getattr(node, "name", None) or getattr(node, "rest", None)
         if isinstance(name, str):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.externals import canonical
 from sqlalchemy_guard.project.workspace import File
-from sqlalchemy_guard.sql import allowed, harmless, library, standins, statements
+from sqlalchemy_guard.sql import allowed, library, standins, statements
+from sqlalchemy_guard.sql.bindings import COMPOUND, TYPING_ONLY, bound_names, inner_statements
 from sqlalchemy_guard.sql.scopes import Frame
 from sqlalchemy_guard.sql.values import MISSING, Class, Function, Instance, Library, Opaque, Value
 from sqlalchemy_guard.text.document import Document
@@ -30,19 +31,7 @@ MOST_RETRIES = 3
 """How often a name is evaluated again that was unknown because of a cycle."""
 Statement = tuple["Chunk", ast.stmt]
 _LIBRARIES = frozenset({"sqlalchemy", "alembic", "sqlmodel", "flask_sqlalchemy", *sys.stdlib_module_names})
-_COMPOUND = (
-    ast.If,
-    ast.Try,
-    ast.TryStar,
-    ast.For,
-    ast.While,
-    ast.With,
-    ast.AsyncFor,
-    ast.AsyncWith,
-    ast.Match,
-)
 _COLUMNS = frozenset({"Column", "mapped_column"})
-_TYPING_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING")
 
 
 class Program:
@@ -52,6 +41,8 @@ class Program:
         read: The names of modules that were read, `(file, name)`; `""` stands for a module's statements that bind nothing.
         bodies: The functions that ran.
         cycles: How often a name was asked for while it was being evaluated.
+        running: How many names are being evaluated, inside one another.
+        provisional: The names that are unknown only as long as others are being evaluated.
         tables: The tables that were made, each with the chunk and the statement that made it.
     """
 
@@ -62,6 +53,8 @@ class Program:
         self.read: set[tuple[str, str]] = set()
         self.bodies: dict[int, Function] = {}
         self.cycles = 0
+        self.running = 0
+        self.provisional: list[tuple[Module, str]] = []
         self.tables: dict[int, tuple[Value, Frame, ast.AST]] = {}
 
     def module(self, file_id: str) -> Module | None:
@@ -310,7 +303,9 @@ class Module:
         if name not in self._binding:
             return self._from_stars(name)
         self._running.add(name)
-        cycles = evaluator.program.cycles
+        program = evaluator.program
+        program.running += 1
+        cycles = program.cycles
         place, uncertain = evaluator.place, evaluator.uncertain
         evaluator.uncertain = []
         try:
@@ -318,20 +313,32 @@ class Module:
         finally:
             evaluator.uncertain = uncertain
             self._running.discard(name)
+            program.running -= 1
+            if not program.running and program.provisional:
+                for module, one in program.provisional:
+                    module.ask_again(one)
+                program.provisional.clear()
             if place is not None:
                 evaluator.at(*place)
-        if (
-            cycles != evaluator.program.cycles
-            and _is_unknown(value)
-            and self._retries.get(name, 0) < MOST_RETRIES
-        ):
+        if cycles != program.cycles and _is_unknown(value) and self._retries.get(name, 0) < MOST_RETRIES:
             # It met itself, or a name that still runs: asked for again later, it may be known.
             self._retries[name] = self._retries.get(name, 0) + 1
-            for _, statement in self._binding[name]:
-                self._ran.pop(id(statement), None)
+            self._take_back(name)
             return value
         self._values[name] = value
+        if cycles != program.cycles and _is_unknown(value) and program.running:
+            program.provisional.append((self, name))
         return value
+
+    def _take_back(self, name: str) -> None:
+        for _, statement in self._binding[name]:
+            self._ran.pop(id(statement), None)
+
+    def ask_again(self, name: str) -> None:
+        """A name was unknown only because others were being evaluated: whoever asks from now on has it evaluated."""
+        self._values.pop(name, None)
+        self._retries.pop(name, None)
+        self._take_back(name)
 
     def _evaluate(self, name: str) -> Value:
         value: Value = MISSING
@@ -357,7 +364,7 @@ class Module:
     def _for_type_checkers(self, name: str) -> Value:
         """A name that only type checkers see bound: what they see, as when the module gives it by `__getattr__`."""
         for chunk, statement in self._binding[name]:
-            if isinstance(statement, ast.If) and ast.unparse(statement.test) in _TYPING_ONLY:
+            if isinstance(statement, ast.If) and ast.unparse(statement.test) in TYPING_ONLY:
                 for inner in statement.body:
                     if name in bound_names(inner):
                         frame = Frame(self, None, chunk)
@@ -417,65 +424,9 @@ def _mentions(statement: ast.stmt, wanted: frozenset[str]) -> bool:
     )
 
 
-def bound_names(statement: ast.stmt) -> dict[str, None]:
-    """The names of its own block that a statement binds or changes, in order."""
-    return dict.fromkeys(_bound(statement))
-
-
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-    elif isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            yield from _targets(target)
-    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
-        if not (isinstance(statement, ast.AnnAssign) and statement.value is None):
-            yield from _targets(statement.target)
-    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-        for alias in statement.names:
-            if alias.name != "*":
-                yield alias.asname or alias.name.partition(".")[0]
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        function = statement.value.func
-        if isinstance(function, ast.Attribute) and function.attr in _CHANGING:
-            yield from _targets(function.value)
-    elif isinstance(statement, _COMPOUND):
-        if isinstance(statement, ast.If) and ast.unparse(statement.test) in _TYPING_ONLY:
-            # Names for the type checker: what really binds them, if anything does, comes first.
-            for inner in (*statement.orelse, *statement.body):
-                yield from _bound(inner)
-            return
-        if isinstance(statement, (ast.For, ast.AsyncFor)):
-            yield from _targets(statement.target)
-        for inner in _inner(statement):
-            yield from _bound(inner)
-
-
-_CHANGING = harmless.CHANGING | {"append_column", "append_constraint"}
-
-
-def _targets(target: ast.expr) -> Iterator[str]:
-    if isinstance(target, ast.Name):
-        yield target.id
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        for one in target.elts:
-            yield from _targets(one)
-    elif isinstance(target, (ast.Attribute, ast.Subscript, ast.Starred)):
-        yield from _targets(target.value)
-
-
-def _inner(statement: ast.stmt) -> Iterator[ast.stmt]:
-    for field in ("body", "orelse", "finalbody"):
-        yield from getattr(statement, field, ())
-    for handler in getattr(statement, "handlers", ()):
-        yield from handler.body
-    for case in getattr(statement, "cases", ()):
-        yield from case.body
-
-
 def _stars(statement: ast.stmt) -> Iterator[ast.ImportFrom]:
     if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
         yield statement
-    elif isinstance(statement, _COMPOUND):
-        for inner in _inner(statement):
+    elif isinstance(statement, COMPOUND):
+        for inner in inner_statements(statement):
             yield from _stars(inner)

@@ -9,8 +9,10 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.sql import assignment, harmless, patterns
+from sqlalchemy_guard.sql.bindings import bound_names
 from sqlalchemy_guard.sql.scopes import Frame, join_envs
-from sqlalchemy_guard.sql.values import Class, Host, Opaque, Spread, Value
+from sqlalchemy_guard.sql.toward import Reached
+from sqlalchemy_guard.sql.values import Class, Function, Host, Opaque, Spread, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,16 +58,55 @@ def run(evaluator: Evaluator, block: Sequence[tuple[Chunk, ast.stmt]], frame: Fr
     Raises:
         Raised, or an exception of Python: what the user's code raised and did not catch.
     """
+    toward = evaluator.toward
     for chunk, statement in block:
+        if toward is not None and id(statement) in toward.skipped:
+            continue
         evaluator.budget.spend()
         frame.chunk = chunk
         evaluator.at(frame, statement)
         handler = _HANDLERS.get(type(statement))
         if handler is not None:
-            outcome = handler(evaluator, statement, frame)
+            if toward is not None and id(statement) in toward.before:
+                outcome = carefully(evaluator, statement, frame, handler)
+            else:
+                outcome = handler(evaluator, statement, frame)
+            reached(evaluator, statement)
             if outcome is not None:
                 return outcome
     return None
+
+
+def carefully(
+    evaluator: Evaluator, statement: ast.stmt, frame: Frame, handler: Callable[..., Outcome]
+) -> Outcome:
+    """Run a statement on the way to another one: when it raises, the names that it would have bound are unknown."""
+    depth = len(evaluator.uncertain)
+    try:
+        return handler(evaluator, statement, frame)
+    except CATCHABLE as error:
+        if is_ours(evaluator, error):
+            raise
+        del evaluator.uncertain[depth:]
+        evaluator.note(f"{type(error).__name__}: {error}", statement)
+        for name in bound_names(statement):
+            frame.env.setdefault(name, Opaque(name))
+        return None
+
+
+def reached(evaluator: Evaluator, statement: ast.stmt) -> None:
+    """End the run when this is the statement that is looked for.
+
+    Raises:
+        Reached: it is.
+    """
+    if evaluator.toward is not None and statement is evaluator.toward.last:
+        raise Reached
+
+
+def _passes(evaluator: Evaluator, node: ast.stmt, block: Sequence[ast.stmt]) -> bool:
+    """Whether the way to the statement that is looked for goes through a block of another one."""
+    return evaluator.toward is not None and evaluator.toward.within(node, block)
 
 
 def run_body(evaluator: Evaluator, body: list[ast.stmt], frame: Frame) -> Outcome:
@@ -143,8 +184,13 @@ def _last(frame: Frame, outcomes: list[Outcome], before: dict[str, Value]) -> Ou
 
 def _if(evaluator: Evaluator, node: ast.If, frame: Frame) -> Outcome:
     condition = evaluator.evaluate(node.test, frame)
+    reached(evaluator, node)
     known = evaluator.truth(condition)
-    if known is None:
+    if _passes(evaluator, node, node.body):
+        known = True
+    elif _passes(evaluator, node, node.orelse):
+        known = False
+    elif known is None:
         known = evaluator.fork(node, frame)
     if known is not None:
         return run_body(evaluator, node.body if known else node.orelse, frame)
@@ -162,6 +208,12 @@ def _shown(condition: Value) -> str:
 
 def _match(evaluator: Evaluator, node: ast.Match, frame: Frame) -> Outcome:
     subject = evaluator.evaluate(node.subject, frame)
+    reached(evaluator, node)
+    for case in node.cases:
+        if _passes(evaluator, node, case.body):
+            patterns.capture(case.pattern, frame)
+            patterns.fits(evaluator, case.pattern, subject, frame)
+            return run_body(evaluator, case.body, frame)
     possible: list[ast.match_case] = []
     for case in node.cases:
         fits = patterns.fits(evaluator, case.pattern, subject, frame)
@@ -192,6 +244,11 @@ def _case(evaluator: Evaluator, case: ast.match_case, frame: Frame) -> Callable[
 def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Outcome:
     iterable = evaluator.evaluate(node.iter, frame)
     items = evaluator.iterate(iterable)
+    reached(evaluator, node)
+    if _passes(evaluator, node, node.orelse):
+        return run_body(evaluator, node.orelse, frame)
+    if _passes(evaluator, node, node.body) and (not items or isinstance(items[0], Spread)):
+        return _once(evaluator, node, Spread(_shown(iterable)), frame)()
     if items is None:
         items = [Spread(_shown(iterable))]
     depth = len(evaluator.uncertain)
@@ -238,6 +295,9 @@ def _while(evaluator: Evaluator, node: ast.While, frame: Frame) -> Outcome:
     while True:
         evaluator.budget.spend()
         condition = evaluator.evaluate(node.test, frame)
+        reached(evaluator, node)
+        if _passes(evaluator, node, node.body):
+            return run_body(evaluator, node.body, frame)
         known = evaluator.truth(condition)
         if known is None:
             return either(
@@ -268,6 +328,9 @@ def _without_jump(outcome: Outcome) -> Outcome:
 
 def _try(evaluator: Evaluator, node: ast.Try, frame: Frame) -> Outcome:
     before = dict(frame.env)
+    for block in (node.orelse, node.finalbody, *(one.body for one in node.handlers)):
+        if _passes(evaluator, node, block):
+            return _behind(evaluator, node, block, frame)
     try:
         outcome = run_body(evaluator, node.body, frame)
         if outcome is None:
@@ -283,6 +346,15 @@ def _try(evaluator: Evaluator, node: ast.Try, frame: Frame) -> Outcome:
             frame.env[handler.name] = error.value if isinstance(error, Raised) else Opaque(handler.name)
         outcome = run_body(evaluator, handler.body, frame)
     return run_body(evaluator, node.finalbody, frame) or outcome
+
+
+def _behind(evaluator: Evaluator, node: ast.Try, block: list[ast.stmt], frame: Frame) -> Outcome:
+    """What follows the body of a `try`: after it was run as far as it can be."""
+    carefully(evaluator, node, frame, lambda *_: run_body(evaluator, node.body, frame))
+    for handler in node.handlers:
+        if handler.body is block and handler.name:
+            frame.env[handler.name] = Opaque(handler.name)
+    return run_body(evaluator, block, frame)
 
 
 def _catches(evaluator: Evaluator, handler: ast.ExceptHandler, error: Exception, frame: Frame) -> bool:
@@ -324,6 +396,7 @@ def _with(evaluator: Evaluator, node: ast.With | ast.AsyncWith, frame: Frame) ->
             entered = assignment.entered(evaluator, context)
         if item.optional_vars is not None:
             assignment.assign(evaluator, item.optional_vars, entered, frame)
+    reached(evaluator, node)
     try:
         return run_body(evaluator, node.body, frame)
     finally:
@@ -352,6 +425,10 @@ def _expression(evaluator: Evaluator, node: ast.Expr, frame: Frame) -> Outcome:
 
 def _define(evaluator: Evaluator, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> Outcome:
     assignment.define(evaluator, node, frame)
+    if evaluator.toward is not None and evaluator.toward.passes(node) is not None:
+        # What a function inside gets, nobody knows; the names around it are those of now.
+        inner = Function(node, frame.module.body_of(node, frame.chunk), frame, {})
+        evaluator.call(inner, [Spread("…")], {})
     return None
 
 

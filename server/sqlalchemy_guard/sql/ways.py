@@ -10,11 +10,13 @@ This module must never look at what a statement says.
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy_guard.sql import classes, models
 from sqlalchemy_guard.sql.queries import Queries
 from sqlalchemy_guard.sql.scopes import Frame
+from sqlalchemy_guard.sql.toward import Reached, Step, Toward
 from sqlalchemy_guard.sql.values import MISSING, Class, Function, Instance, Method, Opaque, Spread, Value
 
 if TYPE_CHECKING:
@@ -113,6 +115,7 @@ def ways(
     forks = _Forks(_home(module, line))
     before = evaluator.native_attribute
     queries = Queries(evaluator)
+    toward = _toward(module, line)
     try:
         queries.install()
         evaluator.fork = forks.fork
@@ -120,7 +123,9 @@ def ways(
         while True:
             queries.executed.clear()
             queries.broken.clear()
-            _run(evaluator, module, line)
+            evaluator.toward = toward
+            with suppress(Reached):
+                _run(evaluator, module, line)
             yield Way(queries, forks.trail, module, schema)
             if not forks.next():
                 return
@@ -173,8 +178,29 @@ def _run(evaluator: Evaluator, module: Module, line: int) -> None:
         else:
             # A decorator that is not understood stands in front of it.
             evaluator.run(_plain(module, *functions[0]), _ANYTHING)
-    if len(functions) > 1:
-        evaluator.run(_plain(module, *functions[-1]), _ANYTHING)
+
+
+def _toward(module: Module, line: int) -> Toward | None:
+    """The way through the outermost function around a line to the statement there; None outside of functions."""
+    path = [node for node, _ in _enclosing(module, line)]
+    chunks = [chunk for _, chunk in _enclosing(module, line)]
+    outer = next((number for number, node in enumerate(path) if isinstance(node, _DEFINITIONS)), None)
+    if outer is None or outer == len(path) - 1:
+        return None
+    steps = [
+        Step(node, _block_with(module, path[number], chunks[number], node))
+        for number, node in enumerate(path[outer + 1 :], outer)
+    ]
+    return Toward(steps)
+
+
+def _block_with(module: Module, around: Any, chunk: Chunk, node: ast.stmt) -> list[ast.stmt]:
+    """The block of a statement that another one stands in."""
+    if isinstance(around, (*_DEFINITIONS, ast.ClassDef)):
+        return [one for _, one in module.body_of(around, chunk)]
+    parts = [around, *getattr(around, "handlers", ()), *getattr(around, "cases", ())]
+    blocks = (getattr(part, name, None) for part in parts for name in ("body", "orelse", "finalbody"))
+    return next(block for block in blocks if block and any(one is node for one in block))
 
 
 def _run_method(evaluator: Evaluator, owner: Class, plain: Function) -> None:
@@ -189,13 +215,20 @@ def _run_method(evaluator: Evaluator, owner: Class, plain: Function) -> None:
     elif function.kind in ("classmethod", "hybrid_property", "declared_attr"):
         evaluator.run(Method(function.as_kind(""), owner), _ANYTHING)
     else:
-        # What its constructor decides makes no variants: where that differs, the attribute is not known.
-        fork = evaluator.fork
-        evaluator.release_fork()
-        made = evaluator.guarded("self", lambda: classes.instantiate(evaluator, owner, list(_ANYTHING), {}))
-        evaluator.fork = fork
-        receiver = made if isinstance(made, Instance) else Instance(owner)
-        evaluator.run(Method(function.as_kind(""), receiver), _ANYTHING)
+        evaluator.run(Method(function.as_kind(""), _receiver(evaluator, owner)), _ANYTHING)
+
+
+def _receiver(evaluator: Evaluator, owner: Class) -> Instance:
+    """An object of a class, as its constructor leaves it.
+
+    What that decides makes no variants: where it differs, the attribute is not known.
+    """
+    fork, toward = evaluator.fork, evaluator.toward
+    evaluator.release_fork()
+    evaluator.toward = None
+    made = evaluator.guarded("self", lambda: classes.instantiate(evaluator, owner, list(_ANYTHING), {}))
+    evaluator.fork, evaluator.toward = fork, toward
+    return made if isinstance(made, Instance) else Instance(owner)
 
 
 def _plain(module: Module, node: Any, chunk: Chunk) -> Function:
