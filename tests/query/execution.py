@@ -73,6 +73,8 @@ def run(code: str, consumer: Consumer, *, empty: bool, names: dict[str, Any] | N
                 value = eval(written, {**(names or NAMES), "session": session, "s": session})
                 if consumer in ITERATES:
                     value = list(value)
+                if consumer is Consumer.UNPACKED:
+                    value = [tuple(each) if isinstance(each, Row) else each for each in value]
                 outcome.value = normal(value)
                 if consumer is Consumer.STATEMENT:
                     outcome.value = None
@@ -143,7 +145,9 @@ def normal(value: Any) -> Any:
     if isinstance(value, Row):
         names = [name for name in value._fields if value._fields.count(name) == 1 and name.isidentifier()]
         return NamedRow(
-            tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
+            tuple(normal(each) for each in value),
+            {name: normal(value._mapping[name]) for name in names},
+            value._fields,
         )
     if isinstance(value, FromClause):
         return ("FROM", normal_sql(str(value.select())), tuple(map(_plain_name, value.c.keys())))
@@ -156,6 +160,8 @@ def normal(value: Any) -> Any:
         )
     if isinstance(value, list):
         return [normal(each) for each in value]
+    if type(value) is tuple:
+        return ("tuple", [normal(each) for each in value])
     if type(value) in models.MODELS:
         return entity(value, frozenset())
     return (type(value).__name__, repr(value))
@@ -165,9 +171,12 @@ class NamedRow(tuple):
     """A row. Query gives no name to what has none of its own; `select()` does; so names are compared one
     way."""
 
-    def __new__(cls, values: tuple[Any, ...], names: dict[str, Any]) -> NamedRow:
+    def __new__(
+        cls, values: tuple[Any, ...], names: dict[str, Any], fields: tuple[str, ...] = ()
+    ) -> NamedRow:
         made = super().__new__(cls, values)
         made.names = names
+        made.fields = fields
         return made
 
     def __repr__(self) -> str:
@@ -181,6 +190,12 @@ def same(old: Any, new: Any) -> bool:
             isinstance(new, NamedRow)
             and tuple(old) == tuple(new)
             and all(new.names.get(name) == value for name, value in old.names.items())
+            # Where each column has a name, `_asdict()` and the like show all of them.
+            and (
+                len(old.fields) < len(old)
+                or not all(map(str.isidentifier, old.fields))
+                or old.fields == new.fields
+            )
         )
     if isinstance(old, list):
         return isinstance(new, list) and len(old) == len(new) and all(map(same, old, new))

@@ -33,7 +33,7 @@ ENTITIES = {
         User @3; User.id; User.name; User, User.name; User.id, User.name; User, Address; func.count(User.id)
         func.max(User.id), func.count(); User.name, func.count(User.id); U2; User.shout; User.name_length
         User.name.label('n'); User, Address.email; User.settings; User, User.settings; User.id + 1
-        User.id, Address.id; User, U2; Bundle('b', User.id, User.name); User, func.length(User.name)
+        User.id, Address.id; User, U2; User.id, U2.id, Address.id; User.name, User.name; Bundle('b', User.id, User.name); User, func.length(User.name)
         User.id, Address; Tag, User; opaque_thing; func.coalesce(User.nick, 'none')
         case((User.id > 1, 'many'), else_='one'); User.called; func.count(distinct(User.name))
         User.name.distinct(); func.max(User.id).label('top'); cast(User.id, String)
@@ -128,6 +128,7 @@ ANY = _alternatives(
         with_for_update(); with_for_update(nowait=True); enable_eagerloads(False); reset_joinpoint()
         filter(text('1 = 1')); filter(literal(True)); params(x=1); prefix_with('/* p */'); yield_per(2)
         correlate(None); order_by(text('1')); group_by(None); with_labels(); filter(); order_by(); tuples()
+        order_by(False); group_by(False)
         only_return_tuples(True); with_for_update(read=True); with_for_update(skip_locked=True)
         with_hint(User, '/* x */'); with_statement_hint('/* x */'); suffix_with('/* s */')
         execution_options(stream_results=True); options(); where(literal(True)); apply_labels()
@@ -192,6 +193,7 @@ LINKS = {
         intersect_all(session.query(User)); filter(case((User.id > 1, True), else_=False))
         from_statement(union_all(select(User), select(User)))
         filter(tuple_(User.id, User.name).in_([(1, 'ann')])); filter(func.lower(User.name) == 'ann')
+        filter(User.addresses); filter(~User.tags.any(), User.orders); order_by(desc('name'))
         filter(User.tags.contains(session.get(Tag, 1)))
     """
     ),

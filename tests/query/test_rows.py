@@ -90,6 +90,25 @@ SAFE = {
     ),
     "session.query(User.id).all()": "session.execute(select(User.id)).all()",
     "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
+    "session.query(User.id, Address.id).join(User.addresses).limit(5).first()": (
+        "session.execute(select(User.id, Address.id).set_label_style(LABEL_STYLE_NONE)"
+        ".join(User.addresses).limit(1)).first()"
+    ),
+    "session.query(User, User).all()": "session.execute(select(User, User)).all()",
+    # order
+    "session.query(User.name).order_by(User.name).order_by(False).all()": (
+        "session.execute(select(User.name).order_by(User.name).order_by(None)).all()"
+    ),
+    "session.query(User.name).group_by(User.name).group_by(False).all()": (
+        "session.execute(select(User.name).group_by(User.name).group_by(None)).all()"
+    ),
+    # a relationship as a criterion is its join condition
+    "session.query(User).filter(User.addresses).all()": (
+        "session.scalars(select(User).where(User.addresses)).unique().all()"
+    ),
+    "session.query(User).filter(or_(User.addresses, User.id == 1)).all()": (
+        "session.scalars(select(User).where(or_(User.addresses, User.id == 1))).unique().all()"
+    ),
     # one value
     "session.query(User.id).scalar()": "session.execute(select(User.id)).scalar_one_or_none()",
     "session.query(User.id).filter_by(id=1).scalar()": (
@@ -277,7 +296,9 @@ UNSAFE = {
     "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
-    "session.query(User.id, Address.id).all()": "called `id`",
+    "session.query(User.id, User.id).all()": "called `id`",
+    "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(Manager.name, Employee.name).all()": "called `name`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
     "session.query(opaque_thing).all()": "taken to be a mapped class",

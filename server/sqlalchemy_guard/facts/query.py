@@ -466,6 +466,8 @@ def walk_references(
             yield UNKNOWN_ENTITY
     elif info.kind is not EntityKind.UNKNOWN and info.owner is not None:
         yield info
+        if is_criterion and info.kind is EntityKind.RELATIONSHIP:
+            yield UNKNOWN_ENTITY  # alone it is the condition of its join: the other side comes along
     elif isinstance(node, ast.Constant) or is_subquery(node, knowledge):
         return
     elif isinstance(node, ast.Call):

@@ -73,9 +73,9 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     """
     statement = ending.statement
     if form.shape:
-        _check_shape(statement, form)
         # Only SQL would show these labels: rows of Query keep the columns' own names.
         statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
+        _check_shape(statement, form)
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
@@ -86,7 +86,7 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         )
     if (
         (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and any(isinstance(node, ast.Constant) for node in statement.ordering)
+        and any(statement.is_text(node) for node in statement.ordering)
         and any(not statement.harmless(option) for option in statement.options)
     ):
         statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
@@ -165,7 +165,7 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             statement.doubt(f"what `{what}` is could not be found")
     if form.names_rows and not statement.single:
         name = statement.same_names()
-        if name is not None and not statement.by_position:
+        if name is not None and not statement.by_position and not statement.name_as_query():
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
 
 

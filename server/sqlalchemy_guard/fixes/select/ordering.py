@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.statement import Statement
 
 
-def ordered(statement: Statement, link: Link) -> None:
+def ordered(statement: Statement, link: Link) -> str | None:
+    """What ORDER BY or GROUP BY names.
+
+    Returns:
+        The template where it is not the link's own: Query takes False as None, which select() does not.
+    """
+    if len(link.args) == 1 and isinstance(link.args[0], ast.Constant) and link.args[0].value is False:
+        return f"stmt.{link.name}(None)"
     for node in link.args:
         unpacked = node.value if isinstance(node, ast.Starred) else node
         unknown = _label_of_query(statement, unpacked)
@@ -25,6 +32,7 @@ def ordered(statement: Statement, link: Link) -> None:
             statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
         if link.name == "order_by":
             statement.ordering.append(unpacked)
+    return None
 
 
 _LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")

@@ -41,6 +41,7 @@ NAMES: Mapping[str, str] = {
     "intersect_all": "sqlalchemy",
     "except_": "sqlalchemy",
     "except_all": "sqlalchemy",
+    "LABEL_STYLE_NONE": "sqlalchemy",
     "LABEL_STYLE_TABLENAME_PLUS_COL": "sqlalchemy",
     "aliased": "sqlalchemy.orm",
     "lazyload": "sqlalchemy.orm",

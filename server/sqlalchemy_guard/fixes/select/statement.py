@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 ENTITIES = frozenset((EntityKind.MODEL, EntityKind.ALIAS))
-COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE, EntityKind.TABLE))
+NAMED_COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE))
+COLUMNS = NAMED_COLUMNS | {EntityKind.TABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,17 +318,7 @@ class Statement:
         """Whether the rows are ordered by what is not selected."""
         selected = {(each.info.owner, each.info.attribute) for each in self.selected}
         for node in self.ordering:
-            here = node
-            while isinstance(here, ast.Call):
-                if isinstance(here.func, ast.Attribute) and here.func.attr in ORDERS and not here.args:
-                    here = here.func.value
-                elif (
-                    len(here.args) == 1
-                    and (self.knowledge.qualified_name(here.func) or "").rpartition(".")[2] in ORDERS
-                ):
-                    here = here.args[0]
-                else:
-                    break
+            here = self.ordered_by(node)
             if isinstance(here, ast.Constant):
                 continue
             info = self.knowledge.entity(here)
@@ -338,6 +329,49 @@ class Statement:
                 continue
             return True
         return False
+
+    def ordered_by(self, node: ast.expr) -> ast.expr:
+        """What an element of ORDER BY names, without how it orders."""
+        while isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ORDERS and not node.args:
+                node = node.func.value
+            elif (
+                len(node.args) == 1
+                and (self.knowledge.qualified_name(node.func) or "").rpartition(".")[2] in ORDERS
+            ):
+                node = node.args[0]
+            else:
+                break
+        return node
+
+    def is_text(self, node: ast.expr) -> bool:
+        """Whether an element of ORDER BY is the name of a label."""
+        return isinstance(self.ordered_by(node), ast.Constant)
+
+    def name_as_query(self) -> bool:
+        """Give the columns of rows the names that Query gives them, even where two have the same.
+
+        Returns:
+            Whether that was possible: objects are loaded by the names of their columns, a column that comes twice
+            could not be told apart, and a name in ORDER BY would mean two.
+        """
+        named = [each.info for each in self.selected if each.info.kind is EntityKind.COLUMN]
+        own = all(
+            info.model is not None
+            and info.attribute in info.model.columns
+            and info.model.inheritance is Inheritance.NONE
+            for info in named
+        )
+        if (
+            any(each.info.kind not in NAMED_COLUMNS for each in self.selected)
+            or not own
+            or len({(info.owner, info.attribute) for info in named}) != len(named)
+            or self.clauses & {"from_statement", "union", "flow"}
+            or any(self.is_text(node) for node in self.ordering)
+        ):
+            return False
+        self.steps.insert(0, Step("set_label_style", (Argument(self.names["LABEL_STYLE_NONE"]),)))
+        return True
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None
@@ -356,7 +390,7 @@ class Statement:
                 seen.add(qualified.rpartition(".")[2])
             if name is None:
                 continue
-            if name in seen:
+            if name in seen and each.info.kind not in ENTITIES:
                 return name
             seen.add(name)
         return None
