@@ -33,7 +33,8 @@ ENTITIES = {
         User @3; User.id; User.name; User, User.name; User.id, User.name; User, Address; func.count(User.id)
         func.max(User.id), func.count(); User.name, func.count(User.id); U2; User.shout; User.name_length
         User.name.label('n'); User, Address.email; User.settings; User, User.settings; User.id + 1
-        User.id, Address.id; User, U2; User.id, U2.id, Address.id; User.name, User.name; Bundle('b', User.id, User.name); User, func.length(User.name)
+        User.id, U2.id, Address.id; User.name, User.name
+        User.id, Address.id; User, U2; Bundle('b', User.id, User.name); User, func.length(User.name)
         User.id, Address; Tag, User; opaque_thing; func.coalesce(User.nick, 'none')
         case((User.id > 1, 'many'), else_='one'); User.called; func.count(distinct(User.name))
         User.name.distinct(); func.max(User.id).label('top'); cast(User.id, String)
@@ -164,6 +165,7 @@ LINKS = {
         with_entities(User.id); with_entities(User.name, User.nick); with_entities(func.count(User.id))
         with_entities(Address); with_entities(User); with_entities(User, Address.email); add_columns(User.nick)
         add_columns(Address.email); add_entity(Address); add_columns(func.count()); select_from(User)
+        select_from(User, Address); select_from(Address, User); select_from(U2, User)
         select_from(Address); select_from(user_tags); filter(U2.id == User.id)
         union(session.query(User).filter(User.id == 2)); union_all(session.query(User))
         filter(User.shout == 'ann!'); filter(User.id == bindparam('x'))
@@ -193,7 +195,7 @@ LINKS = {
         intersect_all(session.query(User)); filter(case((User.id > 1, True), else_=False))
         from_statement(union_all(select(User), select(User)))
         filter(tuple_(User.id, User.name).in_([(1, 'ann')])); filter(func.lower(User.name) == 'ann')
-        filter(User.addresses); filter(~User.tags.any(), User.orders); order_by(desc('name'))
+        options(option); options(joining); filter(User.addresses); filter(~User.tags.any(), User.orders); order_by(desc('name'))
         filter(User.tags.contains(session.get(Tag, 1)))
     """
     ),
@@ -208,7 +210,7 @@ LINKS = {
         filter_by(user=None); filter_by(user=session.get(User, 1)); join(User.tags); join(User.addresses)
         with_entities(Address.email); filter(Address.user == None); group_by(Address.email)
         intersect(session.query(Address).filter(Address.id < 3))
-        except_(session.query(Address).filter_by(id=1))
+        except_(session.query(Address).filter_by(id=1)); union(session.query(Address)).filter_by(id=2)
     """
     ),
     "Order": _alternatives(
@@ -325,7 +327,7 @@ TERMINALS = _alternatives(
         .delete(synchronize_session=False); .delete('fetch'); .update({'name': 'new'}); .whereclause
         .update({'name': 'new'}, synchronize_session='evaluate'); .subquery(with_labels=True); [0:number]
         .cte(recursive=True); .subquery(name='sub'); .filter_by(id=1).delete(synchronize_session='evaluate')
-        .update({User.name: 'new'}); .as_scalar(); [5]
+        .update({User.name: 'new'}); .as_scalar(); [5]; .value(User.id); .value(func.count())
     """
 )
 

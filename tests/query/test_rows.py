@@ -95,6 +95,28 @@ SAFE = {
         ".join(User.addresses).limit(1)).first()"
     ),
     "session.query(User, User).all()": "session.execute(select(User, User)).all()",
+    # an option that a variable holds
+    "session.query(User).options(joining).all()": "session.scalars(select(User).options(joining)).unique().all()",
+    "session.query(User).options(option).all()": "session.scalars(select(User).options(option)).all()",
+    "session.query(User).options(joining).limit(2).count()": (
+        "session.scalar(select(func.count()).select_from(select(User).limit(2).subquery()))"
+    ),
+    # one value of the first row
+    "session.query(User).filter_by(id=1).value(User.name)": (
+        "session.scalar(select(User).filter_by(id=1).with_only_columns(User.name))"
+    ),
+    "session.query(User).filter(User.id > 99).value(User.name)": (
+        "session.scalar(select(User).where(User.id > 99).with_only_columns(User.name))"
+    ),
+    # filter_by() addresses the union
+    "session.query(Address).union_all(session.query(Address)).filter_by(id=2).count()": (
+        "session.scalar(select(func.count()).select_from(select(aliased(Address, "
+        "union_all(select(Address), select(Address)).subquery())).filter_by(id=2).subquery()))"
+    ),
+    # several FROM elements
+    "session.query(User.id).select_from(User, Address).filter(User.id == Address.user_id).all()": (
+        "session.execute(select(User.id).select_from(User, Address).where(User.id == Address.user_id)).all()"
+    ),
     # order
     "session.query(User.name).order_by(User.name).order_by(False).all()": (
         "session.execute(select(User.name).order_by(User.name).order_by(None)).all()"
@@ -298,6 +320,7 @@ UNSAFE = {
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User.id, User.id).all()": "called `id`",
     "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(select(func.count(Tag.id)).scalar_subquery()).join(user_tags).all()": "what join() begins with",
     "session.query(Manager.name, Employee.name).all()": "called `name`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
@@ -312,6 +335,11 @@ UNSAFE = {
 }
 
 REFUSED = {
+    "session.query(User).value(User)": "takes one column",
+    "session.query(User.name).union(session.query(User.name)).filter_by(name='x').all()": "a union of columns",
+    "session.query(Address).join(User).with_parent(session.get(User, 1), User.addresses).all()": (
+        "behind a join() without a relationship"
+    ),
     "session.query(User).filter(User.id == 1).get(1)": "get() behind where()",
     "session.query(User)[-1]": "IndexError",
     "session.query(User).join(User.addresses).delete()": "behind join()",

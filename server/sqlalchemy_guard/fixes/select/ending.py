@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import DISTINCT_BEFORE_2
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
 
@@ -79,7 +80,7 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
-        statement.doubt("before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names")
+        statement.doubt(DISTINCT_BEFORE_2)
     if statement.options and not statement.heeds_options:
         statement.doubt(
             "where no mapped class is selected, Query may raise for a loader option that select() ignores"

@@ -10,11 +10,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query, walk_references
+from sqlalchemy_guard.fixes.select import links
 from sqlalchemy_guard.fixes.select.ending import write
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, is_computed, joins_eagerly
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, NAMED_COLUMNS, is_computed, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.ending import Ending
@@ -53,6 +55,13 @@ def _is_exists(statement: Statement, node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and statement.knowledge.qualified_name(node.func) == "sqlalchemy.exists"
 
 
+def value(ending: Ending) -> None:
+    statement = ending.statement
+    links.apply(statement, replace(ending.link, name="with_entities"))
+    if len(statement.selected) != 1 or statement.selected[0].info.kind not in NAMED_COLUMNS:
+        raise Refuse("value() takes one column: write `session.scalar(select(column))`")
+
+
 SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
 """Steps behind which rows may be counted without a subquery."""
 
@@ -63,6 +72,9 @@ def count(ending: Ending) -> Tree | str | None:
     if any(step.name == "options" for step in statement.steps):
         statement.doubt("options that are no loader options may not reach into count()'s subquery")
     infos = [each.info for each in statement.selected]
+    labels = [info.label for info in infos if info.label]
+    if len(set(labels)) != len(labels):
+        statement.doubt("Query cannot count rows that have a label twice")
     short = (
         len(infos) == 1
         and infos[0].kind is EntityKind.MODEL

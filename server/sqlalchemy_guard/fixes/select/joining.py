@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, EntityInfo, EntityKind
+from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, EntityInfo, EntityKind, walk_references
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, JOINED_BEFORE_2, NO_LEFT_BEFORE_2
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.query import Link, RelationshipInfo
@@ -45,6 +45,10 @@ def join(statement: Statement, link: Link) -> None:
             criteria = [*criteria, onclause]
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
+    if "select_from" not in statement.clauses and not any(
+        each.info.owner or any(walk_references(each.node, statement.knowledge)) for each in statement.selected
+    ):
+        statement.doubt(NO_LEFT_BEFORE_2)
     known_left = left is not None and left.owner is not None and left.owner in statement.owners
     if left is not None and left.owner not in {each.owner for each in statement.sources}:
         statement.clauses.add("loose_join")
@@ -53,7 +57,7 @@ def join(statement: Statement, link: Link) -> None:
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
     before = {each.owner for each in statement.sources[len(statement.selected) :]}
     if info.owner is not None and info.owner in before:
-        statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
+        statement.doubt(JOINED_BEFORE_2)
     elif info.owner is not None and info.owner in starts:
         statement.clauses.add("self_join")
         statement.opaque = statement.opaque or "a class is joined to itself without aliased()"
@@ -64,6 +68,10 @@ def join(statement: Statement, link: Link) -> None:
     statement.join(info, to_one=relation is not None and relation.to_one and known_left)
     for node in criteria:
         statement.refer(node, is_criterion=True)
+    if relation is None:
+        statement.clauses.add("plain_join")
+    else:
+        statement.clauses.discard("plain_join")
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)

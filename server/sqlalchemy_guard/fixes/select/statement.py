@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 ENTITIES = frozenset((EntityKind.MODEL, EntityKind.ALIAS))
+DISTINCT_BEFORE_2 = "before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names"
+JOINED_BEFORE_2 = "a class is joined twice, which SQLAlchemy 1.4 may leave out"
+NO_LEFT_BEFORE_2 = "SQLAlchemy 1.4 does not see what join() begins with"
+BEFORE_2 = frozenset((DISTINCT_BEFORE_2, JOINED_BEFORE_2, NO_LEFT_BEFORE_2))
+"""Doubts that SQLAlchemy 1.4 alone gives rise to."""
 NAMED_COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE))
 COLUMNS = NAMED_COLUMNS | {EntityKind.TABLE}
 
@@ -239,8 +244,10 @@ class Statement:
 
     def harmless(self, option: ast.expr) -> bool:
         """Whether a loader option is known not to join a collection."""
+        if not isinstance(option, ast.Call):
+            return self.knowledge.option(option) in SEPARATE_LOADERS
         calls: list[ast.Call] = []
-        node = option
+        node: ast.expr = option
         while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             calls.append(node)
             if self.knowledge.qualified_name(node.func) is not None:
@@ -279,7 +286,9 @@ class Statement:
 
     def is_loader(self, option: ast.expr) -> bool:
         """Whether an option says only how attributes are loaded."""
-        node = option
+        if not isinstance(option, ast.Call):
+            return self.knowledge.option(option) in LOADERS
+        node: ast.expr = option
         while isinstance(node, ast.Call) and self.knowledge.qualified_name(node.func) is None:
             if not isinstance(node.func, ast.Attribute):
                 return False
