@@ -27,6 +27,24 @@ SAFE = {
     "session.query(User, User.name).join(User.addresses).all()": (
         "session.execute(select(User, User.name).join(User.addresses)).unique().all()"
     ),
+    "session.query(Address).select_from(select(Address).join(Address.user).subquery()).filter(Address.id == 1).all()": (
+        "session.scalars(select(Address).select_from(select(Address).join(Address.user).subquery())"
+        ".where(Address.id == 1)).unique().all()"
+    ),
+    "session.query(User).filter(User.addresses).order_by(User.id).all()": (
+        "session.scalars(select(User).where(User.addresses).order_by(User.id)).unique().all()"
+    ),
+    "session.query(User).order_by(User.name).order_by(False).order_by(User.id).all()": (
+        "session.scalars(select(User).order_by(User.name).order_by(None).order_by(User.id)).all()"
+    ),
+    "session.query(User.id, Address.id).join(Address.user).order_by(Address.id).all()": (
+        "session.execute(select(User.id, Address.id).join(Address.user).order_by(Address.id)"
+        ".set_label_style(LABEL_STYLE_NONE)).all()"
+    ),
+    "session.query(User.id, U2.id, User.name).order_by(User.id, U2.id.desc()).first()": (
+        "session.execute(select(User.id, U2.id, User.name).order_by(User.id, U2.id.desc())"
+        ".set_label_style(LABEL_STYLE_NONE).limit(1)).first()"
+    ),
     "session.query(User.name).join(User.addresses).all()": (
         "session.execute(select(User.name).join(User.addresses)).all()"
     ),
@@ -90,10 +108,6 @@ SAFE = {
     ),
     "session.query(User.id).all()": "session.execute(select(User.id)).all()",
     "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
-    "session.query(User.id, Address.id).join(User.addresses).limit(5).first()": (
-        "session.execute(select(User.id, Address.id).set_label_style(LABEL_STYLE_NONE)"
-        ".join(User.addresses).limit(1)).first()"
-    ),
     "session.query(User, User).all()": "session.execute(select(User, User)).all()",
     # an option that a variable holds
     "session.query(User).options(joining).all()": "session.scalars(select(User).options(joining)).unique().all()",
@@ -320,6 +334,7 @@ UNSAFE = {
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User.id, User.id).all()": "called `id`",
     "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(User.id, func.count(Address.id).label('id')).group_by(User.id).all()": "called `id`",
     "session.query(select(func.count(Tag.id)).scalar_subquery()).join(user_tags).all()": "what join() begins with",
     "session.query(Manager.name, Employee.name).all()": "called `name`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
@@ -330,6 +345,10 @@ UNSAFE = {
     "session.query(User).order_by(text('users_name desc')).all()": "only the SQL of Query has",
     "session.query(User).distinct().join(User.addresses).order_by(Address.id).all()": "SELECT DISTINCT",
     "session.query(User).join(User.addresses).join(User.addresses).all()": "joined twice",
+    "session.query(Address.email, User.name).outerjoin(Address.user).add_columns(literal(1)).outerjoin(Address.user).all()": (
+        "joined twice"
+    ),
+    "session.query(User).options(joinedload(User.addresses)).order_by(desc('name')).limit(2).all()": "in order_by()",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
 }
@@ -340,6 +359,7 @@ REFUSED = {
     "session.query(Address).join(User).with_parent(session.get(User, 1), User.addresses).all()": (
         "behind a join() without a relationship"
     ),
+    "session.query(U2).join(Address, User).all()": "two classes",
     "session.query(User).filter(User.id == 1).get(1)": "get() behind where()",
     "session.query(User)[-1]": "IndexError",
     "session.query(User).join(User.addresses).delete()": "behind join()",

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.ordering import orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import DISTINCT_BEFORE_2
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy_guard.facts.query import Link, SessionKind
+    from sqlalchemy_guard.facts.query import Link, SessionInfo
     from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -32,7 +32,7 @@ class Ending:
     statement: Statement
     link: Link
     session: Tree
-    kind: SessionKind
+    source: SessionInfo
     is_bare: bool
 
     @property
@@ -79,15 +79,16 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         _check_shape(statement, form)
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
-    if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
-        statement.doubt(DISTINCT_BEFORE_2)
+    adds_columns = statement.clauses >= {"distinct", "order_by"} and not statement.since_2
+    if adds_columns and statement.orders_by_others():
+        statement.doubt("before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names")
     if statement.options and not statement.heeds_options:
         statement.doubt(
             "where no mapped class is selected, Query may raise for a loader option that select() ignores"
         )
     if (
         (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and any(statement.is_text(node) for node in statement.ordering)
+        and orders_by_name(statement)
         and any(not statement.harmless(option) for option in statement.options)
     ):
         statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
@@ -166,7 +167,10 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             statement.doubt(f"what `{what}` is could not be found")
     if form.names_rows and not statement.single:
         name = statement.same_names()
-        if name is not None and not statement.by_position and not statement.name_as_query():
+        if name is not None and not statement.by_position and statement.keeps_names:
+            style = Argument(statement.names["LABEL_STYLE_NONE"])
+            statement.steps.append(Step("set_label_style", (style,), origin=None))
+        elif name is not None and not statement.by_position:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, EntityInfo, EntityKind, walk_references
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, JOINED_BEFORE_2, NO_LEFT_BEFORE_2
+from sqlalchemy_guard.fixes.select.statement import ENTITIES
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.query import Link, RelationshipInfo
@@ -37,6 +37,8 @@ def join(statement: Statement, link: Link) -> None:
             raise Refuse(f"a relationship as target of {link.name}() takes no on-clause: write two calls")
         info = _relationship_target(relation)
     elif onclause is not None:
+        if statement.knowledge.entity(onclause).kind in (*ENTITIES, EntityKind.TABLE):
+            raise Refuse(f"{link.name}() of two classes was removed: write one {link.name}() for each step")
         joined, relation, left, more = _peel(statement, onclause)
         if joined.kind is EntityKind.RELATIONSHIP:
             criteria = [*criteria, *more]
@@ -45,19 +47,24 @@ def join(statement: Statement, link: Link) -> None:
             criteria = [*criteria, onclause]
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
-    if "select_from" not in statement.clauses and not any(
-        each.info.owner or any(walk_references(each.node, statement.knowledge)) for each in statement.selected
+    if (
+        not statement.since_2
+        and "select_from" not in statement.clauses
+        and not any(
+            each.info.owner or any(walk_references(each.node, statement.knowledge))
+            for each in statement.selected
+        )
     ):
-        statement.doubt(NO_LEFT_BEFORE_2)
+        statement.doubt("SQLAlchemy 1.4 does not see what join() begins with")
     known_left = left is not None and left.owner is not None and left.owner in statement.owners
     if left is not None and left.owner not in {each.owner for each in statement.sources}:
         statement.clauses.add("loose_join")
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
-    before = {each.owner for each in statement.sources[len(statement.selected) :]}
-    if info.owner is not None and info.owner in before:
-        statement.doubt(JOINED_BEFORE_2)
+    before = {each.owner for each in statement.joined}
+    if info.owner is not None and info.owner in before and not statement.since_2:
+        statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
     elif info.owner is not None and info.owner in starts:
         statement.clauses.add("self_join")
         statement.opaque = statement.opaque or "a class is joined to itself without aliased()"
@@ -75,6 +82,7 @@ def join(statement: Statement, link: Link) -> None:
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
+    statement.joined.append(info)
 
 
 def _peel(

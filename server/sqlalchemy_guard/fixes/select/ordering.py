@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 def ordered(statement: Statement, link: Link) -> str | None:
-    """What ORDER BY or GROUP BY names.
-
-    Returns:
-        The template where it is not the link's own: Query takes False as None, which select() does not.
-    """
+    """Note what orders; Query takes `False` for `None`, which forgets what ordered before."""
     if len(link.args) == 1 and isinstance(link.args[0], ast.Constant) and link.args[0].value is False:
         return f"stmt.{link.name}(None)"
     for node in link.args:
@@ -33,6 +29,12 @@ def ordered(statement: Statement, link: Link) -> str | None:
         if link.name == "order_by":
             statement.ordering.append(unpacked)
     return None
+
+
+def orders_by_name(statement: Statement) -> bool:
+    """Whether a string names what the rows are ordered by."""
+    named = (statement.ordered_by(node) for node in statement.ordering)
+    return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in named)
 
 
 _LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")

@@ -46,6 +46,7 @@ NAMES: Mapping[str, str] = {
     "aliased": "sqlalchemy.orm",
     "lazyload": "sqlalchemy.orm",
     "with_parent": "sqlalchemy.orm",
+    "abort": "flask",
 }
 """Names that templates use, and the module that gives them."""
 

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 ENTITIES = frozenset((EntityKind.MODEL, EntityKind.ALIAS))
-DISTINCT_BEFORE_2 = "before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names"
-JOINED_BEFORE_2 = "a class is joined twice, which SQLAlchemy 1.4 may leave out"
-NO_LEFT_BEFORE_2 = "SQLAlchemy 1.4 does not see what join() begins with"
-BEFORE_2 = frozenset((DISTINCT_BEFORE_2, JOINED_BEFORE_2, NO_LEFT_BEFORE_2))
-"""Doubts that SQLAlchemy 1.4 alone gives rise to."""
 NAMED_COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE))
 COLUMNS = NAMED_COLUMNS | {EntityKind.TABLE}
 
@@ -56,6 +51,7 @@ class Statement:
         owners: FROM elements that are in the statement; the value says whether each of its rows belongs to
             one row of the selected entities at most (`True`: it cannot multiply rows).
         sources: The FROM elements that were named: selected, joined, or given to select_from().
+        joined: Those of them that were joined or given to select_from().
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
         target: What `filter_by` addresses; None stands for the first selected expression.
@@ -69,6 +65,7 @@ class Statement:
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
         doubts: Reasons why the rewrite is not proven to be the same.
+        since_2: Whether what only SQLAlchemy 1.4 does is of no concern.
     """
 
     knowledge: Knowledge
@@ -84,6 +81,7 @@ class Statement:
     target: EntityInfo | None = None
     target_node: ast.expr | None = None
     sources: list[EntityInfo] = field(default_factory=list)
+    joined: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
     as_rows: bool = False
@@ -94,6 +92,7 @@ class Statement:
     by_position: bool = False
     opaque: str | None = None
     doubts: list[str] = field(default_factory=list)
+    since_2: bool = False
     options: list[ast.expr] = field(default_factory=list)
 
     # what is written
@@ -353,34 +352,26 @@ class Statement:
                 break
         return node
 
-    def is_text(self, node: ast.expr) -> bool:
-        """Whether an element of ORDER BY is the name of a label."""
-        return isinstance(self.ordered_by(node), ast.Constant)
+    @property
+    def keeps_names(self) -> bool:
+        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes.
 
-    def name_as_query(self) -> bool:
-        """Give the columns of rows the names that Query gives them, even where two have the same.
-
-        Returns:
-            Whether that was possible: objects are loaded by the names of their columns, a column that comes twice
-            could not be told apart, and a name in ORDER BY would mean two.
+        None of them may come twice, for which one is meant could not be told: neither by itself, nor by a class
+        and its base.
         """
-        named = [each.info for each in self.selected if each.info.kind is EntityKind.COLUMN]
-        own = all(
-            info.model is not None
-            and info.attribute in info.model.columns
-            and info.model.inheritance is Inheritance.NONE
-            for info in named
+        infos = [each.info for each in self.selected]
+        return (
+            not self.clauses & {"union", "from_statement"}
+            and len({(info.owner, info.attribute) for info in infos}) == len(infos)
+            and all(
+                info.kind is EntityKind.COLUMN
+                and info.label is None
+                and info.model is not None
+                and info.attribute in info.model.columns
+                and info.model.inheritance is Inheritance.NONE
+                for info in infos
+            )
         )
-        if (
-            any(each.info.kind not in NAMED_COLUMNS for each in self.selected)
-            or not own
-            or len({(info.owner, info.attribute) for info in named}) != len(named)
-            or self.clauses & {"from_statement", "union", "flow"}
-            or any(self.is_text(node) for node in self.ordering)
-        ):
-            return False
-        self.steps.insert(0, Step("set_label_style", (Argument(self.names["LABEL_STYLE_NONE"]),)))
-        return True
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None

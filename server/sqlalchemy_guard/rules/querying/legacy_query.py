@@ -74,7 +74,7 @@ from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Viola
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.fixes.query_component import Written
@@ -119,7 +119,7 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
     knowledge = context.query_knowledge(chunk)
     plan = plan_of(node, knowledge, context.source)
     if isinstance(plan, Plan):
-        plan = replace(plan, doubts=(*_heard(context, plan.doubts), *_doubts(context)))
+        plan = replace(plan, doubts=(*plan.doubts, *_doubts(context)))
     message = f"`{what}` is the legacy Query API; "
     applicability = None
     if isinstance(plan, Plan):
@@ -136,15 +136,6 @@ def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what
         applicability=applicability,
         subject=plan,
     )
-
-
-def _heard(context: Context, doubts: Iterable[str]) -> Iterator[str]:
-    """The doubts that matter to a project: most know that they never run on SQLAlchemy 1.4."""
-    from sqlalchemy_guard.fixes.select.statement import BEFORE_2
-
-    for doubt in doubts:
-        if doubt not in BEFORE_2 or context.target_version not in ("2.0", "2.1"):
-            yield doubt
 
 
 def _doubts(context: Context) -> Iterator[str]:
