@@ -122,6 +122,9 @@ SAFE = {
     "session.query(User).filter(User.id > 99).value(User.name)": (
         "session.scalar(select(User).where(User.id > 99).with_only_columns(User.name))"
     ),
+    "session.query(Address.email).options(joinedload(Address.user)).value(User.id)": (
+        "session.scalar(select(Address.email).with_only_columns(User.id))"
+    ),
     # filter_by() addresses the union
     "session.query(Address).union_all(session.query(Address)).filter_by(id=2).count()": (
         "session.scalar(select(func.count()).select_from(select(aliased(Address, "

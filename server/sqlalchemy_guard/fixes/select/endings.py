@@ -60,6 +60,7 @@ def value(ending: Ending) -> None:
     links.apply(statement, replace(ending.link, name="with_entities"))
     if len(statement.selected) != 1 or statement.selected[0].info.kind not in NAMED_COLUMNS:
         raise Refuse("value() takes one column: write `session.scalar(select(column))`")
+    statement.drop_loaders()
 
 
 SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))
