@@ -33,7 +33,8 @@ ENTITIES = {
         User @3; User.id; User.name; User, User.name; User.id, User.name; User, Address; func.count(User.id)
         func.max(User.id), func.count(); User.name, func.count(User.id); U2; User.shout; User.name_length
         User.name.label('n'); User, Address.email; User.settings; User, User.settings; User.id + 1
-        User.id, U2.id, Address.id; User.name, User.name
+        User.id, U2.id, Address.id; User.name, User.name; User.id, func.lower(User.name).label('low'), Address.id
+        User.id, User.name.label('n'), U2.id; User.id, Address.id, func.count(User.id).label('email')
         User.id, Address.id; User, U2; Bundle('b', User.id, User.name); User, func.length(User.name)
         User.id, Address; Tag, User; opaque_thing; func.coalesce(User.nick, 'none')
         case((User.id > 1, 'many'), else_='one'); User.called; func.count(distinct(User.name))

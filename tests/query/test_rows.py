@@ -108,6 +108,10 @@ SAFE = {
     ),
     "session.query(User.id).all()": "session.execute(select(User.id)).all()",
     "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
+    "session.query(User.id, User.name.label('n'), Address.id).join(User.addresses).all()": (
+        "session.execute(select(User.id, User.name.label('n'), Address.id).join(User.addresses)"
+        ".set_label_style(LABEL_STYLE_NONE)).all()"
+    ),
     "session.query(User, User).all()": "session.execute(select(User, User)).all()",
     # an option that a variable holds
     "session.query(User).options(joining).all()": "session.scalars(select(User).options(joining)).unique().all()",

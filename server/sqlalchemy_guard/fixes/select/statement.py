@@ -354,22 +354,27 @@ class Statement:
 
     @property
     def keeps_names(self) -> bool:
-        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes.
+        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes, and
+        labels that nothing else has.
 
-        None of them may come twice, for which one is meant could not be told: neither by itself, nor by a class
+        No column may come twice, for which one is meant could not be told: neither by itself, nor by a class
         and its base.
         """
         infos = [each.info for each in self.selected]
+        plain = [info for info in infos if info.label is None]
+        labels = [info.label for info in infos if info.label is not None]
+        names = {*labels, *(info.attribute for info in plain)}
         return (
             not self.clauses & {"union", "from_statement"}
-            and len({(info.owner, info.attribute) for info in infos}) == len(infos)
+            and len({(info.owner, info.attribute) for info in plain}) == len(plain)
+            and len(names) == len({info.attribute for info in plain}) + len(labels)
+            and all(info.kind in NAMED_COLUMNS for info in infos)
             and all(
                 info.kind is EntityKind.COLUMN
-                and info.label is None
                 and info.model is not None
                 and info.attribute in info.model.columns
                 and info.model.inheritance is Inheritance.NONE
-                for info in infos
+                for info in plain
             )
         )
 
