@@ -152,6 +152,9 @@ def normal(value: Any) -> Any:
         )
     if isinstance(value, FromClause):
         return ("FROM", normal_sql(str(value.select())), tuple(map(_plain_name, value.c.keys())))
+    if isinstance(value, Exists):
+        # What it selects, and in which order its FROM elements stand, does not matter.
+        return ("SQL", "Exists", sorted(re.findall(r"\w+", normal_sql(str(models.select(value))))))
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
         sql = normal_sql(str(value if getattr(value, "is_select", False) else models.select(value)))

@@ -31,6 +31,12 @@ SAFE = {
         "session.scalars(select(Address).select_from(select(Address).join(Address.user).subquery())"
         ".where(Address.id == 1)).unique().all()"
     ),
+    "session.query(User).with_for_update(read=True).with_for_update().get(1)": (
+        "session.get(User, 1, with_for_update=True)"
+    ),
+    "session.query(User).execution_options(a=1, b=1).execution_options(a=2).get(1)": (
+        "session.get(User, 1, execution_options=dict(b=1, a=2))"
+    ),
     "session.query(User).filter(User.addresses).order_by(User.id).all()": (
         "session.scalars(select(User).where(User.addresses).order_by(User.id)).unique().all()"
     ),
@@ -341,6 +347,8 @@ UNSAFE = {
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User.id, User.id).all()": "called `id`",
     "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(User.id, User.name, User.id).all()": "called `id`",
+    "session.query(User, literal(1).label('n'), literal(2).label('n')).count()": "the same label",
     "session.query(User.id, func.count(Address.id).label('id')).group_by(User.id).all()": "called `id`",
     "session.query(select(func.count(Tag.id)).scalar_subquery()).join(user_tags).all()": "what join() begins with",
     "session.query(Manager.name, Employee.name).all()": "called `name`",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import MetaData, orm
+from sqlalchemy import MetaData, event, orm
 from sqlmodel import SQLModel
 
 from sqlalchemy_guard.sql import models
@@ -338,3 +338,33 @@ links = Table(
     assert line("users", "made_at").startswith("made:")
     assert line("links") == "links = Table("
     assert line("links", "user_id").startswith('Column("user_id"')
+
+
+def test_configuring_mappers_can_be_interrupted(tmp_path: Path) -> None:
+    """Whoever types does not wait for hundreds of mappers; the next try finds everything as it was."""
+    source = f"{HEAD}\nclass Base(DeclarativeBase):\n    pass\n" + "".join(
+        f"\nclass T{number}(Base):\n    __tablename__ = 't{number}'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        for number in range(20)
+    )
+    project = Project(tmp_path, {"main.py": source})
+
+    class Arrived(BaseException):
+        """Something else is to do."""
+
+    configured: list[object] = []
+
+    def count(mapper: object, _: object) -> None:
+        configured.append(mapper)
+
+    def poll() -> None:
+        if len(configured) == 5:
+            raise Arrived
+
+    event.listen(orm.Mapper, "mapper_configured", count)
+    try:
+        with pytest.raises(Arrived):
+            models.rebuild(project.workspace, poll)
+    finally:
+        event.remove(orm.Mapper, "mapper_configured", count)
+    assert len(configured) == 5
+    assert len(models.rebuild(project.workspace).tables) == 20

@@ -56,6 +56,7 @@ class SessionInfo:
         aborts: Whether `first_or_404()` and `get_or_404()` of its queries are Flask-SQLAlchemy's own, which abort by
             Flask's `abort()`.
         since_2: Whether the project is known to run on SQLAlchemy 2 or newer only.
+        replaced: Methods that an own Query class replaces although nothing else of Query goes through them.
     """
 
     kind: SessionKind
@@ -65,6 +66,7 @@ class SessionInfo:
     database: str | None = None
     aborts: bool = False
     since_2: bool = False
+    replaced: frozenset[str] = frozenset()
 
 
 class Inheritance(Enum):

@@ -24,7 +24,11 @@ def model_lenses(workspace: Workspace, file: File) -> Iterator[Lens]:
     found = [drift for drift in drifts_of(workspace) if drift.comparison is not None]
     if not found:
         return
-    for qualname, definitions in file.facts.classes.items():
+    # Names of a file come in any order.
+    classes = sorted(
+        file.facts.classes.items(), key=lambda one: one[1][-1].header.lineno + one[1][-1].chunk.shift
+    )
+    for qualname, definitions in classes:
         facts = definitions[-1]
         table = table_of(workspace, (file.file_id, qualname)) if "<locals>" not in qualname else None
         if table is None or table.name is None:
@@ -50,7 +54,10 @@ def _said(drift: Drift, file_id: str, line: int, table: str) -> tuple[str, str |
         return f"{count} to the migrations", None
     side = drift.comparison.side
     built = next((state for key, state in side.schema.tables.items() if key[1] == table), None)
-    if built is None or not any(each.name == table for each in side.target.tables.values()):
+    if built is None or not any(
+        each.name == table and side.table((each.schema, each.name)) is not None
+        for each in side.target.tables.values()
+    ):
         return None
     if any(one.key[1] == table for one in drift.comparison.differences):
         return None

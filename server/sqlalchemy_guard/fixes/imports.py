@@ -57,6 +57,7 @@ def need(
     *,
     taken: Container[str] = (),
     first_party: Container[str] = (),
+    by_name: bool = False,
 ) -> Imported:
     """Make `from module import name` available.
 
@@ -67,9 +68,10 @@ def need(
         name: What to import from it.
         taken: Names that mean something else where the import is used: locals, parameters.
         first_party: The top-level packages of the project, which are sorted behind those of others.
+        by_name: Whether only a name will do, and no `module.name` of a module that is imported already.
     """
     bindings = list(_bindings(statements))
-    known = _reuse(bindings, module, name, taken)
+    known = _reuse(bindings, module, name, taken, by_name)
     if known is not None:
         return Imported(known, ())
     bound = _free_name(module, name, taken, {binding for binding, _ in bindings})
@@ -232,13 +234,17 @@ def _bound_once(bindings: Sequence[tuple[str, tuple[str, str] | None]], name: st
 
 
 def _reuse(
-    bindings: Sequence[tuple[str, tuple[str, str] | None]], module: str, name: str, taken: Container[str]
+    bindings: Sequence[tuple[str, tuple[str, str] | None]],
+    module: str,
+    name: str,
+    taken: Container[str],
+    by_name: bool = False,
 ) -> str | None:
     """An expression for `module.name` that the module's imports give already."""
     for bound, meaning in bindings:
         if meaning == (module, name) and bound not in taken and _bound_once(bindings, bound):
             return bound
-    if any(meaning is not None and meaning[0] == module and meaning[1] for _, meaning in bindings):
+    if by_name or any(meaning is not None and meaning[0] == module and meaning[1] for _, meaning in bindings):
         # Whoever imports names from the module gets one name more, even beside `import sqlalchemy as sa`.
         return None
     parent, _, last = module.rpartition(".")

@@ -39,14 +39,15 @@ def edits_of(
         statements: The module's top level, for the imports.
         rewrites: Each with its place.
         taken: Names that mean something else where the queries stand.
-        extra: Module and name of what the new text needs besides the names of SQLAlchemy.
+        extra: Module and name of what the new text needs besides the names of SQLAlchemy, under these very names.
     """
     wanted = [
         (each.module, each.name)
         for written in rewrites
         for each in sorted(written.rewrite.imports, key=_order)
     ]
-    spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *extra])), taken)
+    by_name = frozenset(extra)
+    spelled, edits = _imports(source, statements, list(dict.fromkeys([*wanted, *by_name])), taken, by_name)
     found: list[Edit] = list(edits)
     by_statement: dict[ast.stmt, list[Edit]] = {}
     shifts: dict[ast.stmt, int] = {}
@@ -91,10 +92,14 @@ def _overflows(source: Source, edit: Edit) -> bool:
 
 
 def _imports(
-    source: Source, statements: Sequence[Placed], wanted: list[tuple[str, str]], taken: Container[str]
+    source: Source,
+    statements: Sequence[Placed],
+    wanted: list[tuple[str, str]],
+    taken: Container[str],
+    by_name: Container[tuple[str, str]],
 ) -> tuple[dict[tuple[str, str], str], tuple[Edit, ...]]:
     """How each wanted name is spelled, and what makes them available."""
-    found = {each: need(source, statements, *each, taken=taken) for each in wanted}
+    found = {each: need(source, statements, *each, taken=taken, by_name=each in by_name) for each in wanted}
     missing = [each for each, imported in found.items() if imported.edits]
     spelled = {each: imported.expression for each, imported in found.items()}
     if len({module for module, _ in missing}) == len(missing):
@@ -102,7 +107,7 @@ def _imports(
     # Two names for one import: the second one is added to what the first one made of it.
     here, current = source, statements
     for each in missing:
-        imported = need(here, current, *each, taken=taken)
+        imported = need(here, current, *each, taken=taken, by_name=each in by_name)
         spelled[each] = imported.expression
         here = Source(apply_edits(here.text, imported.edits), source.line_length)
         # Parsed as the file was: what is broken elsewhere does not matter.

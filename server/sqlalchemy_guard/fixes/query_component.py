@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Attr, Ref, Value
 from sqlalchemy_guard.fixes.query_run import Run
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite
-from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.source import Refuse, hidden
 from sqlalchemy_guard.fixes.select.tree import Imported, Step, Text, extend
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.mentions import last_name
@@ -133,6 +133,8 @@ class Solver:
         self._visited: set[ast.expr] = set()
         self._records: dict[ast.expr, tuple[Body, Rewrite]] = {}
         self._imports: dict[str, dict[tuple[str, str], None]] = {}
+        # The names that registries' sessions are spelled with.
+        self.roots: set[str] = set()
         self._annotated: dict[ast.expr, tuple[Body, ast.stmt, Chunk, Tree]] = {}
 
     def solve(self) -> Component | Refusal:
@@ -364,6 +366,10 @@ class Solver:
             imports=self._imports,
             functions=list({body.key: body for body, _ in self._records.values()}.values()),
         )
+        for body in component.functions:
+            names = body.stores.keys() | {each.name for each in body.function.parameters}
+            for root in sorted(self.roots & names):
+                raise Refuse(hidden(root))
         for node, (body, rewrite) in self._records.items():
             scope = body.knowledge.scope
             component.written.append(

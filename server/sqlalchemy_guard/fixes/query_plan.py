@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
 from sqlalchemy_guard.fixes.query_component import Solver, Written
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
+from sqlalchemy_guard.fixes.select.source import hidden
 from sqlalchemy_guard.project.query_consumers import consumer_of, is_method_of_query, statement_of
 from sqlalchemy_guard.records import dataclass
 
@@ -93,6 +94,9 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
         single, statement_of(single.node, scope.parent) or statement, file, scope.chunk_of(single.node)
     )
     taken = {file.file_id: taken_in(statement, scope)}
+    root = (expression.source.session.text or "").partition(".")[0]
+    if expression.source.is_registry and root in taken[file.file_id]:
+        return Refusal(node, hidden(root))
     return Plan((written,), tuple(dict.fromkeys(single.doubts)), taken, {file.file_id: needed})
 
 

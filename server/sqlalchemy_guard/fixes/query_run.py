@@ -179,7 +179,7 @@ class Run(Crossing):
         if expression is None:
             raise Refuse("the session behind it was not understood: write `session.scalars(select(…))`")
         session = expression.source.session
-        doubts = source.admit(session)
+        doubts = source.admit(session, None)
         for argument in expression.entities:
             self._visit_inside(argument)
         receiver = source.receiver(expression.source, self.solver.text)
@@ -208,8 +208,9 @@ class Run(Crossing):
 
     def _import_registry(self, made: Source) -> None:
         text = made.session.text or ""
-        imported = self.body.knowledge.sessions.imports.get(text.partition(".")[0])
-        self.solver.import_(self.body, imported)
+        root = text.partition(".")[0]
+        self.solver.roots.add(root)
+        self.solver.import_(self.body, self.body.knowledge.sessions.imports.get(root))
 
     def _value(self, node: ast.expr, *, wanted: bool) -> State | None:
         """The query that an expression gives; None when it gives something else.

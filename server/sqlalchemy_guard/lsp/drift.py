@@ -6,6 +6,7 @@ This module must never compare anything.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,16 @@ from sqlalchemy_guard.migrations.known import refresh
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
 
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""How often an error is met before nothing but a change makes it be tried again."""
 LOOK_EVERY = 0.002
 """Seconds between two looks at what has arrived."""
 
 
-class _Interrupted(Exception):
-    """Something arrived."""
+class _Interrupted(BaseException):
+    """Something arrived. No error: nothing in between that survives errors may survive this."""
 
 
 class DriftWatch:
@@ -33,6 +38,7 @@ class DriftWatch:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._looked = 0.0
+        self._failures = 0
 
     def soon_if_asked(self) -> None:
         """The same when a check met a statement that is to be built."""
@@ -58,8 +64,15 @@ class DriftWatch:
                 self._session.recheck()
             if unlinked.refresh(workspace, self._poll):
                 self._session.recheck()
+            self._failures = 0
         except _Interrupted:
             self.soon()
+        except Exception:
+            log.exception("models and migrations could not be compared")
+            # What failed by chance is tried again; what fails every time waits for the next change.
+            self._failures += 1
+            if self._failures % MOST_FAILURES:
+                self.soon()
         finally:
             self._session.garbage.touched()
 

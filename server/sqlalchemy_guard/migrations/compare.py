@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.state import Key
 
 EXPRESSIONS = "sqlalchemy_guard.expressions"
-"""The key of a copied table's `info` with the names of its indexes on expressions."""
+"""The key of a copied table's `info` with the names of its indexes that are not compared."""
 _INDEX_PARTS = {"index", "unique", "foreign_keys", "constraints", "arguments"}
 
 
@@ -55,8 +55,11 @@ def compare(
     """
     dialect = replay.dialect
     target, left_out = _copied(metadata, dialect, configured, is_own, is_open)
+    left_out |= _stood_in_for(target)
+    # What may not be there, or not be the same, is not compared at all.
+    left_out |= {key for key, table in replay.schema.tables.items() if EXISTENCE in table.unknown}
     schema = _compared(replay.schema, configured, left_out)
-    side = Side(schema, target, dialect)
+    side = Side(schema, target, dialect, frozenset(left_out))
     upgrade = ops.UpgradeOps([])
     for table in list(side.target.tables.values()):
         _drop_unresolved(side, table)
@@ -101,7 +104,8 @@ def _copied(
     is_own: Callable[[sqlalchemy.Table], bool],
     is_open: Callable[[sqlalchemy.Table], bool],
 ) -> tuple[sqlalchemy.MetaData, set[Key]]:
-    """The tables of the models that are compared, copied so that they may be changed, and the keys of those that are not."""
+    """The tables of the models, copied so that they may be changed, and the keys of those that are not compared: foreign keys
+    of others point at them."""
     from sqlalchemy_guard.migrations.reading import key_of
 
     convention = next((one.naming_convention for one in metadata if one.naming_convention), None)
@@ -112,7 +116,6 @@ def _copied(
             key = key_of(table.name, table.schema, dialect)
             if not is_own(table) or _is_filtered(configured, table, key):
                 left_out.add(key)
-                continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 copy = table.to_metadata(target, schema=key[0])  # type: ignore[arg-type]
@@ -122,12 +125,23 @@ def _copied(
             for column in copy.columns:
                 if column.info.get(UNKNOWN) and _INDEX_PARTS & set(column.info[UNKNOWN]):
                     copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {CONSTRAINTS}
+            conditional = {one.name for one in table.indexes if not _is_for(one, dialect)}
             for index in list(copy.indexes):
-                if not all(isinstance(each, sqlalchemy.Column) for each in index.expressions):
+                plain = all(isinstance(each, sqlalchemy.Column) for each in index.expressions)
+                if not plain or index.name in conditional:
                     copy.indexes.discard(index)
                     named = sqla_compat._get_constraint_final_name(index, dialect)
                     copy.info[EXPRESSIONS] = frozenset(copy.info.get(EXPRESSIONS, ())) | {named}
     return target, left_out
+
+
+def _is_for(index: sqlalchemy.Index, dialect: Any) -> bool:
+    """Whether an index is made on a dialect, as far as `ddl_if` says."""
+    condition = index._ddl_if
+    if condition is None:
+        return True
+    named = (condition.dialect,) if isinstance(condition.dialect, str) else condition.dialect
+    return condition.callable_ is None and (named is None or dialect.name in named)
 
 
 def _is_filtered(configured: Configured, table: sqlalchemy.Table, key: Key) -> bool:
@@ -162,8 +176,26 @@ def _compared(schema: Schema, configured: Configured, left_out: set[Key]) -> Sch
     return found
 
 
+def _stood_in_for(target: sqlalchemy.MetaData) -> set[Key]:
+    """Put tables that nobody saw where foreign keys name them, those of libraries mostly, and give their keys."""
+    found: set[Key] = set()
+    for table in list(target.tables.values()):
+        for constraint in table.foreign_key_constraints:
+            for element in constraint.elements:
+                if not isinstance(element._colspec, str) or element.target_fullname.count(".") < 1:
+                    continue
+                schema, name, column = element._column_tokens
+                key = ".".join(part for part in (schema, name) if part)
+                if key not in target.tables:
+                    sqlalchemy.Table(name, target, schema=schema)
+                    found.add((schema, name))
+                if (schema, name) in found and column is not None and column not in target.tables[key].c:
+                    target.tables[key].append_column(sqlalchemy.Column(column, UnknownType(key)))
+    return found
+
+
 def _drop_unresolved(side: Side, table: sqlalchemy.Table) -> None:
-    """Foreign keys to tables or columns that are not there cannot be compared; then none of the table is."""
+    """Foreign keys to columns that are not there cannot be compared; then none of the table is."""
     for constraint in list(table.foreign_key_constraints):
         try:
             resolved = all(element.column is not None for element in constraint.elements)
@@ -183,21 +215,14 @@ def _alembic(side: Side, configured: Configured, upgrade: ops.UpgradeOps) -> Non
         "compare_server_default": False,
         "autogenerate_plugins": ["alembic.autogenerate.*"],
     }
-    if configured.include_object is not None:
-        options["include_object"] = _object_filter(configured.include_object)
+    options["include_object"] = _object_filter(side, configured.include_object)
     context = MigrationContext.configure(dialect=side.dialect, opts=options)
     autogenerate = AutogenContext(context, side.target)
-    known = Schema(
-        {key: table for key, table in side.schema.tables.items() if EXISTENCE not in table.unknown}
-    )
-    for key, state in side.schema.tables.items():
-        # What may not be there, or not be the same, is not compared at all.
-        name = ".".join(part for part in key if part)
-        if EXISTENCE in state.unknown and name in side.target.tables:
-            side.target.remove(side.target.tables[name])
-    autogenerate.__dict__["inspector"] = Reflection(known, side.dialect)
+    autogenerate.__dict__["inspector"] = Reflection(side.schema, side.dialect)
     schemas = (
-        {key[0] for key in known.tables} | {table.schema for table in side.target.tables.values()} | {None}
+        {key[0] for key in side.schema.tables}
+        | {table.schema for table in side.target.tables.values()}
+        | {None}
     )
     autogenerate.comparators.dispatch("schema", qualifier=side.dialect.name)(autogenerate, upgrade, schemas)
 
@@ -218,8 +243,15 @@ class _Types:
             return False
 
 
-def _object_filter(ask: Callable[..., bool | None]) -> Callable[..., bool]:
-    return lambda *args: ask(*args) is True
+def _object_filter(side: Side, ask: Callable[..., bool | None] | None) -> Callable[..., bool]:
+    """What of the tables and their parts is compared: what is not left out, and the filter of the user's lets pass."""
+
+    def is_compared(element: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+        if kind == "table" and (element.schema, str(name)) in side.left_out:
+            return False
+        return ask is None or ask(element, name, kind, reflected, other) is True
+
+    return is_compared
 
 
 # -- what Alembic found ------------------------------------------------------------------------------------------------
@@ -282,7 +314,7 @@ def _column(
     if EXISTENCE in doubts:
         return
     if isinstance(operation, ops.DropColumnOp):
-        if not unknown & {"columns", "arguments"}:
+        if COLUMNS not in state.unknown and not unknown & {"columns", "arguments"}:
             yield Difference("remove_column", key, name, revision, (operation,))
         return
     doubts |= set(model.c[name].info.get(UNKNOWN, ())) if name in model.c else set()

@@ -47,16 +47,20 @@ class Side:
 
     Attributes:
         schema: The records of the history.
-        target: The tables of the models, copied.
+        target: The tables of the models, copied; those of `left_out` are there for foreign keys to point at.
         dialect: For which they are compared.
+        left_out: The keys of the tables that are not compared.
     """
 
     schema: Schema
     target: sqlalchemy.MetaData
     dialect: Any
+    left_out: frozenset[Key] = frozenset()
 
     def table(self, key: Key) -> sqlalchemy.Table | None:
-        """The model's table."""
+        """The model's table, None for one that is not compared."""
+        if key in self.left_out:
+            return None
         return self.target.tables.get(".".join(part for part in key if part))
 
 

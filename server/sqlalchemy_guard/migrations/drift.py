@@ -44,6 +44,10 @@ _WITHOUT_COLUMNS = frozenset(
 """Libraries of which no base brings columns."""
 
 
+_MOST_FOREIGN = 3
+"""How many tables a history may change that neither it nor a model has: what more there are, somebody made by hand."""
+
+
 @dataclass(slots=True, eq=False)
 class Drift:
     """What was found for one environment.
@@ -101,10 +105,8 @@ def drifts(
         # The longest part comes last: a history that cannot be compared costs no models.
         problem = _unreadable(workspace, environment)
         first = None if problem else replay(workspace, environment, dialects[0], None, poll)
-        if first is not None and first.missing:
-            problem = (
-                f"its history is not whole: {first.missing}; the rest of the schema was made in another way"
-            )
+        if first is not None and len(first.absent) > _MOST_FOREIGN:
+            problem = _cut(first)
         if problem:
             yield Drift(environment, problem, dialects, replay=first)
         else:
@@ -131,6 +133,11 @@ def _drift(
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
+    if {name for _, name in replays[0].absent} & {
+        table.name for one in targets for table in one.tables.values()
+    }:
+        # A few tables of libraries may be made by those; what the models have must be there.
+        return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
     state = _State(
         models,
         tuple(one.schema for one in replays),
@@ -154,6 +161,11 @@ def _is_same(one: _State, other: _State) -> bool:
         and all(a is b for a, b in zip(one.schemas, other.schemas, strict=True))
         and (one.text, one.options) == (other.text, other.options)
     )
+
+
+def _cut(replayed: Replay) -> str:
+    """Why a history is no base for a comparison that does not hold all that it builds upon."""
+    return f"its history is not whole: {replayed.missing}; the rest of the schema was made in another way"
 
 
 def _unreadable(workspace: Workspace, environment: Environment) -> str:

@@ -7,6 +7,7 @@ to anything, nor hand strings of the user to what evaluates them.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from sqlalchemy.sql import elements
 
 from sqlalchemy_guard.migrations import reading
 from sqlalchemy_guard.migrations.inspection import DialectHost, InspectorHost
+from sqlalchemy_guard.migrations.reflection import column_type
 from sqlalchemy_guard.migrations.sql_statements import Statements
 from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS, Unknown, convert
@@ -124,7 +126,9 @@ class Environment:
             "sqlalchemy.Inspector.from_engine": Native("inspect", self._inspect),
         }
         evaluator.hosts.update(made)
-        evaluator.methods.update(create_all=self._create_all, create=self._create, drop=self._drop)
+        evaluator.methods.update(
+            create_all=self._create_all, create=self._create, drop=self._drop, reflect=self._reflect
+        )
 
     def _inspect(self, evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
         given = args[0] if args else keywords.get("subject")
@@ -148,11 +152,29 @@ class Environment:
     def _create_all(self, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
         """`metadata.create_all(bind)`."""
         if isinstance(receiver, sqlalchemy.MetaData):
+            self._declare()
             chosen = keywords.get("tables", args[1] if len(args) > 1 else None)
             tables = chosen if isinstance(chosen, (list, tuple)) else list(receiver.tables.values())
             for table in tables:
                 if isinstance(table, sqlalchemy.Table):
                     self._make(table, keywords)
+        return None
+
+    def _declare(self) -> None:
+        """Make the classes and tables of the module that runs: names are evaluated only when somebody asks for them."""
+        place = self.evaluator.place
+        if place is not None:
+            module = place[0].module
+            for name in module.names():
+                if any(isinstance(one, (ast.ClassDef, ast.Assign)) for _, one in module.statements_of(name)):
+                    module.get(name)
+
+    def _reflect(self, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
+        """`metadata.reflect(bind)`: the tables as they are now, without their constraints."""
+        if isinstance(receiver, sqlalchemy.MetaData):
+            for state in self.recorder.schema.tables.values():
+                columns = [sqlalchemy.Column(one.name, column_type(one)) for one in state.columns]
+                sqlalchemy.Table(state.name, receiver, *columns, schema=state.key[0], extend_existing=True)
         return None
 
     def _create(self, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
@@ -230,6 +252,7 @@ class _Applying(Host):
         environment = self._environment
         evaluator = environment.evaluator
         unknown: list[str] = []
+        parts: list[str] = []
         sure: list[Any] = []
         given: dict[str, Any] = {}
         for index, arg in enumerate(args):
@@ -250,7 +273,8 @@ class _Applying(Host):
             except Unknown as error:
                 if key not in _IRRELEVANT:
                     unknown.append(error.name)
-        if unknown and not self._goes_without(name, sure, args, keywords):
+                    parts.append(key)
+        if unknown and not self._goes_without(name, sure, args, parts, len(unknown)):
             self._doubt(name, args, keywords, f"{unknown[0]} is not known here")
             return Opaque(f"op.{name}()")
         try:
@@ -270,9 +294,12 @@ class _Applying(Host):
         return result
 
     def _goes_without(
-        self, name: str, sure: list[Any], args: list[Value], keywords: dict[str, Value]
+        self, name: str, sure: list[Any], args: list[Value], parts: list[str], number: int
     ) -> bool:
-        """Whether an operation makes sense without what is not known of it: a table that has some known columns."""
+        """Whether an operation makes sense without what is not known of it: a table that has some known columns, a column of
+        which only one aspect is not known."""
+        if name == "alter_column":
+            return len(parts) == number and all(part in _ASPECTS for part in parts)
         return name == "create_table" and bool(sure) and type(args[0]) in (str, sqlalchemy.quoted_name)
 
     def _doubt(self, name: str, args: list[Value], keywords: dict[str, Value], reason: str) -> None:
@@ -296,8 +323,10 @@ class _Applying(Host):
             recorder.doubt(key, CONSTRAINTS)
         elif name in ("add_column", "drop_column", "alter_column"):
             column = self._column(args, keywords)
-            if name == "alter_column" and column is not None:
-                for what in ("type", "nullable", "server_default"):
+            state = recorder.schema.tables.get(key)
+            if name == "alter_column" and column is not None and state is not None and state.column(column):
+                given = {key for key, value in keywords.items() if isinstance(value, Opaque)}
+                for what in {_ASPECTS[part] for part in given if part in _ASPECTS} or set(_ASPECTS.values()):
                     recorder.doubt(key, what, column)
             else:
                 recorder.doubt(key, COLUMNS)
@@ -321,9 +350,13 @@ class _Applying(Host):
 
     def _column(self, args: list[Value], keywords: dict[str, Value]) -> str | None:
         found = keywords.get("column_name", args[1] if len(args) > 1 else None)
-        return str(found) if isinstance(found, str) and "new_column_name" not in keywords else None
+        new = keywords.get("new_column_name", found)
+        # What was applied goes by its new name.
+        return str(new) if isinstance(found, str) and isinstance(new, str) else None
 
 
+_ASPECTS = {"type_": "type", "nullable": "nullable", "server_default": "server_default"}
+"""Keywords of `alter_column` without which the rest of it makes sense, with what is not known then."""
 _IRRELEVANT = frozenset(
     """
     existing_type existing_server_default existing_nullable existing_comment existing_autoincrement postgresql_using info

@@ -44,7 +44,7 @@ class Recorder(DefaultImpl):
     Attributes:
         schema: The records; may be exchanged between revisions.
         revision: The revision that runs.
-        missing: What the first operation on a table that nobody made wanted; empty while there is none.
+        absent: The tables that operations wanted and nobody made, in their order; whoever runs a revision clears it before.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class Recorder(DefaultImpl):
         super().__init__(dialect, None, True, None, None, {})
         self.schema = schema
         self.revision = ""
-        self.missing = ""
-        self.missing_in = ""
+        self.absent: dict[Key, None] = {}
         self._is_uncertain = is_uncertain
         self._limit = limit
 
@@ -77,9 +76,7 @@ class Recorder(DefaultImpl):
         key = self.key(name, schema)
         table = self.schema.tables.get(key)
         if table is None and not self.schema.has_unknown_tables and not self._is_uncertain():
-            shown = ".".join(part for part in key if part)
-            if not self.missing:
-                self.missing, self.missing_in = shown, self.revision
+            self.absent[key] = None
         return table
 
     def _put(self, table: TableState) -> None:

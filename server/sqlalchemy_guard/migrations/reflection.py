@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import schema as sa_schema
-from sqlalchemy.types import NULLTYPE
+from sqlalchemy.types import NULLTYPE, Enum, String
 
 from sqlalchemy_guard.migrations.state import CONSTRAINTS
 from sqlalchemy_guard.sql.natives import UnknownType
@@ -66,7 +66,12 @@ class Reflection:
     def get_columns(self, name: str, schema: str | None = None, **_: Any) -> list[dict[str, Any]]:
         """The columns of a table."""
         return [
-            {"name": column.name, "type": column_type(column), "nullable": column.nullable, "default": None}
+            {
+                "name": column.name,
+                "type": column_type(column, self.dialect),
+                "nullable": column.nullable,
+                "default": None,
+            }
             for column in self._table(name, schema).columns
         ]
 
@@ -148,18 +153,26 @@ class Reflection:
     def reflect_table(self, table: sa_schema.Table, *_: Any, **__: Any) -> None:
         """Fill a table with the columns, the primary key and the constraints of its record."""
         state = self._table(table.name, table.schema)
-        fill(table, state)
+        fill(table, state, self.dialect)
 
 
-def column_type(column: ColumnState) -> Any:
-    """The type of a column as Alembic takes it: none where it is not known."""
+def column_type(column: ColumnState, dialect: Any = None) -> Any:
+    """The type of a column as Alembic takes it: none where it is not known.
+
+    Args:
+        column: The column.
+        dialect: Of the database that is asked for its columns: where it has no enums, it knows of them as of texts.
+    """
     if "type" in column.unknown or isinstance(column.type, UnknownType):
         return NULLTYPE
+    if dialect is not None and isinstance(column.type, Enum):
+        if not (column.type.native_enum and dialect.supports_native_enum):
+            return String(column.type.length)
     return column.type
 
 
-def fill(table: sa_schema.Table, state: TableState) -> None:
-    """Give a table the columns and keys of a record."""
+def fill(table: sa_schema.Table, state: TableState, dialect: Any) -> None:
+    """Give a table the columns and keys of a record, as a database of that dialect knows them."""
     primary = next((set(one.columns) for one in state.of_kind("primary")), set[str]())
     for column in state.columns:
         default = column.default
@@ -172,7 +185,7 @@ def fill(table: sa_schema.Table, state: TableState) -> None:
         table.append_column(
             sa_schema.Column(
                 column.name,
-                column_type(column),
+                column_type(column, dialect),
                 *items,
                 nullable=column.nullable,
                 primary_key=column.name in primary,

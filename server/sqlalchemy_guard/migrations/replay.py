@@ -18,6 +18,7 @@ from sqlalchemy_guard.migrations.operations import Environment as Emulation
 from sqlalchemy_guard.migrations.recorder import Recorder
 from sqlalchemy_guard.migrations.state import EXISTENCE, Schema
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.sql import declarative, flask, sqlmodels
 from sqlalchemy_guard.sql.evaluator import Evaluator
 from sqlalchemy_guard.sql.values import Function, Opaque
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.migrations.revision import Revision
+    from sqlalchemy_guard.migrations.state import Key
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.values import Value
 
@@ -57,6 +59,7 @@ class Replay:
         dialect: The real dialect that it was replayed for.
         limits: What could not be followed.
         missing: Why the history does not hold all that it builds upon; empty when it does.
+        absent: The tables that revisions change and none created.
         revisions: How many revisions ran.
         replayed: How many of them ran now; the others were kept.
         files: The files that it rests on.
@@ -69,6 +72,7 @@ class Replay:
     revisions: int
     replayed: int
     files: frozenset[str]
+    absent: frozenset[Key]
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +83,7 @@ class _Step:
     texts: dict[str, int]
     schema: Schema
     limits: tuple[Limit, ...]
-    missing: str
+    absent: tuple[Key, ...]
 
 
 _KEPT: weakref.WeakKeyDictionary[Workspace, dict[tuple[str, ...], list[_Step]]] = weakref.WeakKeyDictionary()
@@ -116,14 +120,22 @@ def replay(
     real = dialect_of(dialect)
     runner = _Runner(workspace, real, metadata, steps[-1] if steps else None, poll)
     reused = len(steps)
+    # Kept at once: who is interrupted goes on where it was.
+    _KEPT[workspace][key] = steps
     for revision in order[reused:]:
         steps.append(runner.run(revision))
-    _KEPT[workspace][key] = steps
     limits = [limit for step in steps for limit in step.limits]
-    missing = next((step.missing for step in steps if step.missing), "")
+    absent = {key for step in steps for key in step.absent}
+    missing = ""
+    first = next((step for step in steps if step.absent), None)
+    if first is not None:
+        shown = ".".join(part for part in first.absent[0] if part)
+        missing = (
+            f"revision {first.revision.id} changes the table {shown}, which no revision before it created"
+        )
     schema = steps[-1].schema if steps else Schema()
     files = frozenset(file_id for step in steps for file_id in step.texts)
-    return Replay(schema, real, limits, missing, len(order), len(order) - reused, files)
+    return Replay(schema, real, limits, missing, len(order), len(order) - reused, files, frozenset(absent))
 
 
 def schema_after(
@@ -229,6 +241,10 @@ class _Runner:
     ) -> None:
         self._workspace = workspace
         self._evaluator = Evaluator(workspace, poll)
+        # A revision may declare models of its own and create their tables.
+        maker = declarative.Declarative(self._evaluator)
+        for library in (declarative, flask, sqlmodels):
+            library.install(maker)
         self._limits: list[Limit] = []
         self._revision: Revision | None = None
         schema = start.schema.copy() if start is not None else Schema()
@@ -276,12 +292,11 @@ class _Runner:
         else:
             self._limit("its `upgrade` could not be found")
             self._doubt_mentioned(module)
-        missing = ""
-        if recorder.missing and recorder.missing_in == revision.id:
-            missing = f"revision {revision.id} changes the table {recorder.missing}, which no revision before it created"
+        absent = tuple(recorder.absent)
+        recorder.absent.clear()
         files = {file_id for file_id, _ in evaluator.program.read} | {revision.file_id}
         texts = {file_id: _text(self._workspace, file_id) for file_id in files if os.path.isabs(file_id)}
-        step = _Step(revision, texts, recorder.schema, tuple(self._limits), missing)
+        step = _Step(revision, texts, recorder.schema, tuple(self._limits), absent)
         recorder.schema = recorder.schema.copy()
         return step
 
@@ -293,7 +308,17 @@ class _Runner:
             self._limit("its `upgrade` asks for a parameter, which happens with several databases")
             self._doubt_mentioned(module)
             return
+        before = self._recorder.schema.copy()
         result = self._evaluator.run(upgrade)
+        if isinstance(result, Opaque) and result.name == "" and self._evaluator.notes[notes:]:
+            # A revision that was released ran to its end: what raises here stands on something that only the run knows.
+            self._recorder.schema, self._limits = before, []
+            self._recorder.absent.clear()
+            self._evaluator.is_lenient = True
+            try:
+                result = self._evaluator.run(upgrade)
+            finally:
+                self._evaluator.is_lenient = False
         if isinstance(result, Opaque) and result.name == "":
             reason = self._evaluator.notes[-1].reason if len(self._evaluator.notes) > notes else "it stopped"
             self._limit(f"could not be followed to its end ({reason})")

@@ -247,8 +247,15 @@ def _read(
                 )
             else:
                 found.others.add(name)
-        elif any(each.endswith(_HYBRIDS) for each in names):
+        elif any(each.endswith(_HYBRIDS) for each in names) or _was_hybrid(resolver, file, qualname):
             found.others.add(name)
+
+
+def _was_hybrid(resolver: Resolver, file: SourceFile, qualname: str) -> bool:
+    """Whether an earlier definition of the name is a hybrid, to which the last one adds a setter or a comparator."""
+    earlier = file.facts.functions.get(qualname, [])[:-1]
+    names = [resolver.external_name(each, file) or _last(each) for one in earlier for each in one.decorators]
+    return any(each.endswith(_HYBRIDS) for each in names)
 
 
 def _last(value: Value) -> str:

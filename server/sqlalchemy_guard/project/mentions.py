@@ -45,7 +45,7 @@ QUERY_CLASS_KEYWORDS = frozenset(("query_cls", "query_class"))
 
 _DOUBLE = lazy_pattern(
     r"def query\((self|cls), *(\*?\w+ *(=[^:]*)?[,)]|\*?\w+ *: *(Any|type\b|Type\b))|def query\(\s*$"
-    r"|\.query\.(return_value|side_effect)"
+    r"|\.query\.(return_value|side_effect)|\.query\(.*\.(return_value|side_effect)\b"
     r"|\bquery *= *(lambda|Mock|MagicMock|mock|pretend|stub|call_recorder|SimpleNamespace)\b"
 )
 _REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})

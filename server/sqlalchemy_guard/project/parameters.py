@@ -183,6 +183,9 @@ def _passed_by_callers(
             options_ = known(resolver.type_of(argument, source))
             found.extend(option for option in options_ if isinstance(option, (Instance, ClassType)))
     if len({likely(option) for option in found}) != 1:
+        # What was only guessed says nothing against what is known.
+        found = [option for option in found if isinstance(option, ClassType) or not option.likely]
+    if len({likely(option) for option in found}) != 1:
         return UNKNOWN_TYPE
     return next((option for option in found if isinstance(option, Instance) and option.likely), found[0])
 

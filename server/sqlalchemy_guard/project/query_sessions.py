@@ -27,6 +27,8 @@ _QUERIES = frozenset(("sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
 _ADD_ONLY = frozenset(("sqlalchemy_searchable.SearchQueryMixin", "flask_sqlalchemy.BaseQuery"))
 # What Flask-SQLAlchemy adds to Query, and later to its extension object.
 _HELPERS = frozenset(("get_or_404", "first_or_404", "one_or_404", "paginate"))
+# Nothing else of Query goes through these, so that an own one changes only the chains that call it.
+_ALONE = frozenset(("get", "delete", "update"))
 _DATABASE = "flask_sqlalchemy.SQLAlchemy"
 
 
@@ -99,6 +101,7 @@ class QuerySessions:
             database=helpers,
             aborts=aborts,
             since_2=self._since_2,
+            replaced=self._replaced(frozenset()),
         )
 
     def _only_sessions_take_classes(self, value: Value) -> bool:
@@ -154,17 +157,31 @@ class QuerySessions:
         flask = any(
             isinstance(option, Instance) and option.ref == "flask_sqlalchemy.Query" for option in known(made)
         )
-        own_class = own_query_class(self.workspace)
+        refs = self._classes_of(query.value)
+        own_class = own_query_class(self.workspace, of=refs)
+        replaced = self._replaced(refs)
         if flask:
             database = self._name_for(query, self._is_database)
             text = f"{database}.session" if database is not None else None
             aborts = self._aborts()
             helpers = database if aborts and self.has_helpers else None
             return SessionInfo(
-                SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts, self._since_2
+                SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts, self._since_2, replaced
             )
         text = self._name_for(query, self._is_registry)
-        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text, since_2=self._since_2)
+        return SessionInfo(
+            SessionKind.SCOPED, Certainty.PROVEN, own_class, text, since_2=self._since_2, replaced=replaced
+        )
+
+    def _replaced(self, of: frozenset[object]) -> frozenset[str]:
+        """The methods of `_ALONE` that an own Query class replaces."""
+        return frozenset(name for name in _ALONE if own_query_class(self.workspace, name.__eq__, of))
+
+    def _classes_of(self, model: ast.expr) -> frozenset[object]:
+        """The classes that a class gets its attributes from, itself among them."""
+        found = known(self.resolver.type_of(self.values.get(model, UNKNOWN), self.file))
+        refs = [self.resolver.ancestors(option) for option in found if isinstance(option, ClassType)]
+        return frozenset(ref for each in refs for ref in each)
 
     def origin_of(self, name: str) -> Value | None:
         """What the first name of a session's text stands for, whether the file imports it yet or not."""
@@ -235,10 +252,18 @@ def _all_bases(refs: tuple[object, ...]) -> list[object]:
 
 def _changes_queries(name: str) -> bool:
     """Whether a method of this name changes what other chains do: an own `paginate()` changes only itself."""
-    return name not in _HELPERS and (name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"))
+    return (
+        name not in _HELPERS
+        and name not in _ALONE
+        and (name in stubs.METHODS["sqlalchemy.orm.Query"] or name.startswith("_"))
+    )
 
 
-def own_query_class(workspace: Workspace, matters: Callable[[str], bool] = _changes_queries) -> bool | None:
+def own_query_class(
+    workspace: Workspace,
+    matters: Callable[[str], bool] = _changes_queries,
+    of: frozenset[object] = frozenset(),
+) -> bool | None:
     """Whether sessions of the workspace make queries of an own class with behaviour, or listen to events of Query.
 
     True when one does, None when somebody names a class that cannot be read, False when nobody does.
@@ -246,19 +271,22 @@ def own_query_class(workspace: Workspace, matters: Callable[[str], bool] = _chan
     Args:
         workspace: All files.
         matters: Whether a method of this name in the own class counts.
+        of: The class whose `query` it is about, with its bases: what other models say of theirs does not count.
     """
     resolver = workspace.resolver
     resolver.keys.add((QUERY_CLASS, ""))
     answer: bool | None = False
     for file in workspace.mentioning((QUERY_CLASS, "")):
-        found = _in_file(resolver, file, matters)
+        found = _in_file(resolver, file, matters, of)
         if found:
             return True
         answer = None if found is None else answer
     return answer
 
 
-def _in_file(resolver: Resolver, file: File, matters: Callable[[str], bool]) -> bool | None:
+def _in_file(
+    resolver: Resolver, file: File, matters: Callable[[str], bool], of: frozenset[object]
+) -> bool | None:
     answer: bool | None = False
     for unit in file.facts.units():
         for fact in unit.calls:
@@ -271,7 +299,10 @@ def _in_file(resolver: Resolver, file: File, matters: Callable[[str], bool]) -> 
                     if found:
                         return True
                     answer = None if found is None else answer
-    for classes in file.facts.classes.values():
+    for qualname, classes in file.facts.classes.items():
+        ref = (file.file_id, qualname)
+        if ref not in of and resolver.is_model(ClassType(ref)):
+            continue
         for name in QUERY_CLASS_KEYWORDS:
             attribute = classes[-1].attributes.get(name)
             if attribute is not None and attribute.value is not None:

@@ -24,7 +24,7 @@ from sqlalchemy import orm
 from sqlalchemy.ext import associationproxy, mutable, orderinglist
 from sqlalchemy.orm import interfaces, strategy_options, util
 from sqlalchemy.sql import base as sql_base
-from sqlalchemy.sql import elements, functions, type_api
+from sqlalchemy.sql import elements, functions, schema, type_api
 
 from sqlalchemy_guard.project.externals import canonical
 
@@ -267,6 +267,8 @@ def method_names(value: Any) -> frozenset[str]:
         return _CLAUSE_METHODS | {"columns"}
     if isinstance(value, (elements.ClauseElement, interfaces.PropComparator, sqlalchemy.Column)):
         return _CLAUSE_METHODS
+    if isinstance(value, (schema.Index, schema.Constraint)):
+        return frozenset({"ddl_if"})
     return frozenset()
 
 

@@ -75,7 +75,9 @@ def make_enum(evaluator: Evaluator, cls: Class) -> type | None:
         if name.startswith("_") or isinstance(value, (Function, Class)):
             continue
         if isinstance(value, Opaque) and value.dotted == "enum.auto()":
-            value = enum.auto()
+            value = _next_value(evaluator, cls, name, [one for _, one in members])
+            if value is MISSING:
+                return None
         elif not harmless.is_known(value):
             return None
         members.append((name, value))
@@ -90,6 +92,17 @@ def make_enum(evaluator: Evaluator, cls: Class) -> type | None:
     except (TypeError, ValueError, AttributeError) as error:
         evaluator.note(f"{cls.name}: {error}")
         return None
+
+
+def _next_value(evaluator: Evaluator, cls: Class, name: str, before: list[Value]) -> Value:
+    """What `auto()` gives a member: as the class itself says, else as its library does; MISSING when that is not known."""
+    own, _ = cls.find("_generate_next_value_")
+    if own is MISSING:
+        return enum.auto()
+    if not isinstance(own, Function):
+        return MISSING
+    value = evaluator.run(own.as_kind(""), [name, 1, len(before), before])
+    return value if harmless.is_known(value) else MISSING
 
 
 def make_type(evaluator: Evaluator, cls: Class) -> type | None:

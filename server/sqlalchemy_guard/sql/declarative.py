@@ -107,15 +107,15 @@ class Declarative:
             parents: Native classes in front of `DeclarativeBase`.
             given: `metadata`, `registry` and `type_annotation_map` as the code gives them, if it does.
         """
-        namespace: dict[str, Any] = self.namespace(
-            cls, base_types=self.type_map(given.get("type_annotation_map"))
-        )
         registry = given.get("registry")
+        types = self.type_map(given.get("type_annotation_map"))
+        if isinstance(registry, Registry):
+            types = dict(registry.native.type_annotation_map)
+        namespace: dict[str, Any] = self.namespace(cls, base_types=types)
         if isinstance(registry, Registry):
             namespace["registry"] = registry.native
         elif isinstance(given.get("metadata"), sqlalchemy.MetaData):
             namespace["metadata"] = given["metadata"]
-        types = self.type_map(given.get("type_annotation_map"))
         if not isinstance(registry, Registry):
             namespace["type_annotation_map"] = {forms.Unresolved: UnknownType("annotation"), **types}
         made: Any = type(cls.name, (*parents, orm.DeclarativeBase), namespace)
@@ -434,7 +434,10 @@ class Declarative:
         if native is None:
             return classes.native_attribute(cls, name)
         found, _ = cls.find(name)
-        is_column = isinstance(found, (sqlalchemy.Column, orm.MappedColumn))
+        is_column = isinstance(found, (sqlalchemy.Column, orm.MappedColumn)) or (
+            # `name: Mapped[str]` of a base is copied, too.
+            found is MISSING and any(name in one.annotations for one in cls.mro if isinstance(one, Class))
+        )
         if is_column or (isinstance(found, Function) and found.kind.startswith("declared_attr")):
             value = natives.call_library(self.evaluator, f"{cls.name}.{name}", lambda: getattr(native, name))
             return MISSING if value is None or isinstance(value, Opaque) else value

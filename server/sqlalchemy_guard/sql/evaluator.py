@@ -88,6 +88,7 @@ class Evaluator:
             ours that extends it (or None), and the arguments.
         program: The modules.
         uncertain: The unknown conditions under which the present statement runs.
+        is_lenient: Whether a function that raises gives something unknown instead, for code that is known to run to its end.
         decide: Settles an unknown condition, or not.
         fork: Asked which branch of an `if`, or whether a loop over something unknown, is taken: None for both, joined. Where
             every way is to be seen, the same code is run once for each.
@@ -110,6 +111,8 @@ class Evaluator:
         self.constructors: dict[type, Callable[..., Value]] = {}
         self.program = Program(self, workspace)
         self.uncertain: list[str] = []
+        self.running: list[ast.AST] = []
+        self.is_lenient = False
         self.decide: Callable[[Opaque], bool | None] = _undecided
         self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None

@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.sql import assignment, budget, harmless, natives
+from sqlalchemy_guard.sql import allowed, assignment, budget, harmless, natives
 from sqlalchemy_guard.sql.scopes import Frame, join
 from sqlalchemy_guard.sql.values import (
     ANY_KEYWORDS,
@@ -198,6 +198,9 @@ def _subscript(evaluator: Evaluator, node: ast.Subscript, frame: Frame) -> Value
     key = evaluator.evaluate(node.slice, frame)
     if isinstance(value, Host):
         return value.item(key)
+    if allowed.is_type(value):
+        # `TypeDecorator[Money]`: what Python's values are does not change the type of the column.
+        return value
     if isinstance(value, Opaque) or isinstance(key, Opaque) or evaluator.is_tainted(value):
         return natives.item_of_unknown(value, key, shown(node))
     if isinstance(value, (dict, list, tuple, str)):
@@ -362,6 +365,9 @@ def _boolean(evaluator: Evaluator, node: ast.BoolOp, frame: Frame) -> Value:
             possible.append(value)
     if len(possible) == 1:
         return possible[0]
+    if type(possible[-1]) is bool and possible[-1] is stops:
+        # Whatever the others are, it counts as true, or as false.
+        return stops
     if stops and isinstance(possible[0], Opaque) and not possible[0].dotted:
         # `limit or 20`: some value of that name, as far as SQL is concerned.
         return Opaque(possible[0].name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.sql import standins
 from sqlalchemy_guard.sql.program import bound_names
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Freshness:
         for function in evaluator.program.bodies.values():
             made._bodies.setdefault(function.frame.module.file_id, set()).add(function.name)
         for file_id in made._names:
-            file = workspace.file(file_id)
+            file = None if file_id.startswith(standins.PREFIX) else workspace.file(file_id)
             if file is not None:
                 made._remember(file)
         made._known = _count(workspace)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
 _DEPTH = DEEPEST_NODES // 40
+MOST_RECURSION = 4
+"""How often a function may be on its way through something unknown before its result is unknown, too."""
 
 
 def call(evaluator: Evaluator, function: Function, args: list[Value], keywords: dict[str, Value]) -> Value:
@@ -38,6 +40,25 @@ def call(evaluator: Evaluator, function: Function, args: list[Value], keywords: 
     frame.receiver = args[0] if args else None
     bind(function, frame, args, keywords)
     evaluator.program.entered(function)
+    if evaluator.running.count(function.node) >= MOST_RECURSION and any(
+        isinstance(one, Opaque) for one in frame.env.values()
+    ):
+        # A walk through something unknown has no end.
+        return Opaque(f"{function.name}()")
+    evaluator.running.append(function.node)
+    try:
+        return _run(evaluator, function, frame)
+    except statements.CATCHABLE as error:
+        # What calls it at the bottom learns of it.
+        if not evaluator.is_lenient or len(evaluator.running) == 1 or statements.is_ours(evaluator, error):
+            raise
+        evaluator.note(f"{type(error).__name__}: {error}")
+        return Opaque(f"{function.name}()")
+    finally:
+        evaluator.running.pop()
+
+
+def _run(evaluator: Evaluator, function: Function, frame: Frame) -> Value:
     with evaluator.budget.deeper(_DEPTH):
         if function.body is None:
             assert isinstance(function.node, ast.Lambda)

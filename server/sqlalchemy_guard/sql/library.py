@@ -41,6 +41,14 @@ def _cast(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -
     return args[1] if len(args) == 2 else Opaque("cast()")
 
 
+def _import_module(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
+    """A module of the project by its name: interpreted like one that is imported."""
+    place = evaluator.place
+    if len(args) != 1 or keywords or type(args[0]) is not str or place is None:
+        return Opaque("import_module()")
+    return evaluator.program.imported(args[0], place[0].module)
+
+
 def _identity(evaluator: Evaluator, args: list[Value], keywords: dict[str, Value]) -> Value:
     return args[0] if args else Opaque("…")
 
@@ -98,6 +106,7 @@ _KNOWN: dict[str, Value] = {
     **{f"typing.{name}": form for name, form in _FORMS.items()},
     "typing.TYPE_CHECKING": False,
     "typing.cast": Native("typing.cast", _cast),
+    "importlib.import_module": Native("importlib.import_module", _import_module),
     "functools.partial": Native("functools.partial", _partial),
     "functools.wraps": Native("functools.wraps", _wraps),
     "functools.cached_property": kind_of_attribute("property"),

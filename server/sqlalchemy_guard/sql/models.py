@@ -17,6 +17,8 @@ import ast
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy import event
+
 from sqlalchemy_guard.project.file_roles import is_migration_file
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.records import dataclass, field
@@ -189,6 +191,9 @@ def _build(
     reason = ""
     for base in maker.bases:
         try:
+            for mapper in base.registry.mappers:
+                # Hundreds of mappers take longer than a keystroke may wait.
+                event.listen(mapper, "before_mapper_configured", lambda *_: evaluator.budget.check())
             natives.quietly(base.registry.configure)
         except natives.LIBRARY_ERRORS as error:
             evaluator.budget.check()

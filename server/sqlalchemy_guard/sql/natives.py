@@ -203,7 +203,7 @@ _ABOUT = frozenset(
     intersect intersect_all except_ except_all with_only_columns add_columns column literal_column text exists subquery cte
     lateral with_polymorphic tablesample op bool_op label Bundle type_coerce cast order_by group_by options distinct
     joinedload selectinload subqueryload lazyload immediateload raiseload noload contains_eager defaultload load_only defer
-    undefer of_type foreign remote columns table_valued from_select with_entities add_entity add_column
+    undefer of_type foreign remote columns table_valued from_select with_entities add_entity add_column ddl_if
     """.split()
 )
 """What decides by its arguments what SQL is about: nothing that gets an unknown one is shown."""
@@ -365,6 +365,8 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
         and name in sqlalchemy.inspect(value).mapper.all_orm_descriptors
     ):
         return call_library(evaluator, f"….{name}", lambda: getattr(value, name))
+    if name == "__visit_name__" and isinstance(value, sqlalchemy.types.TypeEngine):
+        return value.__visit_name__
     if name.startswith("_"):
         return Opaque(f"….{name}")
     if isinstance(value, functions._FunctionGenerator):

@@ -13,14 +13,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.externals import canonical
-from sqlalchemy_guard.sql import allowed, harmless, library, statements
+from sqlalchemy_guard.project.workspace import File
+from sqlalchemy_guard.sql import allowed, harmless, library, standins, statements
 from sqlalchemy_guard.sql.scopes import Frame
 from sqlalchemy_guard.sql.values import MISSING, Class, Function, Instance, Library, Opaque, Value
+from sqlalchemy_guard.text.document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.evaluator import Evaluator
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -39,6 +41,7 @@ _COMPOUND = (
     ast.AsyncWith,
     ast.Match,
 )
+_COLUMNS = frozenset({"Column", "mapped_column"})
 _TYPING_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING")
 
 
@@ -116,8 +119,10 @@ class Program:
             if statements.is_ours(evaluator, error):
                 raise
             evaluator.note(f"{type(error).__name__}: {error}", statement)
+            # What a column would have been is unknown as a column: its table has one more than is seen.
+            dotted = "sqlalchemy.Column()" if _mentions(statement, _COLUMNS) else ""
             for name in bound_names(statement):
-                frame.env.setdefault(name, Opaque(name))
+                frame.env.setdefault(name, Opaque(name, dotted))
 
     # -- imports -----------------------------------------------------------------------------------------------------
 
@@ -126,7 +131,8 @@ class Program:
         file_id = self._find(dotted, module)
         if file_id is not None:
             return self._found(file_id, dotted)
-        return Library(dotted)
+        # `import alembic.op as op`: a host may stand for a whole module.
+        return self._evaluator.hosts.get(dotted) or Library(dotted)
 
     def _find(self, dotted: str, module: Module) -> str | None:
         """The file of a module of the project; a module of a package does not hide a library of its last name."""
@@ -184,7 +190,20 @@ class Program:
             return native
         if f"{dotted}.{name}" in allowed.MODULES:
             return Library(f"{dotted}.{name}")
-        return Opaque(name, full)
+        stand_in = self._stand_in(dotted.partition(".")[0])
+        found = stand_in.get(name) if stand_in is not None and not name.startswith("_") else MISSING
+        return Opaque(name, full) if found is MISSING else found
+
+    def _stand_in(self, package: str) -> Module | None:
+        """What is known of a well-known library, as a module; None for every other."""
+        text = standins.SOURCES.get(package)
+        if text is None:
+            return None
+        file_id = f"{standins.PREFIX}{package}"
+        if file_id not in self._modules:
+            file = File(file_id, Document.from_text(file_id, text))
+            self._modules[file_id] = Module(self._evaluator, file, package)
+        return self._modules[file_id]
 
     def submodule(self, file_id: str, name: str, dotted: str) -> Value:
         """A module inside a package; MISSING when there is none."""

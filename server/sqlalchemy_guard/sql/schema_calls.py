@@ -83,7 +83,7 @@ def _column(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict
             positional.append(None)
         else:
             unknown |= evaluator.marks_of(arg)
-            positional.append(arg.native if isinstance(arg, Class) else arg)
+            positional.append(_made(evaluator, arg) if isinstance(arg, Class) else arg)
     given: dict[str, Any] = {}
     info: dict[str, Any] = {}
     for key, value in keywords.items():
@@ -112,6 +112,13 @@ def _column(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict
     if info:
         given["info"] = info
     return call_library(evaluator, "sqlalchemy.Column()", lambda: callee(*positional, **given))
+
+
+def _made(evaluator: Evaluator, cls: Class) -> Any:
+    """A class of ours where a column takes its type: SQLAlchemy makes an object of it, for which its `__init__` is run."""
+    if allowed.is_type(cls.native) and isinstance(cls.find("__init__")[0], Function):
+        return make_type(evaluator, cls.native, [], {})
+    return cls.native
 
 
 def _synonym(evaluator: Evaluator, callee: Any, args: list[Value], keywords: dict[str, Value]) -> Value:

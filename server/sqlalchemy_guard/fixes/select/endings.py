@@ -73,9 +73,9 @@ def count(ending: Ending) -> Tree | str | None:
     if any(step.name == "options" for step in statement.steps):
         statement.doubt("options that are no loader options may not reach into count()'s subquery")
     infos = [each.info for each in statement.selected]
-    labels = [info.label for info in infos if info.label]
+    labels = [info.label for info in infos if info.label is not None]
     if len(set(labels)) != len(labels):
-        statement.doubt("Query cannot count rows that have a label twice")
+        statement.doubt("Query refuses to count rows where two columns have the same label")
     short = (
         len(infos) == 1
         and infos[0].kind is EntityKind.MODEL

@@ -149,14 +149,20 @@ def get_arguments(statement: Statement) -> list[Argument]:
         found.append(Argument(Text(f"[{texts}]"), "options"))
     if "populate_existing" in statement.clauses:
         found.append(Argument(Text("True"), "populate_existing"))
-    for step in statement.steps:
-        if step.name == "with_for_update":
-            value: Tree = Call(Text("dict"), step.arguments) if step.arguments else Text("True")
-            found.append(Argument(value, "with_for_update"))
+    locks = [step for step in statement.steps if step.name == "with_for_update"]
+    if locks:
+        # The last one counts.
+        given_last = locks[-1].arguments
+        value: Tree = Call(Text("dict"), given_last) if given_last else Text("True")
+        found.append(Argument(value, "with_for_update"))
     if "execution_options" in statement.clauses:
         given = [
             argument for step in statement.executed_with(loads=False) for argument in step.arguments or ()
         ]
         given = [argument for argument in given if argument.keyword != "populate_existing"]
+        last = {argument.keyword: argument for argument in given if argument.keyword is not None}
+        given = [
+            argument for argument in given if argument.keyword is None or last[argument.keyword] is argument
+        ]
         found.append(Argument(Call(Text("dict"), tuple(given)), "execution_options"))
     return found

@@ -88,7 +88,8 @@ def rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText)
 
 def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Rewrite:
     session = expression.source.session
-    doubts = source.admit(session)
+    last_step = (expression.terminal,) if expression.terminal is not None else ()
+    doubts = source.admit(session, [link.name for link in (*expression.links, *last_step)])
     receiver = source.receiver(expression.source, text)
     statement = begin(expression, knowledge, text)
     for link in expression.links:

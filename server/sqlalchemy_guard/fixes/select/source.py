@@ -13,7 +13,7 @@ from sqlalchemy_guard.fixes.select.tree import Imported, Text
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy_guard.facts.query import SessionInfo, Source
     from sqlalchemy_guard.fixes.select.tree import Tree
@@ -62,8 +62,12 @@ FLASK_NAMES = frozenset(("select", "delete", "update", "func", "union", "union_a
 """What the Flask-SQLAlchemy object hands on from SQLAlchemy, so that nothing needs to be imported."""
 
 
-def admit(session: SessionInfo) -> tuple[str, ...]:
+def admit(session: SessionInfo, called: Iterable[str] | None) -> tuple[str, ...]:
     """What remains doubtful about a session, as sentences' ends for the user.
+
+    Args:
+        session: The session.
+        called: The methods that its query is asked for; None when they are not known yet.
 
     Raises:
         Refuse: queries of this session cannot be rewritten.
@@ -78,12 +82,22 @@ def admit(session: SessionInfo) -> tuple[str, ...]:
             "this session makes queries of an own Query class, which select() ignores: move its behaviour "
             "to a `do_orm_execute` listener with `with_loader_criteria()` first"
         )
+    if session.replaced and (called is None or not session.replaced.isdisjoint(called)):
+        name = min(session.replaced if called is None else session.replaced.intersection(called))
+        raise Refuse(f"an own Query class replaces `{name}()`, and select() would not go through it")
     doubts = []
     if session.certainty is Certainty.LIKELY:
         doubts.append("the receiver is only likely a Session")
     if session.has_query_cls is None:
         doubts.append("the session's factory was not seen: it may use an own Query class")
     return tuple(doubts)
+
+
+def hidden(name: str) -> str:
+    """Why a query whose session has a name cannot be rewritten where that name means something else."""
+    return (
+        f"`{name}`, which has the session, means something else in this function: call that otherwise first"
+    )
 
 
 def receiver(source: Source, text: SourceText) -> Tree:
