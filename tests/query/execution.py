@@ -146,7 +146,9 @@ def normal(value: Any) -> Any:
     if isinstance(value, Row):
         names = [name for name in dict.fromkeys(value._fields) if name.isidentifier()]
         return NamedRow(
-            tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
+            tuple(normal(each) for each in value),
+            {name: normal(value._mapping[name]) for name in names},
+            value._fields,
         )
     if isinstance(value, FromClause):
         return ("FROM", normal_sql(str(value.select())), tuple(map(_plain_name, value.c.keys())))
@@ -155,13 +157,15 @@ def normal(value: Any) -> Any:
         return ("SQL", "Exists", sorted(re.findall(r"\w+", normal_sql(str(models.select(value))))))
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
-        return (
-            "SQL",
-            type(value).__name__,
-            normal_sql(str(value if getattr(value, "is_select", False) else models.select(value))),
-        )
+        sql = normal_sql(str(value if getattr(value, "is_select", False) else models.select(value)))
+        if isinstance(value, Exists):
+            # 1.4 sorts FROM elements that nothing joins by what is selected.
+            sql = " ".join(sorted(re.findall(r"\w+", sql)))
+        return ("SQL", type(value).__name__, sql)
     if isinstance(value, list):
         return [normal(each) for each in value]
+    if type(value) is tuple:
+        return ("tuple", [normal(each) for each in value])
     if type(value) in models.MODELS:
         return entity(value, frozenset())
     return (type(value).__name__, repr(value))
@@ -171,9 +175,12 @@ class NamedRow(tuple):
     """A row. Query gives no name to what has none of its own; `select()` does; so names are compared one
     way."""
 
-    def __new__(cls, values: tuple[Any, ...], names: dict[str, Any]) -> NamedRow:
+    def __new__(
+        cls, values: tuple[Any, ...], names: dict[str, Any], fields: tuple[str, ...] = ()
+    ) -> NamedRow:
         made = super().__new__(cls, values)
         made.names = names
+        made.fields = fields
         return made
 
     def __repr__(self) -> str:
@@ -187,6 +194,12 @@ def same(old: Any, new: Any) -> bool:
             isinstance(new, NamedRow)
             and tuple(old) == tuple(new)
             and all(new.names.get(name) == value for name, value in old.names.items())
+            # Where each column has a name, `_asdict()` and the like show all of them.
+            and (
+                len(old.fields) < len(old)
+                or not all(map(str.isidentifier, old.fields))
+                or old.fields == new.fields
+            )
         )
     if isinstance(old, list):
         return isinstance(new, list) and len(old) == len(new) and all(map(same, old, new))

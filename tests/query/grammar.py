@@ -33,6 +33,8 @@ ENTITIES = {
         User @3; User.id; User.name; User, User.name; User.id, User.name; User, Address; func.count(User.id)
         func.max(User.id), func.count(); User.name, func.count(User.id); U2; User.shout; User.name_length
         User.name.label('n'); User, Address.email; User.settings; User, User.settings; User.id + 1
+        User.id, U2.id, Address.id; User.name, User.name; User.id, func.lower(User.name).label('low'), Address.id
+        User.id, User.name.label('n'), U2.id; User.id, Address.id, func.count(User.id).label('email')
         User.id, Address.id; User, U2; Bundle('b', User.id, User.name); User, func.length(User.name)
         User.id, Address; Tag, User; opaque_thing; func.coalesce(User.nick, 'none')
         case((User.id > 1, 'many'), else_='one'); User.called; func.count(distinct(User.name))
@@ -128,6 +130,7 @@ ANY = _alternatives(
         with_for_update(); with_for_update(nowait=True); enable_eagerloads(False); reset_joinpoint()
         filter(text('1 = 1')); filter(literal(True)); params(x=1); prefix_with('/* p */'); yield_per(2)
         correlate(None); order_by(text('1')); group_by(None); with_labels(); filter(); order_by(); tuples()
+        order_by(False); group_by(False)
         only_return_tuples(True); with_for_update(read=True); with_for_update(skip_locked=True)
         with_hint(User, '/* x */'); with_statement_hint('/* x */'); suffix_with('/* s */')
         execution_options(stream_results=True); options(); where(literal(True)); apply_labels()
@@ -163,6 +166,7 @@ LINKS = {
         with_entities(User.id); with_entities(User.name, User.nick); with_entities(func.count(User.id))
         with_entities(Address); with_entities(User); with_entities(User, Address.email); add_columns(User.nick)
         add_columns(Address.email); add_entity(Address); add_columns(func.count()); select_from(User)
+        select_from(User, Address); select_from(Address, User); select_from(U2, User)
         select_from(Address); select_from(user_tags); filter(U2.id == User.id)
         union(session.query(User).filter(User.id == 2)); union_all(session.query(User))
         filter(User.shout == 'ann!'); filter(User.id == bindparam('x'))
@@ -192,6 +196,7 @@ LINKS = {
         intersect_all(session.query(User)); filter(case((User.id > 1, True), else_=False))
         from_statement(union_all(select(User), select(User)))
         filter(tuple_(User.id, User.name).in_([(1, 'ann')])); filter(func.lower(User.name) == 'ann')
+        options(option); options(joining); filter(User.addresses); filter(~User.tags.any(), User.orders); order_by(desc('name'))
         filter(User.tags.contains(session.get(Tag, 1)))
     """
     ),
@@ -206,7 +211,7 @@ LINKS = {
         filter_by(user=None); filter_by(user=session.get(User, 1)); join(User.tags); join(User.addresses)
         with_entities(Address.email); filter(Address.user == None); group_by(Address.email)
         intersect(session.query(Address).filter(Address.id < 3))
-        except_(session.query(Address).filter_by(id=1))
+        except_(session.query(Address).filter_by(id=1)); union(session.query(Address)).filter_by(id=2)
     """
     ),
     "Order": _alternatives(
@@ -323,7 +328,7 @@ TERMINALS = _alternatives(
         .delete(synchronize_session=False); .delete('fetch'); .update({'name': 'new'}); .whereclause
         .update({'name': 'new'}, synchronize_session='evaluate'); .subquery(with_labels=True); [0:number]
         .cte(recursive=True); .subquery(name='sub'); .filter_by(id=1).delete(synchronize_session='evaluate')
-        .update({User.name: 'new'}); .as_scalar(); [5]
+        .update({User.name: 'new'}); .as_scalar(); [5]; .value(User.id); .value(func.count())
     """
 )
 

@@ -80,6 +80,8 @@ def namespace() -> dict[str, Any]:
     )
     names["opaque_condition"] = models.User.id > 1
     names["opaque_join"] = models.Address.user_id == models.User.id
+    names["option"] = orm.selectinload(models.User.addresses)
+    names["joining"] = orm.joinedload(models.User.addresses)
     names["number"] = 2
     names["name"] = "ann"
     return names

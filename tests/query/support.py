@@ -124,6 +124,9 @@ class Resolver:
             return f"sqlalchemy.func.{node.attr}"
         return None
 
+    def option(self, node: ast.expr) -> str | None:
+        return {"option": "selectinload", "joining": "joinedload"}.get(ast.unparse(node))
+
     def spelling(self, model: ModelInfo) -> str | None:
         return model.name if model.name in self.names else None
 

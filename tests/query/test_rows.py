@@ -114,6 +114,50 @@ SAFE = {
     ),
     "session.query(User.id).all()": "session.execute(select(User.id)).all()",
     "session.query(User, Address).all()": "session.execute(select(User, Address)).all()",
+    "session.query(User.id, User.name.label('n'), Address.id).join(User.addresses).all()": (
+        "session.execute(select(User.id, User.name.label('n'), Address.id).join(User.addresses)"
+        ".set_label_style(LABEL_STYLE_NONE)).all()"
+    ),
+    "session.query(User, User).all()": "session.execute(select(User, User)).all()",
+    # an option that a variable holds
+    "session.query(User).options(joining).all()": "session.scalars(select(User).options(joining)).unique().all()",
+    "session.query(User).options(option).all()": "session.scalars(select(User).options(option)).all()",
+    "session.query(User).options(joining).limit(2).count()": (
+        "session.scalar(select(func.count()).select_from(select(User).limit(2).subquery()))"
+    ),
+    # one value of the first row
+    "session.query(User).filter_by(id=1).value(User.name)": (
+        "session.scalar(select(User).filter_by(id=1).with_only_columns(User.name))"
+    ),
+    "session.query(User).filter(User.id > 99).value(User.name)": (
+        "session.scalar(select(User).where(User.id > 99).with_only_columns(User.name))"
+    ),
+    "session.query(Address.email).options(joinedload(Address.user)).value(User.id)": (
+        "session.scalar(select(Address.email).with_only_columns(User.id))"
+    ),
+    # filter_by() addresses the union
+    "session.query(Address).union_all(session.query(Address)).filter_by(id=2).count()": (
+        "session.scalar(select(func.count()).select_from(select(aliased(Address, "
+        "union_all(select(Address), select(Address)).subquery())).filter_by(id=2).subquery()))"
+    ),
+    # several FROM elements
+    "session.query(User.id).select_from(User, Address).filter(User.id == Address.user_id).all()": (
+        "session.execute(select(User.id).select_from(User, Address).where(User.id == Address.user_id)).all()"
+    ),
+    # order
+    "session.query(User.name).order_by(User.name).order_by(False).all()": (
+        "session.execute(select(User.name).order_by(User.name).order_by(None)).all()"
+    ),
+    "session.query(User.name).group_by(User.name).group_by(False).all()": (
+        "session.execute(select(User.name).group_by(User.name).group_by(None)).all()"
+    ),
+    # a relationship as a criterion is its join condition
+    "session.query(User).filter(User.addresses).all()": (
+        "session.scalars(select(User).where(User.addresses)).unique().all()"
+    ),
+    "session.query(User).filter(or_(User.addresses, User.id == 1)).all()": (
+        "session.scalars(select(User).where(or_(User.addresses, User.id == 1))).unique().all()"
+    ),
     # one value
     "session.query(User.id).scalar()": "session.execute(select(User.id)).scalar_one_or_none()",
     "session.query(User.id).filter_by(id=1).scalar()": (
@@ -301,10 +345,13 @@ UNSAFE = {
     "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
+    "session.query(User.id, User.id).all()": "called `id`",
     "session.query(User, User.id, Address.id).all()": "called `id`",
     "session.query(User.id, User.name, User.id).all()": "called `id`",
     "session.query(User, literal(1).label('n'), literal(2).label('n')).count()": "the same label",
     "session.query(User.id, func.count(Address.id).label('id')).group_by(User.id).all()": "called `id`",
+    "session.query(select(func.count(Tag.id)).scalar_subquery()).join(user_tags).all()": "what join() begins with",
+    "session.query(Manager.name, Employee.name).all()": "called `name`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
     "session.query(opaque_thing).all()": "taken to be a mapped class",
@@ -322,6 +369,11 @@ UNSAFE = {
 }
 
 REFUSED = {
+    "session.query(User).value(User)": "takes one column",
+    "session.query(User.name).union(session.query(User.name)).filter_by(name='x').all()": "a union of columns",
+    "session.query(Address).join(User).with_parent(session.get(User, 1), User.addresses).all()": (
+        "behind a join() without a relationship"
+    ),
     "session.query(U2).join(Address, User).all()": "two classes",
     "session.query(User).filter(User.id == 1).get(1)": "get() behind where()",
     "session.query(User)[-1]": "IndexError",

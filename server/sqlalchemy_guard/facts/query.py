@@ -229,6 +229,9 @@ class Knowledge(Protocol):
         where users import it (`sqlalchemy.orm.joinedload`, `sqlalchemy.func.count`); None when it is nothing
         imported."""
 
+    def option(self, node: ast.expr) -> str | None:
+        """The name of the loader function that a variable's one option begins with; None when it may hold a list."""
+
     def spelling(self, model: ModelInfo) -> str | None:
         """How this file can name a mapped class at the place of the query; None when it is not in scope
         there."""

@@ -183,6 +183,10 @@ class JointKnowledge:
         """The dotted name of something imported."""
         return self.of(node).qualified_name(node)
 
+    def option(self, node: ast.expr) -> str | None:
+        """The loader function that one option begins with."""
+        return self.of(node).option(node)
+
     def spelling(self, model: ModelInfo) -> str | None:
         """How the file names a mapped class at the place that is being written."""
         return (self.here.knowledge if self.here is not None else self._bodies.first).spelling(model)

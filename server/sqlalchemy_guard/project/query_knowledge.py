@@ -179,6 +179,19 @@ class QueryKnowledge:
             return None
         return self._name_of_function(value, self.file)
 
+    def option(self, node: ast.expr) -> str | None:
+        """The loader function that one option begins with."""
+        return self._option(self.value(node), self.file, 0)
+
+    def _option(self, value: Value, file: SourceFile, depth: int) -> str | None:
+        value, file = self.resolver.definition_of(value, file)
+        if depth > _DEPTH or type(value) is not Call:
+            return None
+        module, _, name = (self._name_of_function(value.func, file) or "").rpartition(".")
+        if module == "sqlalchemy.orm" and name in _OPTIONS:
+            return name
+        return self._option(value.func.base, file, depth + 1) if type(value.func) is Attr else None
+
     def spelling(self, model: ModelInfo) -> str | None:
         """How the file names a mapped class."""
         found = self._spellings.get(model.identity)
@@ -396,6 +409,11 @@ class QueryKnowledge:
 _COMPARISONS = frozenset(
     ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not", "and", "or", "not")
 )
+_OPTIONS = frozenset(
+    ("joinedload", "selectinload", "subqueryload", "lazyload", "noload", "raiseload", "immediateload", "contains_eager",
+     "defaultload", "load_only", "defer", "undefer", "undefer_group", "with_expression", "with_loader_criteria", "Load")
+)  # fmt: skip
+"""Functions that give one loader option, whose methods give one again."""
 _KEEP_TYPE = frozenset(
     ("desc", "asc", "nulls_last", "nulls_first", "nullslast", "nullsfirst", "distinct", "collate")
 )

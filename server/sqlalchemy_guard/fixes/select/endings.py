@@ -10,11 +10,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query, walk_references
+from sqlalchemy_guard.fixes.select import links
 from sqlalchemy_guard.fixes.select.ending import write
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.statement import ENTITIES, is_computed, joins_eagerly
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, NAMED_COLUMNS, is_computed, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.ending import Ending
@@ -51,6 +53,14 @@ def _is_exists(statement: Statement, node: ast.expr) -> bool:
     if inner is not None:
         return inner.terminal is not None and inner.terminal.name == "exists" and not inner.trailing
     return isinstance(node, ast.Call) and statement.knowledge.qualified_name(node.func) == "sqlalchemy.exists"
+
+
+def value(ending: Ending) -> None:
+    statement = ending.statement
+    links.apply(statement, replace(ending.link, name="with_entities"))
+    if len(statement.selected) != 1 or statement.selected[0].info.kind not in NAMED_COLUMNS:
+        raise Refuse("value() takes one column: write `session.scalar(select(column))`")
+    statement.drop_loaders()
 
 
 SHORT_COUNT = frozenset(("where", "filter_by", "join", "outerjoin"))

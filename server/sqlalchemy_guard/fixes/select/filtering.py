@@ -28,6 +28,10 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     """
     if link.args:
         raise Refuse("filter_by() takes keyword arguments only")
+    if "union" in statement.clauses and statement.selected[0].info.kind is not EntityKind.MODEL:
+        raise Refuse(
+            "filter_by() after a union of columns applies to its subquery: name that, and use its `c` in where()"
+        )
     addressed = statement.target or _first(statement)
     for keyword in link.keywords:
         _refer_to_value(statement, keyword.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, EntityInfo, EntityKind
+from sqlalchemy_guard.facts.query import UNKNOWN_ENTITY, EntityInfo, EntityKind, walk_references
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.statement import ENTITIES
 
@@ -47,6 +47,15 @@ def join(statement: Statement, link: Link) -> None:
             criteria = [*criteria, onclause]
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
+    if (
+        not statement.since_2
+        and "select_from" not in statement.clauses
+        and not any(
+            each.info.owner or any(walk_references(each.node, statement.knowledge))
+            for each in statement.selected
+        )
+    ):
+        statement.doubt("SQLAlchemy 1.4 does not see what join() begins with")
     known_left = left is not None and left.owner is not None and left.owner in statement.owners
     if left is not None and left.owner not in {each.owner for each in statement.sources}:
         statement.clauses.add("loose_join")
@@ -66,6 +75,10 @@ def join(statement: Statement, link: Link) -> None:
     statement.join(info, to_one=relation is not None and relation.to_one and known_left)
     for node in criteria:
         statement.refer(node, is_criterion=True)
+    if relation is None:
+        statement.clauses.add("plain_join")
+    else:
+        statement.clauses.discard("plain_join")
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)

@@ -171,7 +171,7 @@ def _options(statement: Statement, link: Link) -> None:
             statement.options.append(node.value)
             continue
         statement.options.append(node)
-        if not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call) and statement.knowledge.option(node) is None:
             statement.doubt(
                 f"`{statement.text.segment(node)}` may be a list, which options() of select() refuses"
             )
@@ -196,8 +196,6 @@ def _select_from(statement: Statement, link: Link) -> None:
             statement.opaque = statement.opaque or "a part of the statement is not known"
         statement.sources.append(info)
         statement.joined.append(info)
-    if len(link.args) != 1:
-        statement.doubt("select_from() with several elements is not proven to be the same")
     if link.args:
         statement.target = statement.knowledge.entity(link.args[0])
         statement.target_node = link.args[0]
@@ -287,6 +285,8 @@ def _with_parent(statement: Statement, link: Link) -> str:
         )
     if "from_entity" in values:
         return "stmt.where(with_parent(instance, property, from_entity))"
+    if statement.target is not None and "plain_join" in statement.clauses:
+        raise Refuse("Query raises here: with_parent() finds no class behind a join() without a relationship")
     zero = statement.target or statement.selected[0].info
     if zero.model is None or (zero.attribute is not None and zero.attribute not in zero.model.columns):
         raise Refuse(
@@ -334,6 +334,7 @@ LINKS: Mapping[str, LinkForm] = {
         filtering.filter_by,
         clause="where",
         criterion=True,
+        after_union=True,
         note="`stmt.filter_by(…)`; `stmt.where(Entity.name == …)` where 2.1 looks into other classes",
     ),
     "order_by": LinkForm("stmt.order_by(*args)", ordering.ordered, clause="order_by", criterion=True),

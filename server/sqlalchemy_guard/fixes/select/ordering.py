@@ -33,15 +33,8 @@ def ordered(statement: Statement, link: Link) -> str | None:
 
 def orders_by_name(statement: Statement) -> bool:
     """Whether a string names what the rows are ordered by."""
-    for node in statement.ordering:
-        here = node
-        while isinstance(here, ast.Call) and here.args:
-            if (statement.knowledge.qualified_name(here.func) or "").rpartition(".")[2] not in ORDERS:
-                break
-            here = here.args[0]
-        if isinstance(here, ast.Constant) and isinstance(here.value, str):
-            return True
-    return False
+    named = (statement.ordered_by(node) for node in statement.ordering)
+    return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in named)
 
 
 _LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")

@@ -156,7 +156,8 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
 
 EXECUTING = frozenset(
     (
-        *("all", "first", "one", "one_or_none", "scalar", "get", "count", "delete", "update", "[]"),
+        *("all", "first", "one", "one_or_none", "scalar", "value", "get", "count", "delete", "update"),
+        "[]",
         *("get_or_404", "first_or_404", "one_or_404", "paginate"),
     )
 )

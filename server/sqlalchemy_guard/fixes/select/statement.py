@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.tree import Tree
 
 ENTITIES = frozenset((EntityKind.MODEL, EntityKind.ALIAS))
-COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE, EntityKind.TABLE))
+NAMED_COLUMNS = frozenset((EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE))
+COLUMNS = NAMED_COLUMNS | {EntityKind.TABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +243,10 @@ class Statement:
 
     def harmless(self, option: ast.expr) -> bool:
         """Whether a loader option is known not to join a collection."""
+        if not isinstance(option, ast.Call):
+            return self.knowledge.option(option) in SEPARATE_LOADERS
         calls: list[ast.Call] = []
-        node = option
+        node: ast.expr = option
         while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             calls.append(node)
             if self.knowledge.qualified_name(node.func) is not None:
@@ -282,7 +285,9 @@ class Statement:
 
     def is_loader(self, option: ast.expr) -> bool:
         """Whether an option says only how attributes are loaded."""
-        node = option
+        if not isinstance(option, ast.Call):
+            return self.knowledge.option(option) in LOADERS
+        node: ast.expr = option
         while isinstance(node, ast.Call) and self.knowledge.qualified_name(node.func) is None:
             if not isinstance(node.func, ast.Attribute):
                 return False
@@ -321,17 +326,7 @@ class Statement:
         """Whether the rows are ordered by what is not selected."""
         selected = {(each.info.owner, each.info.attribute) for each in self.selected}
         for node in self.ordering:
-            here = node
-            while isinstance(here, ast.Call):
-                if isinstance(here.func, ast.Attribute) and here.func.attr in ORDERS and not here.args:
-                    here = here.func.value
-                elif (
-                    len(here.args) == 1
-                    and (self.knowledge.qualified_name(here.func) or "").rpartition(".")[2] in ORDERS
-                ):
-                    here = here.args[0]
-                else:
-                    break
+            here = self.ordered_by(node)
             if isinstance(here, ast.Constant):
                 continue
             info = self.knowledge.entity(here)
@@ -343,16 +338,45 @@ class Statement:
             return True
         return False
 
+    def ordered_by(self, node: ast.expr) -> ast.expr:
+        """What an element of ORDER BY names, without how it orders."""
+        while isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ORDERS and not node.args:
+                node = node.func.value
+            elif (
+                len(node.args) == 1
+                and (self.knowledge.qualified_name(node.func) or "").rpartition(".")[2] in ORDERS
+            ):
+                node = node.args[0]
+            else:
+                break
+        return node
+
     @property
     def keeps_names(self) -> bool:
-        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes."""
-        columns = {
-            (each.info.owner, each.info.attribute)
-            for each in self.selected
-            if each.info.kind is EntityKind.COLUMN and each.info.label is None and not is_computed(each.info)
-        }
-        # The same column twice is refused where nothing tells the two apart.
-        return not self.clauses & {"union", "from_statement"} and len(columns) == len(self.selected)
+        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes, and
+        labels that nothing else has.
+
+        No column may come twice, for which one is meant could not be told: neither by itself, nor by a class
+        and its base.
+        """
+        infos = [each.info for each in self.selected]
+        plain = [info for info in infos if info.label is None]
+        labels = [info.label for info in infos if info.label is not None]
+        names = {*labels, *(info.attribute for info in plain)}
+        return (
+            not self.clauses & {"union", "from_statement"}
+            and len({(info.owner, info.attribute) for info in plain}) == len(plain)
+            and len(names) == len({info.attribute for info in plain}) + len(labels)
+            and all(info.kind in NAMED_COLUMNS for info in infos)
+            and all(
+                info.kind is EntityKind.COLUMN
+                and info.model is not None
+                and info.attribute in info.model.columns
+                and info.model.inheritance is Inheritance.NONE
+                for info in plain
+            )
+        )
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None
@@ -371,7 +395,7 @@ class Statement:
                 seen.add(qualified.rpartition(".")[2])
             if name is None:
                 continue
-            if name in seen:
+            if name in seen and each.info.kind not in ENTITIES:
                 return name
             seen.add(name)
         return None

@@ -41,6 +41,12 @@ TERMINALS: Mapping[str, TerminalForm] = {
         endings.scalar,
         note="`session.scalar(stmt)` where one row is certain: aggregates without GROUP BY, EXISTS",
     ),
+    "value": TerminalForm(
+        "session.scalar(stmt)",
+        finish=endings.value,
+        shape=False,
+        note="the column in `with_only_columns()`: the first row's value, None without rows",
+    ),
     "count": TerminalForm(
         "session.scalar(select(func.count()).select_from(stmt.subquery()))",
         finish=endings.count,
@@ -110,7 +116,6 @@ TERMINALS: Mapping[str, TerminalForm] = {
 """Query's methods that leave the Query API, and their form with a session and a statement."""
 
 REFUSED: Mapping[str, str] = {
-    "value": "value() is deprecated: write `session.execute(select(column)).scalars().first()`",
     "values": "values() is deprecated: write `session.execute(select(columns))`",
     "instances": "instances() was deprecated: use `select(Entity).from_statement(…)`",
     "merge_result": "merge_result() was superseded by `sqlalchemy.orm.merge_frozen_result()`",
