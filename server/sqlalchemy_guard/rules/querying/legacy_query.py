@@ -135,11 +135,11 @@ def _doubts(context: Context) -> Iterator[str]:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
+    from sqlalchemy_guard.fixes.file_source import source_of
     from sqlalchemy_guard.fixes.imports import Placed
     from sqlalchemy_guard.fixes.legacy_query import edits_of
     from sqlalchemy_guard.fixes.query_components import is_current
     from sqlalchemy_guard.fixes.query_plan import Plan
-    from sqlalchemy_guard.fixes.source import Source
 
     plan = violation.subject
     if not isinstance(plan, Plan) or not all(
@@ -149,9 +149,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     edits: dict[str, tuple[Edit, ...]] = {}
     files = {each.file.file_id: each.file for each in plan.rewrites}
     for file_id, file in files.items():
-        length = context.workspace.settings_for(file_id).line_length
         edits[file_id] = edits_of(
-            context.source if file is context.file else Source(file.document.text, length),
+            source_of(context.workspace, file),
             [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body],
             [each for each in plan.rewrites if each.file is file],
             taken=plan.taken.get(file_id, frozenset()),
