@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy_guard.config import severity_of
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Ref
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.imports import Placed
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.reads import Spot
 from sqlalchemy_guard.project.statements import Statements
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.facts.values import Value
-    from sqlalchemy_guard.fixes.source import Located
+    from sqlalchemy_guard.fixes.source import Located, Source
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.reads import Step
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
@@ -145,7 +145,7 @@ class Context(DocumentContext):
     @cached_property
     def source(self) -> Source:
         """The text, for fixes."""
-        return Source(self.file.document.text, self.settings.line_length, self.file.document.lines)
+        return source_of(self.workspace, self.file)
 
     @property
     def target_version(self) -> str | None:

@@ -117,12 +117,6 @@ def other_side(
     return found
 
 
-def source_of(workspace: Workspace, file: File) -> Source:
-    """The text of a file of the workspace, for fixes."""
-    settings = workspace.settings_for(file.file_id)
-    return Source(file.document.text, settings.line_length, file.document.lines)
-
-
 def _file(workspace: Workspace, relationship: Relationship) -> File:
     file = workspace.file(relationship.file.file_id)
     assert file is not None, "the facts come from the file"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.naming import fresh
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
@@ -22,6 +21,8 @@ from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
+
+    from sqlalchemy_guard.fixes.source import Source
 
 
 class Placed(NamedTuple):
@@ -67,7 +68,7 @@ def need(
         module: The absolute name of the module.
         name: What to import from it.
         taken: Names that mean something else where the import is used: locals, parameters.
-        first_party: The top-level packages of the project, which are sorted behind those of others.
+        first_party: The top-level packages of the project, which are sorted behind those of others; the source's own by default.
         by_name: Whether only a name will do, and no `module.name` of a module that is imported already.
     """
     bindings = list(_bindings(statements))
@@ -83,7 +84,7 @@ def need(
             if edits is not None:
                 return Imported(bound, edits)
     line = f"from {module} import {alias}"
-    return Imported(bound, (_new_line(source, statements, module, line, first_party),))
+    return Imported(bound, (_new_line(source, statements, module, line, first_party or source.first_party),))
 
 
 def instead(
@@ -157,7 +158,7 @@ def need_all(
         expressions.append(imported.expression)
         if imported.edits:
             text = apply_edits(now.text, imported.edits)
-            now = Source(text, source.line_length)
+            now = source.with_text(text)
             # Whatever Python the file is written for: the running one may know less.
             chunks = Syntax(Document.from_text("", text)).chunks
             level = [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
@@ -173,6 +174,7 @@ def need_module(
     first_party: Container[str] = (),
 ) -> Imported:
     """Make `import module` available; arguments as in `need`. The expression names the module."""
+    first_party = first_party or source.first_party
     bindings = list(_bindings(statements))
     for expression, root in _modules(statements, module):
         if root not in taken and _bound_once(bindings, root):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.layout import expression, reflow
 from sqlalchemy_guard.fixes.select.tree import Either
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.fixes.select.tree import Imported
+    from sqlalchemy_guard.fixes.source import Source
 
 
 def edits_of(
@@ -109,7 +109,7 @@ def _imports(
     for each in missing:
         imported = need(here, current, *each, taken=taken, by_name=each in by_name)
         spelled[each] = imported.expression
-        here = Source(apply_edits(here.text, imported.edits), source.line_length)
+        here = source.with_text(apply_edits(here.text, imported.edits))
         # Parsed as the file was: what is broken elsewhere does not matter.
         syntax = Syntax(Document.from_text("", here.text))
         current = [Placed(node, chunk.shift) for chunk in syntax.chunks for node in chunk.body]

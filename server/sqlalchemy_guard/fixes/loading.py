@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.fixes.arguments import add_keyword, insert_positional
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.imports import Placed, need_all
 from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.loader_options import EAGER
 from sqlalchemy_guard.project.reads import function_around
 from sqlalchemy_guard.project.types import ClassType, ModuleType, known
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy_guard.facts.query import RelationshipInfo
+    from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.loader_options import LoaderOption
     from sqlalchemy_guard.project.loads import Statement
     from sqlalchemy_guard.project.reads import LazyRead, Place
@@ -272,9 +273,7 @@ def edits(made: Sequence[Plan], workspace: Workspace, parent: Parent) -> dict[st
     if not made or not _is_current(made[0], workspace):
         return None
     place = made[0].place
-    line_length = workspace.settings_for(place.file.file_id).line_length
-    document = place.file.document
-    source = Source(document.text, line_length, document.lines)
+    source = source_of(workspace, place.file)
     level = [Placed(node, chunk.shift) for chunk in place.file.syntax.chunks for node in chunk.body]
     functions = list(dict.fromkeys(each.steps[0][0] for each in made if each.chained_to is None))
     classes = list(dict.fromkeys(name for each in made for name in each.imports))

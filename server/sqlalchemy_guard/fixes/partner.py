@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword, replace_argument
-from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side, source_of, write
+from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side, write
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.naming import nearest
 from sqlalchemy_guard.project.partners import Mismatch, Mismatched, candidates
 from sqlalchemy_guard.records import dataclass

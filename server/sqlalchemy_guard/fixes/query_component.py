@@ -117,6 +117,7 @@ class Solver:
         self.knowledge = JointKnowledge(self.bodies)
         self.text = JointText(self.knowledge, knowledge.file, source)
         self.start = start
+        self.has_helpers = knowledge.sessions.has_helpers
         self.sources: set[ast.expr] = {start}
         self.returning: dict[FunctionKey, Body] = {}
         self.filled: dict[tuple[FunctionKey, str], Body] = {}
@@ -136,6 +137,7 @@ class Solver:
         # The names that registries' sessions are spelled with.
         self.roots: set[str] = set()
         self._annotated: dict[ast.expr, tuple[Body, ast.stmt, Chunk, Tree]] = {}
+        self.unknown: Reference | None = None
 
     def solve(self) -> Component | Refusal:
         """Everything that the query's value reaches, rewritten; or why nothing is."""
@@ -329,7 +331,7 @@ class Solver:
         types = known(self.workspace.resolver.type_of(value, body.file)) if value is not None else ()
         if not any(isinstance(each, ClassType) and each.ref in _SAYS_QUERY for each in types):
             return None
-        is_new = self.bodies.first.sessions.has_helpers
+        is_new = self.has_helpers
         # SQLAlchemy 1.4 has it in another module, and it takes no types there.
         select = Imported("sqlalchemy" if is_new else "sqlalchemy.sql", "Select")
         if inner is None or not is_new:
@@ -338,21 +340,38 @@ class Solver:
         single = len(state.statement.selected) == 1
         return extend(select, Step("", index=Text(f"tuple[{text}]" if single else text)))
 
+    def reason_of(self, reference: Reference) -> str:
+        """Why nothing is rewritten where a use of a function is not understood."""
+        file_id, line = _place(reference)[:2]
+        name = self.named[reference.node].name
+        return f"a use of {name}() in line {line} of {_short(file_id)} is not understood: build a select() by hand"
+
+    def covers(self, node: ast.expr) -> bool:
+        """Whether a component that was grown to its end holds a query and knows what becomes of it."""
+        return node in self.sources and node in self._visited
+
+    def places(self) -> list[tuple[File, Chunk]]:
+        """Where the functions that were looked at stand."""
+        return [
+            (body.file, chunk) for body in self.bodies.known.values() for chunk in body.knowledge.scope.chunks
+        ]
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def _check_complete(self) -> None:
         if self.start not in self._visited:
             raise Refuse("what becomes of this Query is not known: build a select() and execute it")
-        for key, references in self._references.items():
-            body = self.named[references[0].node] if references else None
-            for reference in references:
-                if reference.node not in self._visited:
-                    assert body is not None
-                    line = reference.node.lineno + reference.chunk.shift
-                    raise Refuse(
-                        f"a use of {body.name}() in line {line} of {_short(reference.file)} is not understood: "
-                        "build a select() by hand"
-                    )
+        unknown = [
+            reference
+            for references in self._references.values()
+            for reference in references
+            if reference.node not in self._visited
+        ]
+        if unknown:
+            # The first by its place: the same whichever query the component grew from.
+            self.unknown = min(unknown, key=_place)
+            raise Refuse(self.reason_of(self.unknown))
+        for key in self._references:
             if key in self._possible:
                 self.doubts[f"`{self._possible[key]}` may be one of the calls"] = None
         for key, body in self.returning.items():
@@ -362,8 +381,11 @@ class Solver:
     def _component(self) -> Component:
         component = Component(
             sources=frozenset(self.sources),
-            doubts=(*self.doubts, *self._always),
-            imports=self._imports,
+            # The same whichever query the component grew from.
+            doubts=(*sorted(self.doubts), *sorted(self._always)),
+            imports={
+                file_id: dict.fromkeys(sorted(names)) for file_id, names in sorted(self._imports.items())
+            },
             functions=list({body.key: body for body, _ in self._records.values()}.values()),
         )
         for body in component.functions:
@@ -395,5 +417,9 @@ def _value_of(node: ast.expr) -> Value | None:
     return Ref("", node.id) if isinstance(node, ast.Name) else None
 
 
-def _short(file: File) -> str:
-    return file.file_id.replace("\\", "/").rpartition("/")[2]
+def _place(reference: Reference) -> tuple[str, int, int]:
+    return reference.file.file_id, reference.node.lineno + reference.chunk.shift, reference.node.col_offset
+
+
+def _short(file_id: str) -> str:
+    return file_id.replace("\\", "/").rpartition("/")[2]

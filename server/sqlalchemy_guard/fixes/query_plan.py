@@ -9,7 +9,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
-from sqlalchemy_guard.fixes.query_component import Solver, Written
+from sqlalchemy_guard.fixes.query_component import Written
+from sqlalchemy_guard.fixes.query_components import component_of
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
 from sqlalchemy_guard.fixes.select.source import hidden
 from sqlalchemy_guard.project.query_consumers import consumer_of, is_method_of_query, statement_of
@@ -79,7 +80,7 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
     if expression is None or statement is None:
         return Refusal(node, "the session behind it was not understood: write `session.scalars(select(…))`")
     if expression.terminal is None and (consumer in _FLOWS or _is_chosen(whole, scope)):
-        component = Solver(expression.source.node, knowledge, source).solve()
+        component = component_of(expression.source.node, knowledge, source)
         return component if isinstance(component, Refusal) else _of_component(component)
     single = rewrite(expression, knowledge, ScopeText(source, scope))
     if isinstance(single, Refusal):

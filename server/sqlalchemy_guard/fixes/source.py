@@ -17,7 +17,7 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 _INDENTED = lazy_pattern(r":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)([ \t]+)\S")
 
@@ -38,12 +38,24 @@ class Source:
         text: The whole text.
         line_length: How many columns a line may have, as the project's formatter is configured.
         lines: The text's lines with their terminators, when the caller has them.
+        first_party: The top-level packages of the project, which its imports keep behind those of others.
     """
 
-    def __init__(self, text: str, line_length: int = 88, lines: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        line_length: int = 88,
+        lines: list[str] | None = None,
+        first_party: Container[str] = (),
+    ) -> None:
         self.text = text
         self.line_length = line_length
+        self.first_party = first_party
         self.lines = split_lines(text) if lines is None else lines
+
+    def with_text(self, text: str) -> Source:
+        """Another text with the same conventions."""
+        return Source(text, self.line_length, first_party=self.first_party)
 
     @cached_property
     def _index(self) -> LineIndex:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Key = tuple[str, str]
+Rests = tuple[int, frozenset[Key]]
+"""The revision at which an answer was given, and the keys that it rests on."""
 MODULES = "*modules"
 """`(MODULES, part)`: which files and folders called `part` there are."""
 GATHERED = "*gathered"
@@ -82,7 +84,7 @@ class Answers:
         self.keys: set[Key] = set()
         self._changed: dict[Key, int] = {}
         self._recent: deque[set[Key]] = deque(maxlen=64)
-        self._remembered: dict[object, tuple[int, frozenset[Key], Any]] = {}
+        self._remembered: dict[object, tuple[Rests, Any]] = {}
         self._gathered: dict[Key, frozenset[Key]] = {}
         self._shared: dict[frozenset[Key], frozenset[Key]] = {}
         self._groups: dict[frozenset[Key], Key] = {}
@@ -174,21 +176,35 @@ class Answers:
     def remembered(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The answer to a question about the workspace, found out again when something that it rests on changed."""
         kept = self._remembered.get(question)
-        if kept is not None and self.valid(kept[1], kept[0]):
-            self.keys |= kept[1]
-            result: T = kept[2]
-            return result
+        if kept is not None and self.holds(kept[0]):
+            found: T = kept[1]
+            return found
+        result, rests = self.recorded(answer)
+        if rests is not None:
+            self._remembered[question] = (rests, result)
+        return result
+
+    def recorded(self, answer: Callable[[], T]) -> tuple[T, Rests | None]:
+        """An answer with what it rests on, for who keeps it; without that where it rests on a question that is open still."""
         outer, self.keys = self.keys, set()
         outer_cut, self._cut = self._cut, FINAL
         revision = self.revision
+        rests: Rests | None = None
         try:
             result = answer()
             if self._cut == FINAL:
-                self._remembered[question] = (revision, self.shared(self.keys), result)
+                rests = (revision, self.shared(self.keys))
         finally:
             outer |= self.shared(self.keys)
             self.keys, self._cut = outer, min(self._cut, outer_cut)
-        return result
+        return result, rests
+
+    def holds(self, rests: Rests) -> bool:
+        """Whether a recorded answer is still right; whoever asks rests on the same then."""
+        if not self.valid(rests[1], rests[0]):
+            return False
+        self.keys |= rests[1]
+        return True
 
     def gathered(self, question: str, answer: Callable[[], T]) -> T:
         """The answer to a question that rests on much of the workspace.

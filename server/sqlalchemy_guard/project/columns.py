@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
+from sqlalchemy_guard.facts.values import Attr, Call, Const, Param, Sequence, Value
 from sqlalchemy_guard.project.column_calls import flag, read_column
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
 from sqlalchemy_guard.project.registries import registry_of
@@ -235,8 +235,13 @@ def _may_be_dataclass(resolver: Resolver, files: Mentioning, ref: ClassRef, seen
         return True
     registry = registry_of(resolver, ref)
     if registry is None:
-        return any(
-            _may_be_dataclass(resolver, files, child, seen) for child in subclasses(resolver, files, ref)
+        # A model whose base cannot be told, or a mixin.
+        return (
+            resolver.is_model(ClassType(ref))
+            or _is_handed_in(resolver, ref)
+            or any(
+                _may_be_dataclass(resolver, files, child, seen) for child in subclasses(resolver, files, ref)
+            )
         )
     if isinstance(registry.made, str):
         return is_dataclass(resolver, ClassType((registry.home, registry.made)))
@@ -246,6 +251,17 @@ def _may_be_dataclass(resolver: Resolver, files: Mentioning, ref: ClassRef, seen
     return type(registry.made) is not Call or any(
         name in (None, "model_class") for name, _ in registry.made.keywords
     )
+
+
+def _is_handed_in(resolver: Resolver, ref: ClassRef) -> bool:
+    """Whether a base of a class is an attribute of a parameter: nobody knows all that is given for it."""
+    found = resolver.class_facts(ref)
+    for base in found[0].bases if found is not None else ():
+        while type(base) is Attr:
+            base = base.base
+        if type(base) is Param:
+            return True
+    return False
 
 
 _COLUMNLESS = (

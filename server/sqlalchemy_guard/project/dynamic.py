@@ -83,6 +83,12 @@ def owner_of(file: File, statement: ast.stmt, keyword: ast.keyword) -> tuple[Cla
     return None
 
 
+def leaves_rows_alone(declaration: ast.AST) -> bool:
+    """Whether an owner is deleted without its collection being loaded: the database sees to the rows, or nobody does."""
+    calls = [node for node in ast.walk(declaration) if isinstance(node, ast.Call)]
+    return any(keyword.arg in ("passive_deletes", "viewonly") for call in calls for keyword in call.keywords)
+
+
 def statement_of(use: Use, parent: Callable[[Chunk, ast.AST], ast.AST | None]) -> ast.stmt:
     """The statement around a use."""
     node: ast.AST | None = use.root

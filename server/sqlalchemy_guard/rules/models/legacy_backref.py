@@ -76,7 +76,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import replace_argument
-from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side_of_backref, source_of, write
+from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side_of_backref, write
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.imports import placed, unused
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.relationships import Relationship

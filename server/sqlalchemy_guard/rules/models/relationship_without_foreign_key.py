@@ -73,7 +73,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword
-from sqlalchemy_guard.fixes.back_reference import source_of
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.relationship_keys import MissingKey, chosen_key, missing_key, write_key
 from sqlalchemy_guard.project.configured import Fault, configured
 from sqlalchemy_guard.project.relationships import Relationship

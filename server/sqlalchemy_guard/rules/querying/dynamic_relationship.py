@@ -84,7 +84,7 @@ from sqlalchemy_guard.fixes.arguments import replace_value
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.fixes.write_only import annotated, changed
-from sqlalchemy_guard.project.dynamic import owner_of, uses_of
+from sqlalchemy_guard.project.dynamic import leaves_rows_alone, owner_of, uses_of
 from sqlalchemy_guard.project.model import Model
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -161,12 +161,9 @@ def _applicability(
     context: Context, declaration: ast.AST, owner: tuple[ClassRef, str] | None
 ) -> Applicability | None:
     """Whether the collection can be write-only: its owners can be deleted without loading it, and its uses are understood."""
-    calls = [node for node in ast.walk(declaration) if isinstance(node, ast.Call)]
-    given = {keyword.arg for call in calls for keyword in call.keywords}
-    if owner is None or not given & {"passive_deletes", "viewonly"}:
+    if owner is None or not leaves_rows_alone(declaration):
         return None
-    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
-    return Applicability.UNSAFE if uses is not None else None
+    return Applicability.UNSAFE if uses_of(context.workspace, *owner, context.parent) is not None else None
 
 
 def _mapped_by(context: Context, statement: ast.stmt) -> str | None:
@@ -200,9 +197,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
         edits = {context.file.file_id: (Edit(start, end, imported.expression), *imported.edits)}
-    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
+    uses = uses_of(context.workspace, *owner, context.parent)
     if uses is None:
-        # Somebody began to use it otherwise since it was reported.
         return None
     for file in {use.file.file_id: use.file for use in uses}.values():
         own = [use for use in uses if use.file is file]

@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.fixes.query_component import Written
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.edit import Edit
@@ -96,18 +95,6 @@ def check_attribute(context: Context, fact: QueryAttribute) -> Iterator[Violatio
     """Report `Model.query`."""
     if context.query_knowledge(fact.chunk).registry(fact.node) is not None:
         yield from _judge(context, fact.chunk, fact.node, fact.node, "Model.query")
-
-
-def _is_current(context: Context, written: Written) -> bool:
-    """Whether a file still is what it was when its queries were followed."""
-    if context.workspace.file(written.file.file_id) is not written.file:
-        return False
-    chunk = written.chunk
-    while chunk.parent is not None:
-        if not any(each is chunk for each in chunk.parent.children or ()):
-            return False
-        chunk = chunk.parent
-    return any(each is chunk for each in written.file.syntax.chunks)
 
 
 def _judge(context: Context, chunk: Chunk, node: ast.expr, place: ast.expr, what: str) -> Iterator[Violation]:
@@ -148,20 +135,22 @@ def _doubts(context: Context) -> Iterator[str]:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Write the query with `select()`."""
+    from sqlalchemy_guard.fixes.file_source import source_of
     from sqlalchemy_guard.fixes.imports import Placed
     from sqlalchemy_guard.fixes.legacy_query import edits_of
+    from sqlalchemy_guard.fixes.query_components import is_current
     from sqlalchemy_guard.fixes.query_plan import Plan
-    from sqlalchemy_guard.fixes.source import Source
 
     plan = violation.subject
-    if not isinstance(plan, Plan) or not all(_is_current(context, each) for each in plan.rewrites):
+    if not isinstance(plan, Plan) or not all(
+        is_current(context.workspace, each.file, each.chunk) for each in plan.rewrites
+    ):
         return None
     edits: dict[str, tuple[Edit, ...]] = {}
     files = {each.file.file_id: each.file for each in plan.rewrites}
     for file_id, file in files.items():
-        length = context.workspace.settings_for(file_id).line_length
         edits[file_id] = edits_of(
-            context.source if file is context.file else Source(file.document.text, length),
+            source_of(context.workspace, file),
             [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body],
             [each for each in plan.rewrites if each.file is file],
             taken=plan.taken.get(file_id, frozenset()),

@@ -1,0 +1,32 @@
+"""The text of a file of the workspace with its project's conventions, for fixes.
+
+This module must never change a text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.fixes.source import Source
+
+if TYPE_CHECKING:
+    from sqlalchemy_guard.project.resolve import Resolver
+    from sqlalchemy_guard.project.workspace import File, Workspace
+
+
+class _FirstParty:
+    """The top-level packages that a file imports from the workspace."""
+
+    def __init__(self, resolver: Resolver, file: File) -> None:
+        self._resolver = resolver
+        self._file = file
+
+    def __contains__(self, package: object) -> bool:
+        return isinstance(package, str) and self._resolver.module(package, self._file) is not None
+
+
+def source_of(workspace: Workspace, file: File) -> Source:
+    """The text of a file, with how long its lines may be and which packages are the project's own."""
+    settings = workspace.settings_for(file.file_id)
+    own = _FirstParty(workspace.resolver, file)
+    return Source(file.document.text, settings.line_length, file.document.lines, own)
