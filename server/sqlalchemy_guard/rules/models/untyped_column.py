@@ -48,7 +48,8 @@ class User(Base):
 
 ## Fix safety
 Safe: the table stays exactly as it is, type and nullability included. There is no fix where the Python type depends on the
-driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read.
+driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read, and for
+`INET` and `CIDR`, which some drivers give as objects of `ipaddress`.
 
 ## References
 - [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
@@ -100,7 +101,7 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
     python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
     applicability = None
     if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
-        unsure = model is not None and has_unknown_base(context.resolver, class_)
+        unsure = python.doubt or (model is not None and has_unknown_base(context.resolver, class_))
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
     statement = column.statement
     yield context.violation(
@@ -171,6 +172,6 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if column.kind == "Column":
         edits += (Edit(source.start(func, shift), source.end(func, shift), names[-1]),)
     changes = reflow(source, statement, edits, shift)
-    title = f"Annotate `{column.name}` as `{annotation}`"
+    title = f"Annotate `{column.name}` as `{annotation}`" + (f" ({python.doubt})" if python.doubt else "")
     certainty = violation.applicability or Applicability.UNSAFE
     return Fix(title, certainty, {context.file.file_id: (*changes, *imported)})
