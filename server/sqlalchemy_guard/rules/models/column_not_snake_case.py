@@ -69,9 +69,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.annotations import target_of
 from sqlalchemy_guard.fixes.arguments import insert_positional
+from sqlalchemy_guard.fixes.imports import need_all
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.attribute_uses import may_be_named_at_run_time, uses_of
-from sqlalchemy_guard.project.columns import Column, has_unknown_base, is_dataclass
+from sqlalchemy_guard.project.columns import BareColumn, Column, has_unknown_base, is_dataclass
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -97,6 +98,29 @@ def _is_bad(name: str) -> bool:
 @rule.on(Column)
 def check(context: Context, column: Column) -> Iterator[Violation]:
     """Report an attribute with capitals."""
+    can_name = (
+        column.kind != "Field"
+        and column.is_readable
+        and column.database_name is not None
+        and column.keyword("key") is None
+    )
+    yield from _check(context, column, can_name=can_name)
+
+
+@rule.on(BareColumn)
+def check_bare(context: Context, column: BareColumn) -> Iterator[Violation]:
+    """Report an attribute with capitals that has nothing but its annotation."""
+    yield from _check(context, column, can_name=True)
+
+
+def _check(context: Context, column: Column | BareColumn, *, can_name: bool) -> Iterator[Violation]:
+    """Report an attribute with capitals.
+
+    Args:
+        context: What the rule sees.
+        column: The attribute.
+        can_name: Whether the column's own name can be written down.
+    """
     if not _is_bad(column.name) or context.is_migration() or context.is_test():
         return
     class_ = ClassType((context.file_id, column.owner.qualname))
@@ -108,10 +132,7 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
     mendable = (
         not taken
         and model is not None
-        and column.kind != "Field"
-        and column.is_readable
-        and column.database_name is not None
-        and column.keyword("key") is None
+        and can_name
         and not is_dataclass(context.resolver, class_)
         and not has_unknown_base(context.resolver, class_)
         and uses_of(context.workspace, column) is not None
@@ -165,8 +186,15 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     target = target_of(column.statement)
     start = source.start(target, shift)
     own = [Edit(start, start + len(column.name), new)]
-    if column.database_name == column.name and not _says_name(column):
-        text = f"{source.quote}{column.name}{source.quote}"
+    text = f"{source.quote}{column.name}{source.quote}"
+    if isinstance(column, BareColumn):
+        taken = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
+        (made,), imported = need_all(
+            source, context.module_statements(), [("sqlalchemy.orm", "mapped_column")], taken=taken
+        )
+        end = source.end(column.statement, shift)
+        own += [Edit(end, end, f" = {made}({text})"), *imported]
+    elif column.database_name == column.name and not _says_name(column):
         # Behind the statement's own renamed target nothing else of it changes its length on the first line.
         own += insert_positional(source, column.node, 0, text, shift)
     edits: dict[str, list[Edit]] = {context.file_id: own}
