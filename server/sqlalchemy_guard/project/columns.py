@@ -181,7 +181,9 @@ def bare_columns_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> 
             and isinstance(attribute.node, ast.AnnAssign)
         ):
             declared = list(known(resolver.instance_of(attribute.annotation, file)))
-            if any(isinstance(type_, Instance) and type_.ref == "sqlalchemy.orm.Mapped" for type_ in declared):
+            if any(
+                isinstance(type_, Instance) and type_.ref == "sqlalchemy.orm.Mapped" for type_ in declared
+            ):
                 yield BareColumn(attribute, owner, file)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project.columns import attribute_names
 from sqlalchemy_guard.project.configured import configured
-from sqlalchemy_guard.project.mentions import BACKREF
+from sqlalchemy_guard.project.mentions import BACKREF, backref_calls
 from sqlalchemy_guard.project.relationships import Relationship, relationship_of, relationships_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.records import dataclass
@@ -115,23 +115,21 @@ def _is_known(workspace: Workspace, target: ClassId, name: str) -> bool:
         return False
     if next(iter(workspace.stored_attributes(name)), None) is not None:
         return False
-    for ref in resolver.ancestors(ClassType(target)):
-        last = ref[1].rpartition(".")[2] if isinstance(ref, tuple) else ""
-        for file in workspace.mentioning((BACKREF, last)) if last else ():
+    ancestors = [
+        ref[1].rpartition(".")[2] for ref in resolver.ancestors(ClassType(target)) if isinstance(ref, tuple)
+    ]
+    for last in ("", *ancestors):
+        for file in workspace.mentioning((BACKREF, last)):
             for classes in list(file.facts.classes.values()):
-                for attribute in classes[-1].attributes.values():
-                    if _may_make(attribute.value, name):
-                        return False
+                resolver.keys.update((file.file_id, each) for each in classes[-1].methods.values())
+                if any(_may_make(given, name) for _, given in backref_calls(file.facts, classes[-1])):
+                    return False
     return True
 
 
-def _may_make(value: Value | None, name: str) -> bool:
-    given = value.keyword("backref") if type(value) is Call else None
-    if given is None:
-        return False
-    if type(given) is Call:
-        given = given.args[0] if given.args else given.keyword("name")
-    return type(given) is not Const or given.value == name
+def _may_make(given: Value, name: str) -> bool:
+    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
+    return type(named) is not Const or named.value == name
 
 
 def candidates(workspace: Workspace, relationship: Relationship, target: ClassId) -> Iterator[Relationship]:

@@ -67,16 +67,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes import attribute_rename
 from sqlalchemy_guard.fixes.annotations import target_of
-from sqlalchemy_guard.fixes.arguments import insert_positional
-from sqlalchemy_guard.fixes.imports import need_all
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.attribute_uses import may_be_named_at_run_time, uses_of
 from sqlalchemy_guard.project.columns import BareColumn, Column, has_unknown_base, is_dataclass
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
-from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case
 
@@ -182,33 +179,9 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     uses = uses_of(context.workspace, column)
     if uses is None:
         return None
-    source, shift = context.source, column.attribute.chunk.shift
-    target = target_of(column.statement)
-    start = source.start(target, shift)
-    own = [Edit(start, start + len(column.name), new)]
-    text = f"{source.quote}{column.name}{source.quote}"
-    if isinstance(column, BareColumn):
-        taken = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
-        (made,), imported = need_all(
-            source, context.module_statements(), [("sqlalchemy.orm", "mapped_column")], taken=taken
-        )
-        end = source.end(column.statement, shift)
-        own += [Edit(end, end, f" = {made}({text})"), *imported]
-    elif column.database_name == column.name and not _says_name(column):
-        # Behind the statement's own renamed target nothing else of it changes its length on the first line.
-        own += insert_positional(source, column.node, 0, text, shift)
-    edits: dict[str, list[Edit]] = {context.file_id: own}
-    for use in uses:
-        text_of = (
-            context.source
-            if use.file is context.file
-            else Source(use.file.document.text, lines=use.file.document.lines)
-        )
-        node = use.node
-        at = text_of.start(node, use.chunk.shift)
-        if isinstance(node, ast.Attribute):
-            at = text_of.end(node, use.chunk.shift) - len(column.name)
-        edits.setdefault(use.file.file_id, []).append(Edit(at, at + len(column.name), new))
+    edits = attribute_rename.uses(uses, context.source, context.file_id, column.name, new)
+    own = attribute_rename.declaration(context.source, context.module_statements(), column, new)
+    edits[context.file_id] = [*own, *edits.get(context.file_id, ())]
     count = len(edits)
     title = f"Rename the attribute to `{new}`" + (f" in {count} files" if count > 1 else "")
     ordered = {file_id: tuple(sorted(each, key=lambda edit: edit.start)) for file_id, each in edits.items()}
@@ -216,10 +189,3 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if certainty is Applicability.UNSAFE:
         title += " (`getattr` and `**` may name it by data)"
     return Fix(title, certainty, ordered)
-
-
-def _says_name(column: Column) -> bool:
-    first = column.node.args[0] if column.node.args else None
-    return column.keyword("name") is not None or (
-        isinstance(first, ast.Constant) and isinstance(first.value, str)
-    )
