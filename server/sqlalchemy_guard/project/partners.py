@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project.columns import attribute_names
-from sqlalchemy_guard.project.configured import configured
+from sqlalchemy_guard.project.configured import Direction, configured
 from sqlalchemy_guard.project.mentions import BACKREF, backref_calls
 from sqlalchemy_guard.project.relationships import Relationship, relationship_of, relationships_of
 from sqlalchemy_guard.project.types import ClassType
@@ -33,6 +33,7 @@ class Mismatch(Enum):
     ONE_SIDED = "the other side does not name this one"
     ELSEWHERE = "the other side names another attribute"
     OTHER_CLASS = "the other side leads to another class"
+    OTHER_KEYS = "the other side goes another way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Mismatched:
     target: ClassId
     name: str
     other: Relationship | None = None
+
+
+_OPPOSITE = ({Direction.MANYTOONE, Direction.ONETOMANY}, {Direction.MANYTOMANY})
+"""The directions that two sides of one relationship have."""
 
 
 def mismatched(workspace: Workspace, relationship: Relationship) -> Mismatched | None:
@@ -90,7 +95,12 @@ def _against(workspace: Workspace, relationship: Relationship, other: Relationsh
             if each.constant("back_populates") == other.name
             and configured(workspace, each).target == configured(workspace, relationship).target
         ]
-        return Mismatch.ONE_SIDED if other.value("backref") is None and len(claims) == 1 else None
+        if other.value("backref") is not None or len(claims) != 1:
+            return None
+        pair = {configured(workspace, each).direction for each in (relationship, other)}
+        if None in pair or pair in _OPPOSITE:
+            return Mismatch.ONE_SIDED
+        return Mismatch.OTHER_KEYS
     named = other.constant("back_populates")
     owner = configured(workspace, other).target
     if not isinstance(named, str) or owner is None:
