@@ -454,7 +454,8 @@ class Checker:
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
         keys.add(VERSIONS)
-        made.sessions.has_helpers = self.targets.of(file.file_id) != "1.4"
+        settings = self.workspace.settings_for(file.file_id)
+        made.sessions.target = settings.target_version or self.targets.of(file.file_id)
         self._query_knowledge = (keys, made)
         return made
 

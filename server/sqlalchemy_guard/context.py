@@ -176,21 +176,26 @@ class Context(DocumentContext):
         return [Placed(node, chunk.shift) for chunk in self.file.syntax.chunks for node in chunk.body]
 
     def blank_lines_around(self, chunk: Chunk, statement: ast.stmt) -> tuple[Edit, ...]:
-        """What a top-level statement lacks of the two blank lines that a class wants before and behind it."""
+        """What a statement lacks of the blank lines that a class wants before and behind it: two, or one in a block."""
         source, lines = self.source, self.file.document.lines
         first = source.first_line(statement, chunk.shift)
         while first and lines[first - 1].lstrip().startswith("#"):
             first -= 1
+        margin = source.margin(source.offset(first))
+        wanted = 1 if margin else 2
         edits = []
         before = _blank_run(lines, first - 1, -1)
-        if before < 2 and first - before > 0:
+        above = lines[first - before - 1] if first - before > 0 else margin
+        opens_block = not above.startswith(margin)
+        if before < wanted and first - before > 0 and not opens_block:
             at = source.offset(first)
-            edits.append(Edit(at, at, source.newline * (2 - before)))
+            edits.append(Edit(at, at, source.newline * (wanted - before)))
         last = (statement.end_lineno or statement.lineno) + chunk.shift
         after = _blank_run(lines, last, 1)
-        if after < 2 and last + after < len(lines) and lines[last + after].strip():
+        behind = lines[last + after] if last + after < len(lines) else ""
+        if after < wanted and behind.strip() and behind.startswith(margin):
             at = source.offset(last)
-            edits.append(Edit(at, at, source.newline * (2 - after)))
+            edits.append(Edit(at, at, source.newline * (wanted - after)))
         return tuple(edits)
 
     def value_of(self, node: ast.expr) -> Value:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.fixes import imports
+from sqlalchemy_guard.fixes.chain import are_one_chain
 from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.records import dataclass, field, replace
@@ -40,7 +41,9 @@ STEP = 20
 """Edits after which the workspace is told, so that nobody waits long for the analysis of many."""
 
 _start = attrgetter("start")
-_SUPPRESSION = lazy_pattern(r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*", re.IGNORECASE)
+_SUPPRESSION = lazy_pattern(
+    r"#\s*(?:sqlalchemy-guard\s*:\s*)?noqa\b[^#]*|#\s*type:(?!\s*ignore\b)[^#]*", re.IGNORECASE
+)
 
 
 class _Chunk(Protocol):
@@ -253,7 +256,7 @@ class _Run:
 
     def _accept(self, candidates: list[_Candidate]) -> list[_Candidate]:
         """The candidates that are applied together; the others wait for the next round, or are rejected."""
-        merged = _Merge()
+        merged = _Merge(lambda file_id: _text(self.checker.workspace, file_id))
         accepted = [
             candidate for candidate in candidates if self._sound(candidate) and merged.add(candidate.fix)
         ]
@@ -329,7 +332,8 @@ class _Run:
 class _Merge:
     """The edits of several fixes, none of which touches another one's place."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: Callable[[str], str]) -> None:
+        self._text = text
         self._edits: dict[str, list[Edit]] = {}
 
     def add(self, fix: Fix) -> bool:
@@ -354,7 +358,15 @@ class _Merge:
         there = self._edits.get(file_id, [])
         at = bisect_right(there, edit.end, key=_start) - 1
         # They are disjoint and in order, so their ends are in order as well.
-        return at >= 0 and there[at].end >= edit.start
+        if at >= 0 and there[at].end >= edit.start:
+            return True
+        before = there[at].end if at >= 0 else None
+        behind = there[at + 1].start if at + 1 < len(there) else None
+        text = self._text(file_id) if before is not None or behind is not None else ""
+        # One who rewrites `User.query` and one who adds `.options()` behind it must not meet in one round.
+        return (before is not None and are_one_chain(text, before, edit.start)) or (
+            behind is not None and are_one_chain(text, edit.end, behind)
+        )
 
 
 def _text(workspace: _Workspace, file_id: str) -> str:
@@ -412,7 +424,7 @@ def _parse(text: str) -> ast.Module | None:
 
 
 def _comments(text: str) -> Counter[str]:
-    """The comments of a text; suppressions do not count, because taking an idle one away is a fix."""
+    """The comments of a text; neither suppressions, because taking an idle one away is a fix, nor declared types count."""
     source = Source(text)
     found = (text[token.start : token.end] for token in source.comments(0, len(text)))
     kept = (_SUPPRESSION.sub("", comment).strip() for comment in found)

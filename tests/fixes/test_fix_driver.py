@@ -138,6 +138,18 @@ def test_clashing_fixes_are_made_one_after_the_other() -> None:
     assert outcome.counts == {"SAG901": 1, "SAG902": 1}
 
 
+def test_two_fixes_of_one_chain_do_not_meet_in_one_round() -> None:
+    """One rewrites what a chain begins with, the other adds a link behind it: the second must see what the first wrote."""
+    fake = checker(
+        {"a.py": "x = old.all(1)\ny = old\nz = 3\n"},
+        FakeRule(make_rule("SAG901"), r"\bold\b", by("run(new)")),
+        FakeRule(make_rule("SAG902"), r"(?<=old\.)all\(1\)|(?<=new\)\.)all\(1\)", by("late(1)")),
+        FakeRule(make_rule("SAG903"), r"z = 3", by("z = 4")),
+    )
+    outcome = fix_all(fake, ["a.py"], SAFE)
+    assert outcome.texts == {"a.py": "x = run(new).late(1)\ny = run(new)\nz = 4\n"}
+
+
 def test_the_same_import_of_two_fixes_is_added_once() -> None:
     def edits(_: FakeWorkspace, file_id: str, match: re.Match[str]) -> dict[str, tuple[Edit, ...]]:
         return {file_id: (Edit(0, 0, "import new\n"), Edit(match.start(), match.end(), "new"))}

@@ -88,6 +88,11 @@ def test_a_submodule_is_reused() -> None:
             "from typing import TYPE_CHECKING\n\nfrom sqlalchemy import select\n\nif TYPE_CHECKING:\n"
             "    from sqlalchemy import x\n",
         ),
+        # A block that has the package already is the place, whatever the blocks behind it are.
+        (
+            "import flask\nimport sqlalchemy.exc as e\nfrom flask import x\n\nfrom ours import y\n",
+            "import flask\nimport sqlalchemy.exc as e\nfrom flask import x\nfrom sqlalchemy import select\n\nfrom ours import y\n",
+        ),
         ("from sqlalchemy import *\n", "from sqlalchemy import *\nfrom sqlalchemy import select\n"),
     ],
 )
@@ -197,3 +202,10 @@ def test_any_module_parses_keeps_its_comments_and_gains_one_name(text: str) -> N
     assert comments(new) == comments(text)
     assert needed(new) == ("select", new)
     assert names(without(new, "select")) in (names(text), names(new))
+
+
+def test_a_name_is_added_by_whole_lines_where_every_other_fix_adds_its_own() -> None:
+    """Edits of two fixes at one place must touch, so that the second waits for its sorted place in what the first wrote."""
+    text = "from sqlalchemy import (\n    Column,\n    text,\n)\n"
+    (edit,) = need(Source(text), placed(ast.parse(text).body), "sqlalchemy", "select").edits
+    assert edit == Edit(text.index("    text"), text.index("    text"), "    select,\n")

@@ -138,3 +138,34 @@ def test_tabs_crlf_and_wide_characters_survive() -> None:
 def test_a_comment_in_an_unknown_place_leaves_the_edits_as_they_are() -> None:
     text = "x = f(a +  # why\n    b)\n"
     assert changed(text, "b", "c") == text.replace("b)", "c)")
+
+
+def test_two_calls_with_or_between_break_in_their_brackets() -> None:
+    chains = (
+        "db.session.scalars(select(User){}).first()",
+        "db.session.get(User, identifier){}",
+        "Session.execute(select(User.id, User.name){}.limit(1)).first()",
+    )
+    links = ("", ".filter_by(id=user_id)", ".where(User.name == name).order_by(User.id.desc())")
+    longer = ".filter_by(name=a_rather_long_name_of_something, other=some_other_rather_long_name)"
+    endings = ("abort(404)", 'abort(404, description="gone")', f'abort(404, description="{"long " * 12}")')
+    for head in ("    user = ", "    return ", "    "):
+        texts = [
+            f"{chain.format('' if 'get(' in chain else link)} or {ending}"
+            for chain in chains
+            for link in (*links, longer)
+            for ending in endings
+        ]
+        lines = [f"{head}{text}\n" for text in texts]
+        wanted = formatted("def f():\n" + "".join(lines))
+        assert "def f():\n" + "".join(map(_rewritten, [head] * len(texts), texts)) == wanted
+
+
+def _rewritten(head: str, text: str) -> str:
+    """A statement after an edit has put an expression into it."""
+    begin = "def f():\n" + head
+    source = Source(f"{begin}x\n", 88)
+    function = ast.parse(source.text).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    edits = reflow(source, function.body[0], [Edit(len(begin), len(begin) + 1, text)])
+    return apply_edits(source.text, list(edits)).removeprefix("def f():\n")

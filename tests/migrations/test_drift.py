@@ -261,6 +261,49 @@ def test_what_env_py_leaves_out(tmp_path: Path) -> None:
     assert messages(opened(tmp_path, made)) == []
 
 
+LONG = "".join(f"    logger.info('step {number}')\n" for number in range(40))
+IN_A_FUNCTION = f"""\
+from alembic import context
+from flask import current_app
+from models import Base
+
+
+def include_object(object, name, type_, reflected, compare_to):
+    return name != "extras"
+
+
+def run_migrations_online():
+{LONG}    context.configure(
+        target_metadata=Base.metadata,
+        include_object=include_object,
+        **current_app.extensions["migrate"].configure_args,
+    )
+    context.run_migrations()
+
+
+run_migrations_online()
+"""
+
+
+def test_a_long_function_configures(tmp_path: Path) -> None:
+    """What a function of `env.py` configures counts however long it is; Flask-Migrate's options ask for batch mode."""
+    made = files(IN_STEP, USERS, '    op.create_table("extras", sa.Column("id", sa.Integer()))\n')
+    made["alembic/env.py"] = IN_A_FUNCTION
+    workspace = opened(tmp_path, made)
+    assert messages(workspace) == []
+    (found,) = drifts(workspace)
+    assert found.configured.options["render_as_batch"] is True
+
+
+@pytest.mark.parametrize(("setup", "reported"), [("make_versioned(user_cls=None)\n", 0), ("", 1)])
+def test_tables_of_versions(tmp_path: Path, setup: str, reported: int) -> None:
+    """SQLAlchemy-Continuum makes a table for each that it keeps the versions of."""
+    made = files(
+        IN_STEP + setup, USERS, '    op.create_table("users_version", sa.Column("id", sa.Integer()))\n'
+    )
+    assert len(messages(opened(tmp_path, made))) == reported
+
+
 def test_unknown_bases_are_open(tmp_path: Path) -> None:
     """A base that nobody can read may bring the columns that seem to be missing."""
     models = "from somewhere import Columns\n" + IN_STEP.replace(

@@ -73,6 +73,9 @@ def run(code: str, consumer: Consumer, *, empty: bool, names: dict[str, Any] | N
                 value = eval(written, {**(names or NAMES), "session": session, "s": session})
                 if consumer in ITERATES:
                     value = list(value)
+                if consumer is Consumer.UNPACKED:
+                    # By position: names of columns are not seen.
+                    value = [list(each) if isinstance(each, Row) else each for each in value]
                 outcome.value = normal(value)
                 if consumer is Consumer.STATEMENT:
                     outcome.value = None
@@ -141,7 +144,7 @@ def _plain_name(key: str) -> str:
 def normal(value: Any) -> Any:
     """A value that can be compared: what type it is, which rows, what is loaded."""
     if isinstance(value, Row):
-        names = [name for name in value._fields if value._fields.count(name) == 1 and name.isidentifier()]
+        names = [name for name in dict.fromkeys(value._fields) if name.isidentifier()]
         return NamedRow(
             tuple(normal(each) for each in value), {name: normal(value._mapping[name]) for name in names}
         )

@@ -34,6 +34,7 @@ IMPORTED = {
                 "String",
                 "tuple_",
                 "literal_column",
+                "LABEL_STYLE_NONE",
                 "LABEL_STYLE_TABLENAME_PLUS_COL",
             ),
         )

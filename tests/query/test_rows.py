@@ -27,6 +27,24 @@ SAFE = {
     "session.query(User, User.name).join(User.addresses).all()": (
         "session.execute(select(User, User.name).join(User.addresses)).unique().all()"
     ),
+    "session.query(Address).select_from(select(Address).join(Address.user).subquery()).filter(Address.id == 1).all()": (
+        "session.scalars(select(Address).select_from(select(Address).join(Address.user).subquery())"
+        ".where(Address.id == 1)).unique().all()"
+    ),
+    "session.query(User).filter(User.addresses).order_by(User.id).all()": (
+        "session.scalars(select(User).where(User.addresses).order_by(User.id)).unique().all()"
+    ),
+    "session.query(User).order_by(User.name).order_by(False).order_by(User.id).all()": (
+        "session.scalars(select(User).order_by(User.name).order_by(None).order_by(User.id)).all()"
+    ),
+    "session.query(User.id, Address.id).join(Address.user).order_by(Address.id).all()": (
+        "session.execute(select(User.id, Address.id).join(Address.user).order_by(Address.id)"
+        ".set_label_style(LABEL_STYLE_NONE)).all()"
+    ),
+    "session.query(User.id, U2.id, User.name).order_by(User.id, U2.id.desc()).first()": (
+        "session.execute(select(User.id, U2.id, User.name).order_by(User.id, U2.id.desc())"
+        ".set_label_style(LABEL_STYLE_NONE).limit(1)).first()"
+    ),
     "session.query(User.name).join(User.addresses).all()": (
         "session.execute(select(User.name).join(User.addresses)).all()"
     ),
@@ -277,7 +295,8 @@ UNSAFE = {
     "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
-    "session.query(User.id, Address.id).all()": "called `id`",
+    "session.query(User, User.id, Address.id).all()": "called `id`",
+    "session.query(User.id, func.count(Address.id).label('id')).group_by(User.id).all()": "called `id`",
     "session.query(User, User.settings).join(User.addresses).all()": "hashed",
     "session.query(User).enable_eagerloads(False).all()": "lazyload",
     "session.query(opaque_thing).all()": "taken to be a mapped class",
@@ -286,11 +305,16 @@ UNSAFE = {
     "session.query(User).order_by(text('users_name desc')).all()": "only the SQL of Query has",
     "session.query(User).distinct().join(User.addresses).order_by(Address.id).all()": "SELECT DISTINCT",
     "session.query(User).join(User.addresses).join(User.addresses).all()": "joined twice",
+    "session.query(Address.email, User.name).outerjoin(Address.user).add_columns(literal(1)).outerjoin(Address.user).all()": (
+        "joined twice"
+    ),
+    "session.query(User).options(joinedload(User.addresses)).order_by(desc('name')).limit(2).all()": "in order_by()",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
 }
 
 REFUSED = {
+    "session.query(U2).join(Address, User).all()": "two classes",
     "session.query(User).filter(User.id == 1).get(1)": "get() behind where()",
     "session.query(User)[-1]": "IndexError",
     "session.query(User).join(User.addresses).delete()": "behind join()",

@@ -6,9 +6,9 @@ import ast
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlmodel import Field, SQLModel, create_engine
 from sqlmodel import Session as SQLModelSession
@@ -208,6 +208,24 @@ FLASK = {
 }
 
 
+ABORTS = {
+    "Author.query.get_or_404(3)": "db.session.get(Author, 3) or abort(404)",
+    "Author.query.get_or_404(99, description='no')": "db.session.get(Author, 99) or abort(404, description='no')",
+    "Author.query.filter_by(name='a').first_or_404()": (
+        "db.session.scalars(select(Author).filter_by(name='a').limit(1)).first() or abort(404)"
+    ),
+    "Author.query.filter_by(name='c').first_or_404('gone')": (
+        "db.session.scalars(select(Author).filter_by(name='c').limit(1)).first() or abort(404, description='gone')"
+    ),
+    "db.session.query(Author.id, Author.name).filter_by(name='c').first_or_404()": (
+        "db.session.execute(select(Author.id, Author.name).filter_by(name='c').limit(1)).first() or abort(404)"
+    ),
+    "db.session.query(Author.id).order_by(Author.id).first_or_404()": (
+        "db.session.execute(select(Author.id).order_by(Author.id).limit(1)).first() or abort(404)"
+    ),
+}
+
+
 class FlaskResolver(Resolver):
     """Knows the two models of this file."""
 
@@ -238,10 +256,30 @@ def test_flask(code: str, expected: str) -> None:
     assert executed(code) == executed(expected)
 
 
+@pytest.mark.filterwarnings(
+    "ignore::sqlalchemy.exc.SADeprecationWarning", "ignore::sqlalchemy.exc.LegacyAPIWarning"
+)
+@pytest.mark.parametrize(("code", "expected"), ABORTS.items())
+@pytest.mark.usefixtures("application")
+def test_flask_aborts_before_version_3(code: str, expected: str) -> None:
+    info = SessionInfo(SessionKind.FLASK, text="db.session", aborts=True)
+    found = check(code, resolver=FlaskResolver({}, {"db.session": replace(info, text=None)}, info))
+    assert isinstance(found, Rewrite), found
+    assert new_code(code, found) == expected
+    assert found.is_safe
+    assert executed(code) == executed(expected)
+
+
+def test_flask_aborts_are_left_to_who_replaces_them() -> None:
+    info = SessionInfo(SessionKind.FLASK, text="db.session")
+    found = check("Author.query.first_or_404()", resolver=FlaskResolver({}, {}, info))
+    assert isinstance(found, Refusal)
+
+
 def executed(code: str) -> Any:
     """The value or the error of an expression over the application's models."""
     try:
-        value = eval(code, {"db": db, "Author": Author, "Book": Book})
+        value = eval(code, {"db": db, "Author": Author, "Book": Book, "select": select, "abort": abort})
     except Exception as error:
         return type(error), str(error)
     finally:

@@ -11,12 +11,12 @@ import re
 import tokenize
 from collections import Counter
 
-_SUPPRESSION = re.compile(r"#\s*(?:noqa|sqlalchemy-guard)\b.*", re.IGNORECASE)
+_SUPPRESSION = re.compile(r"#\s*(?:noqa|sqlalchemy-guard)\b.*|#\s*type:(?!\s*ignore)[^#]*", re.IGNORECASE)
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def comments(text: str) -> Counter[str]:
-    """The comments with their counts. Suppressions are no prose: only what stands in front of one counts."""
+    """The comments with their counts. Suppressions and declared types are no prose: what stands in front of one counts."""
     found: Counter[str] = Counter()
     # tokenize reads lines as io gives them; a lone \r would otherwise hide a comment's end.
     readline = io.StringIO(_NEWLINE.sub("\n", text)).readline

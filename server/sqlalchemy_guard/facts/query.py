@@ -53,6 +53,9 @@ class SessionInfo:
             `Session`); for `session.query` None: the receiver keeps its own text.
         database: For Flask-SQLAlchemy the expression of the extension object (`db`) that has `get_or_404`,
             `paginate` and the like; None when it is not visible.
+        aborts: Whether `first_or_404()` and `get_or_404()` of its queries are Flask-SQLAlchemy's own, which abort by
+            Flask's `abort()`.
+        since_2: Whether the project is known to run on SQLAlchemy 2 or newer only.
     """
 
     kind: SessionKind
@@ -60,6 +63,8 @@ class SessionInfo:
     has_query_cls: bool | None = False
     text: str | None = None
     database: str | None = None
+    aborts: bool = False
+    since_2: bool = False
 
 
 class Inheritance(Enum):
@@ -136,6 +141,8 @@ class ModelInfo:
         parent: Identity of the mapped base class, None without one.
         complete: Whether all bases and mixins were understood, so that an attribute not listed does not
             exist.
+        computed: Whether an SQL expression is mapped as an attribute.
+        truthy: Whether its objects are always true.
     """
 
     name: str
@@ -148,6 +155,7 @@ class ModelInfo:
     parent: str | None = None
     complete: bool = True
     computed: bool = False
+    truthy: bool = True
 
     def has(self, name: str) -> bool:
         """Whether criteria can use an attribute of this name."""
@@ -461,7 +469,9 @@ def walk_references(
         their FROM elements to themselves.
     """
     info = knowledge.entity(node)
-    if info.kind is EntityKind.VALUE:
+    if info.kind is EntityKind.RELATIONSHIP and is_criterion:
+        yield UNKNOWN_ENTITY  # as a criterion it stands for its join condition, with the table at the other end
+    elif info.kind is EntityKind.VALUE:
         if is_criterion and not isinstance(node, ast.Constant):
             yield UNKNOWN_ENTITY
     elif info.kind is not EntityKind.UNKNOWN and info.owner is not None:

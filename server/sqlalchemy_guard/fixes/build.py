@@ -76,9 +76,20 @@ class Builder:
             raise Unknown("a tuple without parentheses")
         if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
             raise Unknown(type(node).__name__)
+        if self._breaks_in_calls(node):
+            return body
         if self._wraps(node):
             return Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
         return body
+
+    def _breaks_in_calls(self, node: ast.expr) -> bool:
+        """Whether an operation of two calls breaks in their brackets alone."""
+        return (
+            isinstance(node, ast.BoolOp)
+            and len(node.values) == 2
+            and all(isinstance(each, ast.Call) and self._links(each) < 2 for each in node.values)
+            and all(each.args or each.keywords for each in node.values[1:] if isinstance(each, ast.Call))
+        )
 
     def _wraps(self, node: ast.expr) -> bool:
         """Whether an expression gets parentheses when it breaks, because it breaks outside brackets."""
@@ -223,6 +234,7 @@ class Builder:
                 return self._verbatim(node)
             operands, same = [node.left, node.right], node.left
         left = self.source.start(node)
+        space: Doc = Text(" ") if self._breaks_in_calls(node) else SPACE
         parts: list[Doc] = []
         for operand in operands:
             if parts:
@@ -234,7 +246,7 @@ class Builder:
                 ]
                 if not words:
                     raise Unknown("an operator that cannot be found")
-                parts += [SPACE, Text(" ".join(words) if words[0].isalpha() else "".join(words)), Text(" ")]
+                parts += [space, Text(" ".join(words) if words[0].isalpha() else "".join(words)), Text(" ")]
             flat = (
                 operand is same and isinstance(operand, ast.BinOp) and not self._parenthesised(operand, left)
             )

@@ -84,9 +84,9 @@ def extend(source: Source, node: ast.ImportFrom, alias: str, shift: int = 0) -> 
         and not source.text[source.line_start(first) : first].strip()
     ):
         if index < len(node.names):
-            at = source.start(node.names[index], shift)
-            lead = source.margin(at)
-            return (Edit(at, at, f"{alias},{source.newline}{lead}"),)
+            # By whole lines, as every other fix that adds to these imports: two additions at one place must meet.
+            at = source.line_start(source.start(node.names[index], shift))
+            return (Edit(at, at, f"{source.margin(at)}{alias},{source.newline}"),)
         line = f"{source.newline}{source.margin(last)}{alias},"
         comma = any(token.kind == "comma" for token in source.tokens(last, closing))
         at = source.line_end(last)

@@ -333,6 +333,7 @@ def _new_line(
     beside = _beside_its_package(source, imports, module, line)
     if beside is not None:
         return beside
+    imports = _own_block(source, imports, module)
     rank = _rank(module, line.startswith("from "), first_party)
     before: Placed | None = None
     after: Placed | None = None
@@ -370,6 +371,25 @@ def _new_line(
     assert after is not None
     at = _block_start(source, after)
     return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
+
+
+def _own_block(source: Source, imports: list[Placed], module: str) -> list[Placed]:
+    """The imports without a blank line between them that have one of the same package among them; all where none has."""
+    package = module.partition(".")[0]
+    blocks: list[list[Placed]] = []
+    for statement in imports:
+        row = source.first_line(statement.node, statement.shift)
+        if not blocks or (row and not source.lines[row - 1].strip()):
+            blocks.append([])
+        blocks[-1].append(statement)
+    for block in blocks:
+        if any(
+            isinstance(statement.node, ast.Import)
+            and any(alias.name.partition(".")[0] == package for alias in statement.node.names)
+            for statement in block
+        ):
+            return block
+    return imports
 
 
 def _beside_its_package(source: Source, imports: Sequence[Placed], module: str, line: str) -> Edit | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import Placed, need
 from sqlalchemy_guard.fixes.layout import expression, reflow
+from sqlalchemy_guard.fixes.select.tree import Either
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
@@ -54,6 +55,8 @@ def edits_of(
         shifts[statement] = shift
         text = rewrite.text(lambda name: spelled[name.module, name.name])
         start, end = source.start(rewrite.node, shift), source.end(rewrite.node, shift)
+        if isinstance(rewrite.tree, Either) and getattr(statement, "value", None) is not rewrite.node:
+            text = f"({text})"
         if "\n" in text:
             text = expression(text, source, start)
         by_statement.setdefault(statement, []).append(Edit(start, end, text))

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.history import Environment
     from sqlalchemy_guard.project.workspace import Workspace
     from sqlalchemy_guard.sql.evaluator import Evaluator
+    from sqlalchemy_guard.syntax.chunk import Chunk
+
+
+_FLASK_MIGRATE = "configure_args"
+"""Where Flask-Migrate keeps the options that it hands to `configure`: batch mode is among them unless the application objects."""
 
 
 @dataclass(slots=True, eq=False)
@@ -87,8 +92,8 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
         for name in module.names():
             statements = module.statements_of(name)
             if any(
-                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(one)
-                for _, one in statements
+                isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and _configures(chunk, one)
+                for chunk, one in statements
             ):
                 function = module.get(name)
                 if isinstance(function, Function) and "offline" not in name:
@@ -103,11 +108,21 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
             del evaluator.hosts["alembic.context"]
         else:
             evaluator.hosts["alembic.context"] = before
-    return _read(evaluator, context.given, target)
+    found = _read(evaluator, context.given, target)
+    if _FLASK_MIGRATE in file.document.text:
+        found.options.setdefault("render_as_batch", True)
+    return found
 
 
-def _configures(function: ast.AST) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.attr == "configure" for node in ast.walk(function))
+def _configures(chunk: Chunk, function: ast.stmt) -> bool:
+    """Whether a function calls something called `configure`; of one that was cut, its body stands in its parts."""
+    is_cut = chunk.children is not None and chunk.body == [function]
+    statements = [one for part in chunk.parts() for one in part.body] if is_cut else [function]
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "configure"
+        for statement in statements
+        for node in ast.walk(statement)
+    )
 
 
 def _read(evaluator: Evaluator, given: dict[str, Value], target: Value) -> Configured:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy_guard.migrations.compare import compare
@@ -221,6 +222,10 @@ def _touched_elsewhere(workspace: Workspace) -> str:
     return "\n".join(found)
 
 
+_VERSIONING = ("_version", "_versions", "_history", "transaction", "transaction_changes")
+"""How the tables end that keep versions, by the usual options."""
+
+
 class _Own:
     """Which tables are declared in the user's own files, and migrated by this history alone."""
 
@@ -261,9 +266,14 @@ class _Elsewhere:
             one.what[:1].isupper() and "." not in one.what for one in models.unknown
         )
 
+    @cached_property
+    def _is_versioned(self) -> bool:
+        """Whether SQLAlchemy-Continuum adds a table for each that it keeps the versions of."""
+        return bool(self._workspace.naming("make_versioned")[0])
+
     def may_have(self, name: str) -> bool:
         """Whether a table of that name may be declared in a way that nobody saw."""
-        if self._anything:
+        if self._anything or (self._is_versioned and name.endswith(_VERSIONING)):
             return True
         quoted = (f'"{name}"', f"'{name}'")
         return any(

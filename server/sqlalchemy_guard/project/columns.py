@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Sequence, Value
 from sqlalchemy_guard.project.column_calls import flag, read_column
 from sqlalchemy_guard.project.externals import BASES, DECLARATIVE_BASES
+from sqlalchemy_guard.project.registries import registry_of
+from sqlalchemy_guard.project.subclasses import subclasses
 from sqlalchemy_guard.project.types import UNKNOWN_TYPE, ClassType, Instance, Type, known
 from sqlalchemy_guard.records import dataclass
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
+    from sqlalchemy_guard.project.subclasses import Mentioning
+    from sqlalchemy_guard.project.types import ClassRef
 
 MAPPED = frozenset(
     {"sqlalchemy.orm.Mapped", "sqlalchemy.orm.DynamicMapped", "sqlalchemy.orm.WriteOnlyMapped"}
@@ -248,6 +252,41 @@ def is_dataclass(resolver: Resolver, class_: ClassType) -> bool:
             if last in ("mapped_as_dataclass", "dataclass", "unmapped_dataclass", "define", "attrs"):
                 return True
     return False
+
+
+def may_be_dataclass(resolver: Resolver, files: Mentioning, class_: ClassType) -> bool:
+    """Whether a class may become a dataclass: by its own base, or by that of a class that it is mixed into.
+
+    Args:
+        resolver: Types of values.
+        files: Who knows which files name a base.
+        class_: The class.
+    """
+    assert isinstance(class_.ref, tuple)
+    return resolver.remembered(
+        ("may be dataclass", class_.ref), lambda: _may_be_dataclass(resolver, files, class_.ref, set())
+    )
+
+
+def _may_be_dataclass(resolver: Resolver, files: Mentioning, ref: ClassRef, seen: set[ClassRef]) -> bool:
+    if not isinstance(ref, tuple) or ref in seen:
+        return False
+    seen.add(ref)
+    if is_dataclass(resolver, ClassType(ref)):
+        return True
+    registry = registry_of(resolver, ref)
+    if registry is None:
+        return any(
+            _may_be_dataclass(resolver, files, child, seen) for child in subclasses(resolver, files, ref)
+        )
+    if isinstance(registry.made, str):
+        return is_dataclass(resolver, ClassType((registry.home, registry.made)))
+    # `db.Model` is what the extension was made with; of one that is handed in nobody knows.
+    if registry.kind != "flask_sqlalchemy.Model":
+        return False
+    return type(registry.made) is not Call or any(
+        name in (None, "model_class") for name, _ in registry.made.keywords
+    )
 
 
 _COLUMNLESS = (

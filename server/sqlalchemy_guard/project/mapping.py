@@ -105,7 +105,13 @@ class Mappings:
             f"{parents[0][0]}:{parents[0][1]}" if parents else None,
             complete,
             own.computed,
+            complete and not any(map(self._has_truth, (ref, *self._children(ref)))),
         )
+
+    def _has_truth(self, ref: Ref) -> bool:
+        """Whether objects of a class say themselves whether they are true."""
+        class_ = ClassType(ref)
+        return any(self.resolver.member(class_, name) is not None for name in ("__bool__", "__len__"))
 
     def _names_table(self, ref: Ref) -> bool:
         """Whether a class whose bases are not known says itself which table it is mapped to."""

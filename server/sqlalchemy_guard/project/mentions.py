@@ -20,6 +20,7 @@ from sqlalchemy_guard.facts.values import (
     Ref,
     Value,
 )
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ BACKREF, SUBCLASS, QUERY_CLASS, TABLE = "*backref", "*subclass", "*query class",
 """`(BACKREF, "")` stands for backrefs on classes that cannot be told.
 
 `(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
+QUERY_DOUBLE = "*query double"
+"""`(QUERY_DOUBLE, "")`: something that is no Session may have a `query()` that takes classes."""
 RELATED = "*related"
 """`(RELATED, "posts")`: a class has a relationship of that name, or a property, which may read one; `(RELATED, "")` is the
 key of what rests on which of these names there are."""
@@ -53,12 +56,28 @@ QUERY_EVENTS = frozenset(
 QUERY_CLASS_KEYWORDS = frozenset(("query_cls", "query_class"))
 """Arguments and attributes that give a session or a model an own Query class."""
 
-_WORDS = (*QUERY_EVENTS, *QUERY_CLASS_KEYWORDS)
+_DOUBLE = lazy_pattern(
+    r"def query\((self|cls), *(\*?\w+ *(=[^:]*)?[,)]|\*?\w+ *: *(Any|type\b|Type\b))|def query\(\s*$"
+    r"|\.query\.(return_value|side_effect)"
+    r"|\bquery *= *(lambda|Mock|MagicMock|mock|pretend|stub|call_recorder|SimpleNamespace)\b"
+)
+_REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})
+_DOUBLES: frozenset[Key] = frozenset({(QUERY_DOUBLE, "")})
 
 
-def replaces_query(lines: Iterable[str]) -> bool:
-    """Whether lines may give sessions or models a Query class of their own, or listen to its events."""
-    return any(word in line for line in lines for word in _WORDS)
+def of_queries(lines: Iterable[str]) -> frozenset[Key]:
+    """The keys of what lines say about `Query`: whether they may give sessions or models a Query class of their own, or
+    listen to its events, and whether they may make something with a `query()` that is no Session."""
+    found: frozenset[Key] = frozenset()
+    for line in lines:
+        if "query" not in line:
+            if any(event in line for event in QUERY_EVENTS):
+                found |= _REPLACES
+        elif any(keyword in line for keyword in QUERY_CLASS_KEYWORDS):
+            found |= _REPLACES
+        elif _DOUBLE.search(line):
+            found |= _DOUBLES
+    return found
 
 
 class Mentions:
@@ -73,7 +92,7 @@ class Mentions:
     def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
         """A file was analysed; returns the keys of what may mean something else."""
         self._classes[file_id] = facts.classes.keys() | set()
-        return self._set(file_id, mentions(facts) | _replacing(lines))
+        return self._set(file_id, mentions(facts) | of_queries(lines))
 
     def update(
         self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
@@ -87,16 +106,16 @@ class Mentions:
             typed: The lines that came in.
         """
         before = self._keys.get(file_id, frozenset())
-        replaces = _replacing(typed) | (before & _REPLACES)
+        of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
         known = self._classes.get(file_id, set())
-        if replaces <= before and not any(
+        if of_query <= before and not any(
             name == "*called.Table"
             or not {name, name.rpartition(".")[0]}.isdisjoint((*facts.classes, *known))
             for name in changed
         ):
             return set()
         self._classes[file_id] = facts.classes.keys() | set()
-        return self._set(file_id, mentions(facts) | replaces)
+        return self._set(file_id, mentions(facts) | of_query)
 
     def forget(self, file_id: str) -> set[Key]:
         """A file went; returns the keys of what may mean something else."""
@@ -130,13 +149,6 @@ class Mentions:
                 name for kind, name in self._files if kind == RELATED and self._files[kind, name]
             )
         return self._related
-
-
-_REPLACES: frozenset[Key] = frozenset({(QUERY_CLASS, "")})
-
-
-def _replacing(lines: Iterable[str]) -> frozenset[Key]:
-    return _REPLACES if replaces_query(lines) else frozenset()
 
 
 def mentions(facts: FileFacts) -> frozenset[Key]:

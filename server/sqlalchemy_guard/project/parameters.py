@@ -5,12 +5,10 @@ This module must never conclude anything from a parameter's name.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Const, Param, Ref, Value
-from sqlalchemy_guard.project import type_forms
-from sqlalchemy_guard.project.answers import module_keys
+from sqlalchemy_guard.facts.values import Attr, Call, Param, Ref, Value
+from sqlalchemy_guard.project import fixtures, type_forms
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     ClassType,
@@ -55,7 +53,7 @@ def type_of_parameter(resolver: Resolver, value: Param, file: SourceFile) -> Typ
         injected = type_forms.injected_by(resolver, default)
         if injected is not None:
             return injected
-    for source in (_overridden, _fixture, _injected_by_decorator, _passed_by_callers):
+    for source in (_overridden, fixtures.given, _injected_by_decorator, _passed_by_callers):
         found = source(resolver, function, parameter, file)
         if next(known(found), None) is not None:
             return _without_none(found)
@@ -102,69 +100,6 @@ def _overridden(resolver: Resolver, function: FunctionFacts, parameter: Paramete
             resolver.keys.add((source.file_id, inherited.qualname))
             return resolver.instance_of(other.annotation, source)
     return UNKNOWN_TYPE
-
-
-def _is_fixture(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
-    for decorator in function.decorators:
-        name = resolver.external_name(decorator.func if type(decorator) is Call else decorator, file)
-        if name in ("pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"):
-            return True
-    return False
-
-
-def _fixture(resolver: Resolver, function: FunctionFacts, parameter: Parameter, file: SourceFile) -> Type:
-    """A pytest fixture of the parameter's name, in this file or in a `conftest.py` at or above it."""
-    base = os.path.basename(file.file_id)
-    is_test_file = base.startswith("test_") or base.endswith("_test.py") or base == "conftest.py"
-    is_test = function.name.startswith("test") and is_test_file
-    if not is_test and not (is_test_file and _is_fixture(resolver, function, file)):
-        return UNKNOWN_TYPE
-    folder = os.path.dirname(file.file_id)
-    candidates = [file.file_id]
-    modules = resolver.sources.modules
-    for _ in range(12):
-        if "conftest.py" in modules.names(folder):
-            candidates.append(os.path.join(folder, "conftest.py"))
-        parent = os.path.dirname(folder)
-        if parent == folder or folder in modules.folders:
-            break
-        folder = parent
-    resolver.keys |= module_keys("conftest")
-    for candidate in candidates:
-        resolver.keys.update(((candidate, parameter.name), (candidate, "*named")))
-        source = resolver.sources.file(candidate)
-        if source is None:
-            continue
-        for fixture in _fixtures_named(resolver, source, parameter.name):
-            if fixture is function:
-                continue
-            result = resolver.result_of(fixture, source, None)
-            given = union(type_forms.given_by(option) for option in options(result))
-            if next(known(given), None) is not None:
-                return given
-    return UNKNOWN_TYPE
-
-
-def _fixtures_named(resolver: Resolver, source: SourceFile, name: str) -> list[FunctionFacts]:
-    found: list[FunctionFacts] = []
-    direct = source.facts.function(name)
-    if direct is not None and _is_fixture(resolver, direct, source):
-        found.append(direct)
-    imported = resolver.name(name, source)
-    for option in options(imported):
-        if isinstance(option, FunctionType) and option.file_id != source.file_id:
-            other = resolver.sources.file(option.file_id)
-            function = other.facts.function(option.qualname) if other is not None else None
-            if function is not None:
-                found.append(function)
-    resolver.keys.add((source.file_id, "*named"))
-    for given, qualname in source.facts.named_fixtures:
-        function = source.facts.function(qualname)
-        if type(given) is Const and given.value == name and function is not None:
-            resolver.keys.add((source.file_id, qualname))
-            if _is_fixture(resolver, function, source):
-                found.append(function)
-    return found
 
 
 def _injected_by_decorator(

@@ -125,7 +125,7 @@ class QueryKnowledge:
         scope = QueryScope(chunk)
         values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
         made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
-        made.sessions.has_helpers = self.sessions.has_helpers
+        made.sessions.target = self.sessions.target
         return made
 
     def value(self, node: ast.expr) -> Value:
@@ -140,7 +140,18 @@ class QueryKnowledge:
 
     def session(self, receiver: ast.expr) -> SessionInfo | None:
         """The session that a receiver is."""
-        return self.sessions.session(receiver)
+        return self.sessions.session(receiver, takes_classes=self._takes_classes(receiver))
+
+    def _takes_classes(self, receiver: ast.expr) -> bool:
+        """Whether `receiver.query()` is given mapped classes, or columns and expressions of such."""
+        method = self.scope.parent(receiver)
+        call = self.scope.parent(method) if isinstance(method, ast.Attribute) else None
+        if not isinstance(call, ast.Call) or call.func is not method or call.keywords:
+            return False
+        given = [self.entity(node) for node in call.args]
+        return any(each.model is not None for each in given) and all(
+            each.kind not in (EntityKind.VALUE, EntityKind.UNKNOWN) for each in given
+        )
 
     def registry(self, query: ast.Attribute) -> tuple[SessionInfo, EntityInfo] | None:
         """Session and entity of `Model.query`."""

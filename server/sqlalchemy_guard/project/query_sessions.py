@@ -9,11 +9,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Certainty, SessionInfo, SessionKind
-from sqlalchemy_guard.facts.values import UNKNOWN, Const, Ref, Value
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Param, Ref, Value
 from sqlalchemy_guard.project import stubs
 from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES
 from sqlalchemy_guard.project.index import IMPORTS
-from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_EVENTS
+from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_DOUBLE, QUERY_EVENTS
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
 
 if TYPE_CHECKING:
@@ -48,24 +48,41 @@ class QuerySessions:
         self.file = file
         self.values = values
         self.imports: dict[str, tuple[str, str]] = {}
-        self.has_helpers = True
-        """Whether the extension object has `first_or_404()` and the like: Flask-SQLAlchemy 3, not 2."""
+        self.target: str | None = None
+        """The oldest SQLAlchemy that the project runs on, None when nothing says it."""
 
-    def session(self, receiver: ast.expr) -> SessionInfo | None:
-        """The session that a receiver is, None when it is none."""
+    @property
+    def has_helpers(self) -> bool:
+        """Whether the extension object has `first_or_404()` and the like: Flask-SQLAlchemy 3, not 2."""
+        return self.target != "1.4"
+
+    @property
+    def _since_2(self) -> bool:
+        return self.target is not None and self.target != "1.4"
+
+    def session(self, receiver: ast.expr, *, takes_classes: bool = False) -> SessionInfo | None:
+        """The session that a receiver is, None when it is none.
+
+        Args:
+            receiver: The expression.
+            takes_classes: Whether its `query()` is given mapped classes or their columns.
+        """
         value = self.values.get(receiver, UNKNOWN)
         type_ = self.resolver.type_of(value, self.file)
         kinds: set[SessionKind] = set()
-        doubtful = False
+        doubtful = named_only = False
         for option in options(type_):
             kind = self._kind(option)
             if kind is None:
                 doubtful = doubtful or next(known(option), None) is not None
                 continue
             kinds.add(kind)
-            doubtful = doubtful or (isinstance(option, Instance) and option.likely)
+            named_only = named_only or (isinstance(option, Instance) and option.likely)
         if len(kinds) != 1:
             return None
+        doubtful = doubtful or (
+            named_only and not (takes_classes and self._only_sessions_take_classes(value))
+        )
         certainty = Certainty.LIKELY if doubtful else Certainty.PROVEN
         kind = kinds.pop()
         database = None
@@ -73,12 +90,29 @@ class QuerySessions:
             owner = self.resolver.type_of(self.values.get(receiver.value, UNKNOWN), self.file)
             if any(isinstance(each, Instance) and self._is_database(each) for each in known(owner)):
                 database = ast.unparse(receiver.value)
-        helpers = database if database is not None and self._offers_helpers() else None
-        return SessionInfo(kind, certainty, own_query_class(self.workspace), database=helpers)
+        aborts = kind is SessionKind.FLASK and self._aborts()
+        helpers = database if aborts and self.has_helpers else None
+        return SessionInfo(
+            kind,
+            certainty,
+            own_query_class(self.workspace),
+            database=helpers,
+            aborts=aborts,
+            since_2=self._since_2,
+        )
 
-    def _offers_helpers(self) -> bool:
-        """Whether `db.first_or_404()` and the like do what the query's own methods do."""
-        return self.has_helpers and own_query_class(self.workspace, _HELPERS.__contains__) is False
+    def _only_sessions_take_classes(self, value: Value) -> bool:
+        """Whether what is called like a session, and is asked for mapped classes, must be one of this workspace's sessions:
+        it is handed in, and nothing else here that could be handed in has a `query()` for classes."""
+        defined, _ = self.resolver.definition_of(value, self.file)
+        if type(defined) not in (Param, Attr):
+            return False
+        self.resolver.keys.add((QUERY_DOUBLE, ""))
+        return not any(True for _ in self.workspace.mentioning((QUERY_DOUBLE, "")))
+
+    def _aborts(self) -> bool:
+        """Whether nobody replaces the query's own `first_or_404()` and the like."""
+        return own_query_class(self.workspace, _HELPERS.__contains__) is False
 
     def _kind(self, type_: Type) -> SessionKind | None:
         if not isinstance(type_, Instance):
@@ -124,10 +158,13 @@ class QuerySessions:
         if flask:
             database = self._name_for(query, self._is_database)
             text = f"{database}.session" if database is not None else None
-            helpers = database if database is not None and self._offers_helpers() else None
-            return SessionInfo(SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers)
+            aborts = self._aborts()
+            helpers = database if aborts and self.has_helpers else None
+            return SessionInfo(
+                SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts, self._since_2
+            )
         text = self._name_for(query, self._is_registry)
-        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text)
+        return SessionInfo(SessionKind.SCOPED, Certainty.PROVEN, own_class, text, since_2=self._since_2)
 
     def origin_of(self, name: str) -> Value | None:
         """What the first name of a session's text stands for, whether the file imports it yet or not."""

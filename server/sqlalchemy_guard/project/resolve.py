@@ -32,7 +32,7 @@ from sqlalchemy_guard.facts.values import (
     Unknown,
     Value,
 )
-from sqlalchemy_guard.project import attributes, guesses, parameters, results, stubs, type_forms
+from sqlalchemy_guard.project import attributes, fixtures, guesses, parameters, results, stubs, type_forms
 from sqlalchemy_guard.project.answers import (
     DEEPEST,
     FINAL,
@@ -419,6 +419,9 @@ class Resolver(Answers):
         base = self.type_of(value.base, file)
         found = union(self.attribute(option, value.name) for option in options(base))
         if next(known(found), None) is None and not isinstance(base, (ModuleType, External)):
+            kept = fixtures.attribute(self, value, file)
+            if next(known(kept), None) is not None:
+                return kept
             added = attributes.request_attribute(self, value, file)
             if next(known(added), None) is not None:
                 return added

@@ -1,8 +1,9 @@
 """Which SQLAlchemy a project runs on, as its requirements say: for advice that only newer versions can follow.
 
 Read are lock files, requirement lists, `pyproject.toml` (PEP 621, dependency groups, Poetry), `Pipfile`, `setup.cfg`,
-`setup.py` and Conda environments, in the nearest folder that mentions SQLAlchemy. Nothing is ever executed. A range counts
-as the lowest version that it admits: the code must run there too. This module must never judge.
+`setup.py` and Conda environments, in the nearest folder that mentions SQLAlchemy. Flask-SQLAlchemy 2 stands for 1.4, as it
+runs on nothing newer. Nothing is ever executed. A range counts as the lowest version that it admits: the code must run there
+too. This module must never judge.
 """
 
 from __future__ import annotations
@@ -21,18 +22,31 @@ if TYPE_CHECKING:
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _DECLARATIONS = ("pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "environment.yml", "environment.yaml")
-_LOCKED = lazy_pattern(
-    r"""name\s*=\s*"sqlalchemy"\s+version\s*=\s*"(\d+)\.(\d+)(?:\.(\d+))?""", re.IGNORECASE
-)
-_LOCKED_JSON = lazy_pattern(
-    r'"sqlalchemy":\s*\{[^{}]*?"version":\s*"==(\d+)\.(\d+)(?:\.(\d+))?', re.IGNORECASE
-)
-_MENTION = lazy_pattern(
-    r"""(?<![\w./-])sqlalchemy(?![\w.-])(?:\[[^\]\n]*\])?["']?[ \t]*
-        (?:(?P<assigned>=[ \t]*(?:\{[^}\n]*?version[ \t]*=[ \t]*)?["'])|\(|)[ \t]*
-        (?P<spec>(?:[=<>!~^]{0,3}[ \t]*\d[\w.*+]*[ \t]*,?[ \t]*)+)""",
-    re.IGNORECASE | re.VERBOSE,
-)
+
+
+class _Package(NamedTuple):
+    """How files of requirements name a package and its version."""
+
+    locked: re.Pattern[str]
+    locked_json: re.Pattern[str]
+    mention: re.Pattern[str]
+
+
+def _package(name: str) -> _Package:
+    return _Package(
+        lazy_pattern(rf'''name\s*=\s*"{name}"\s+version\s*=\s*"(\d+)\.(\d+)(?:\.(\d+))?''', re.IGNORECASE),
+        lazy_pattern(rf'"{name}":\s*\{{[^{{}}]*?"version":\s*"==(\d+)\.(\d+)(?:\.(\d+))?', re.IGNORECASE),
+        lazy_pattern(
+            rf"""(?<![\w./-]){name}(?![\w.-])(?:\[[^\]\n]*\])?["']?[ \t]*
+            (?:(?P<assigned>=[ \t]*(?:\{{[^}}\n]*?version[ \t]*=[ \t]*)?["'])|\(|)[ \t]*
+            (?P<spec>(?:[=<>!~^]{{0,3}}[ \t]*\d[\w.*+]*[ \t]*,?[ \t]*)+)""",
+            re.IGNORECASE | re.VERBOSE,
+        ),
+    )
+
+
+_SQLALCHEMY = _package("sqlalchemy")
+_FLASK_SQLALCHEMY = _package("flask[-_]sqlalchemy")
 _CLAUSE = lazy_pattern(
     r"(?P<how>[=<>!~^]*)[ \t]*(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?[\w.*+]*"
 )
@@ -144,11 +158,21 @@ def said_in(text: str, name: str) -> Said | None:
         text: The file's text.
         name: Its name, which tells its format.
     """
+    said = _said_of(_SQLALCHEMY, text, name)
+    if said is None:
+        extension = _said_of(_FLASK_SQLALCHEMY, text, name)
+        if extension is not None and extension.version < (3,):
+            # Flask-SQLAlchemy 2 does not run on SQLAlchemy 2.
+            return Said((1, 4), exact=False)
+    return said
+
+
+def _said_of(package: _Package, text: str, name: str) -> Said | None:
     if name in _LOCKS:
-        match = (_LOCKED_JSON if name == "Pipfile.lock" else _LOCKED).search(text)
+        match = (package.locked_json if name == "Pipfile.lock" else package.locked).search(text)
         return Said(tuple(int(part) for part in match.groups() if part), exact=True) if match else None
     found = []
-    for match in _MENTION.finditer(text):
+    for match in package.mention.finditer(text):
         line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         # `sqlalchemy 1.4` is prose; only Poetry and Pipenv write a version without an operator.
         if not line.lstrip().startswith("#") and (match["assigned"] or not match["spec"][0].isdigit()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.ordering import orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
@@ -17,7 +18,7 @@ from sqlalchemy_guard.records import dataclass, replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy_guard.facts.query import Link, SessionKind
+    from sqlalchemy_guard.facts.query import Link, SessionInfo
     from sqlalchemy_guard.fixes.select.statement import Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
 
@@ -31,7 +32,7 @@ class Ending:
     statement: Statement
     link: Link
     session: Tree
-    kind: SessionKind
+    source: SessionInfo
     is_bare: bool
 
     @property
@@ -73,12 +74,13 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     """
     statement = ending.statement
     if form.shape:
-        _check_shape(statement, form)
         # Only SQL would show these labels: rows of Query keep the columns' own names.
         statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
+        _check_shape(statement, form)
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
-    if statement.clauses >= {"distinct", "order_by"} and statement.orders_by_others():
+    adds_columns = statement.clauses >= {"distinct", "order_by"} and not statement.since_2
+    if adds_columns and statement.orders_by_others():
         statement.doubt("before SQLAlchemy 2, Query adds to SELECT DISTINCT what ORDER BY names")
     if statement.options and not statement.heeds_options:
         statement.doubt(
@@ -86,7 +88,7 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         )
     if (
         (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and any(isinstance(node, ast.Constant) for node in statement.ordering)
+        and orders_by_name(statement)
         and any(not statement.harmless(option) for option in statement.options)
     ):
         statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
@@ -165,7 +167,10 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             statement.doubt(f"what `{what}` is could not be found")
     if form.names_rows and not statement.single:
         name = statement.same_names()
-        if name is not None and not statement.by_position:
+        if name is not None and not statement.by_position and statement.keeps_names:
+            style = Argument(statement.names["LABEL_STYLE_NONE"])
+            statement.steps.append(Step("set_label_style", (style,), origin=None))
+        elif name is not None and not statement.by_position:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
 
 

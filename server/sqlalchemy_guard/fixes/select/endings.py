@@ -99,7 +99,7 @@ def exists(ending: Ending) -> None:
         statement.doubt("exists() of select() orders by the label of a column that is not selected any more")
     if any(is_computed(each.info) for each in statement.selected):
         statement.doubt("exists() of select() may leave out the table of a column that is an expression")
-    named = {info.owner for info in statement.sources[len(statement.selected) :]}
+    named = {info.owner for info in statement.joined}
     if statement.clauses >= {"select_from", "join"} and statement.selected[0].info.owner not in named:
         statement.doubt("select_from() names another class than exists() begins with")
     if statement.clauses & {"loose_join", "self_join"}:

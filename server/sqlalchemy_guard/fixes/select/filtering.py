@@ -203,6 +203,7 @@ def union(statement: Statement, link: Link) -> str:
         raise Refuse(f"{link.name}() of several entities: select them from `aliased(Entity, subquery)` each")
     statement.steps = []
     statement.sources = []
+    statement.joined = []
     statement.clauses.clear()
     return ""
 

@@ -37,6 +37,8 @@ def join(statement: Statement, link: Link) -> None:
             raise Refuse(f"a relationship as target of {link.name}() takes no on-clause: write two calls")
         info = _relationship_target(relation)
     elif onclause is not None:
+        if statement.knowledge.entity(onclause).kind in (*ENTITIES, EntityKind.TABLE):
+            raise Refuse(f"{link.name}() of two classes was removed: write one {link.name}() for each step")
         joined, relation, left, more = _peel(statement, onclause)
         if joined.kind is EntityKind.RELATIONSHIP:
             criteria = [*criteria, *more]
@@ -51,8 +53,8 @@ def join(statement: Statement, link: Link) -> None:
     if relation is not None and not known_left and left is not None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
-    before = {each.owner for each in statement.sources[len(statement.selected) :]}
-    if info.owner is not None and info.owner in before:
+    before = {each.owner for each in statement.joined}
+    if info.owner is not None and info.owner in before and not statement.since_2:
         statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
     elif info.owner is not None and info.owner in starts:
         statement.clauses.add("self_join")
@@ -67,6 +69,7 @@ def join(statement: Statement, link: Link) -> None:
     statement.target = info
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
+    statement.joined.append(info)
 
 
 def _peel(

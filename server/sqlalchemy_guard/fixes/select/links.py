@@ -192,7 +192,10 @@ def _select_from(statement: Statement, link: Link) -> None:
     for node in link.args:
         info = statement.knowledge.entity(node)
         statement.refer(node, info)
+        if info.owner is None:
+            statement.opaque = statement.opaque or "a part of the statement is not known"
         statement.sources.append(info)
+        statement.joined.append(info)
     if len(link.args) != 1:
         statement.doubt("select_from() with several elements is not proven to be the same")
     if link.args:

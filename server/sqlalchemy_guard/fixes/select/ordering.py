@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.statement import Statement
 
 
-def ordered(statement: Statement, link: Link) -> None:
+def ordered(statement: Statement, link: Link) -> str | None:
+    """Note what orders; Query takes `False` for `None`, which forgets what ordered before."""
+    if len(link.args) == 1 and isinstance(link.args[0], ast.Constant) and link.args[0].value is False:
+        return f"stmt.{link.name}(None)"
     for node in link.args:
         unpacked = node.value if isinstance(node, ast.Starred) else node
         unknown = _label_of_query(statement, unpacked)
@@ -25,6 +28,20 @@ def ordered(statement: Statement, link: Link) -> None:
             statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
         if link.name == "order_by":
             statement.ordering.append(unpacked)
+    return None
+
+
+def orders_by_name(statement: Statement) -> bool:
+    """Whether a string names what the rows are ordered by."""
+    for node in statement.ordering:
+        here = node
+        while isinstance(here, ast.Call) and here.args:
+            if (statement.knowledge.qualified_name(here.func) or "").rpartition(".")[2] not in ORDERS:
+                break
+            here = here.args[0]
+        if isinstance(here, ast.Constant) and isinstance(here.value, str):
+            return True
+    return False
 
 
 _LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")

@@ -97,7 +97,7 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     form, link = form_of(expression.terminal, expression.consumer, last)
     if "no_eagerloads" in statement.clauses:
         without_eagerloads(statement, link)
-    ending = Ending(statement, link, receiver, session.kind, expression.consumer is Consumer.STATEMENT)
+    ending = Ending(statement, link, receiver, session, expression.consumer is Consumer.STATEMENT)
     tree = finish(ending, form)
     tree = executed_by_sqlmodel(tree, session.kind)
     notes, complete = comments.collect(link.node, text.segment(link.node), tree)
@@ -134,6 +134,7 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
     statement = Statement(knowledge, text, source.names(expression.source.session), [], Text(""))
 
     statement.nested = nested_in(knowledge, text)
+    statement.since_2 = expression.source.session.since_2
     selected = links.chosen(statement, expression.entities)
     function = statement.names["select"]
     assert isinstance(function, Text | Imported)

@@ -41,10 +41,12 @@ NAMES: Mapping[str, str] = {
     "intersect_all": "sqlalchemy",
     "except_": "sqlalchemy",
     "except_all": "sqlalchemy",
+    "LABEL_STYLE_NONE": "sqlalchemy",
     "LABEL_STYLE_TABLENAME_PLUS_COL": "sqlalchemy",
     "aliased": "sqlalchemy.orm",
     "lazyload": "sqlalchemy.orm",
     "with_parent": "sqlalchemy.orm",
+    "abort": "flask",
 }
 """Names that templates use, and the module that gives them."""
 

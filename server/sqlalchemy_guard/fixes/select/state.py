@@ -105,7 +105,9 @@ def copy(statement: Statement) -> Statement:
         owners=dict(statement.owners),
         models=dict(statement.models),
         sources=list(statement.sources),
+        joined=list(statement.joined),
         options=list(statement.options),
+        ordering=list(statement.ordering),
         doubts=list(statement.doubts),
     )
 
@@ -154,7 +156,11 @@ def _joined(first: Statement, second: Statement) -> Statement:
         made.owners[owner] = to_one and made.owners.get(owner, True)
     made.models.update(second.models)
     made.sources.extend(each for each in second.sources if each not in made.sources)
+    made.joined.extend(each for each in second.joined if each not in made.joined)
     made.options.extend(each for each in second.options if not any(each is other for other in made.options))
+    made.ordering.extend(
+        each for each in second.ordering if not any(each is other for other in made.ordering)
+    )
     made.assumed = first.assumed or second.assumed
     made.opaque = first.opaque or second.opaque
     for doubt in second.doubts:

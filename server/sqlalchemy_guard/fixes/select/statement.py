@@ -50,6 +50,7 @@ class Statement:
         owners: FROM elements that are in the statement; the value says whether each of its rows belongs to
             one row of the selected entities at most (`True`: it cannot multiply rows).
         sources: The FROM elements that were named: selected, joined, or given to select_from().
+        joined: Those of them that were joined or given to select_from().
         options: Loader options.
         nested: Rewrites a query that stands inside this one; None where that is not offered.
         target: What `filter_by` addresses; None stands for the first selected expression.
@@ -63,6 +64,7 @@ class Statement:
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
         doubts: Reasons why the rewrite is not proven to be the same.
+        since_2: Whether what only SQLAlchemy 1.4 does is of no concern.
     """
 
     knowledge: Knowledge
@@ -78,6 +80,7 @@ class Statement:
     target: EntityInfo | None = None
     target_node: ast.expr | None = None
     sources: list[EntityInfo] = field(default_factory=list)
+    joined: list[EntityInfo] = field(default_factory=list)
     nested: Callable[[ast.expr], Tree | None] | None = None
     single: bool = False
     as_rows: bool = False
@@ -88,6 +91,7 @@ class Statement:
     by_position: bool = False
     opaque: str | None = None
     doubts: list[str] = field(default_factory=list)
+    since_2: bool = False
     options: list[ast.expr] = field(default_factory=list)
 
     # what is written
@@ -338,6 +342,16 @@ class Statement:
                 continue
             return True
         return False
+
+    @property
+    def keeps_names(self) -> bool:
+        """Whether `LABEL_STYLE_NONE` gives rows the names that Query gives them: plain columns of classes."""
+        return not self.clauses & {"union", "from_statement"} and all(
+            each.info.kind is EntityKind.COLUMN
+            and each.info.label is None
+            and each.info.attribute is not None
+            for each in self.selected
+        )
 
     def same_names(self) -> str | None:
         """The name that two columns of the rows share, so that `row.name` would mean another one; None

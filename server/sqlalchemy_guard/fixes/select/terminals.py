@@ -90,9 +90,17 @@ TERMINALS: Mapping[str, TerminalForm] = {
         names_rows=True,
         note="`query[5]` is `….slice(5, 6)…all()[0]`, which raises IndexError as Query does",
     ),
-    "get_or_404": TerminalForm("db.get_or_404(entity, *args)", finish=flask.flask_get),
+    "get_or_404": TerminalForm(
+        "db.get_or_404(entity, *args)",
+        finish=flask.flask_get,
+        note="`session.get(entity, key) or abort(404)` before Flask-SQLAlchemy 3",
+    ),
     "first_or_404": TerminalForm(
-        "db.first_or_404(stmt.limit(1), description=description)", "", flask.flask_first, ("description",)
+        "db.first_or_404(stmt.limit(1), description=description)",
+        "",
+        flask.flask_first,
+        ("description",),
+        note="`session.scalars(stmt.limit(1)).first() or abort(404)` of rows, and before Flask-SQLAlchemy 3",
     ),
     "one_or_404": TerminalForm(
         "db.one_or_404(stmt, description=description)", "", flask.flask_one, ("description",)

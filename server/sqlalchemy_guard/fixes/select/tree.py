@@ -2,7 +2,7 @@
 trees.
 
 `Text` is an atom (the user's own text, or a word of ours), `Imported` a name that must be imported, `Call`
-a function with arguments, `Chain` a head with steps `.name(...)`. A template is ordinary Python:
+a function with arguments, `Chain` a head with steps `.name(...)`, `Either` two alternatives. A template is ordinary Python:
 `session.scalars(stmt).all()`. This module must never know what a name in a template means; whoever writes
 it says what stands for each.
 """
@@ -75,7 +75,15 @@ class Chain:
     steps: tuple[Step, ...]
 
 
-Tree = Text | Imported | Call | Chain
+@dataclass(frozen=True, slots=True)
+class Either:
+    """`first or second`, in parentheses where it stands inside something else."""
+
+    first: Tree
+    second: Tree
+
+
+Tree = Text | Imported | Call | Chain | Either
 
 
 def extend(tree: Tree, *steps: Step) -> Tree:
@@ -104,6 +112,9 @@ def walk(tree: Tree) -> Iterator[Tree]:
         for step in tree.steps:
             for argument in step.arguments or ():
                 yield from walk(argument.value)
+    elif isinstance(tree, Either):
+        yield from walk(tree.first)
+        yield from walk(tree.second)
 
 
 Comments = Mapping[int, list[str]]
@@ -137,6 +148,8 @@ class Renderer:
             return self.spell(tree)
         if isinstance(tree, Call):
             return f"{self.render(tree.function)}({self._arguments(tree.arguments)})"
+        if isinstance(tree, Either):
+            return f"{self.render(tree.first)} or {self.render(tree.second)}"
         parts = [self.render(tree.head)]
         if isinstance(tree.head, Text):
             parts.append(self._behind(tree.head.node))
@@ -242,4 +255,7 @@ def _build(
         if isinstance(function, Text | Imported):
             return Call(function, tuple(given))
         return extend(function, Step("__call__", tuple(given), origin=origin))
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+        first, second = (_build(value, trees, arguments, origin, without) for value in node.values)
+        return Either(first, second)
     return Text(ast.unparse(node))

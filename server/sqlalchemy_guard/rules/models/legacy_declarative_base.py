@@ -56,13 +56,16 @@ from sqlalchemy_guard.project.bases import (
 )
 from sqlalchemy_guard.project.bodies import ImportFact
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
+from sqlalchemy_guard.text.edit import Edit
+from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
-    from sqlalchemy_guard.text.edit import Edit
+
+_TYPE_COMMENT = lazy_pattern(r"[ \t]*#[ \t]*type:(?![ \t]*ignore\b)[^#\r\n]*?(?=[ \t]*(?:[#\r\n]|\Z))")
 
 rule = Rule("SAG201", Severity.WARNING, Applicability.SAFE, modern=True)
 
@@ -140,11 +143,17 @@ def fix(context: Context, violation: Violation) -> Fix | None:
 
 
 def _new_class(context: Context, base: LegacyBase, parent: str) -> tuple[Edit, ...]:
-    text = class_text(context.source, base, parent)
-    return (
-        *replace_statement(context.source, base.statement, text, base.fact.chunk.shift),
+    source, shift = context.source, base.fact.chunk.shift
+    edits = [
+        *replace_statement(source, base.statement, class_text(source, base, parent), shift),
         *context.blank_lines_around(base.fact.chunk, base.statement),
-    )
+    ]
+    # `# type: Any` declares a variable: behind `pass` it is a syntax error to type checkers.
+    end = source.end(base.statement, shift)
+    declared = _TYPE_COMMENT.match(source.text, end, source.line_end(end))
+    if declared is not None:
+        edits.append(Edit(end, declared.end(), ""))
+    return tuple(edits)
 
 
 def _fix_import(context: Context, fact: ImportFact, moved: list[ast.alias]) -> Fix | None:

@@ -48,8 +48,9 @@ class User(Base):
 
 ## Fix safety
 Safe: the table stays exactly as it is, type and nullability included. There is no fix where the Python type depends on the
-driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read, and for
-`INET` and `CIDR`, which some drivers give as objects of `ipaddress`.
+driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read, for `INET`
+and `CIDR`, which some drivers give as objects of `ipaddress`, and
+where a class may be a dataclass: below the `db.Model` of an extension that is handed in, and in mixins of dataclasses.
 
 ## References
 - [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
@@ -70,6 +71,7 @@ from sqlalchemy_guard.project.columns import (
     is_dataclass,
     is_nullable,
     mapped_type,
+    may_be_dataclass,
 )
 from sqlalchemy_guard.project.foreign_keys import followed_type
 from sqlalchemy_guard.project.model import model_of
@@ -101,7 +103,11 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
     python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
     applicability = None
     if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
-        unsure = python.doubt or (model is not None and has_unknown_base(context.resolver, class_))
+        unsure = (
+            python.doubt
+            or (model is not None and has_unknown_base(context.resolver, class_))
+            or may_be_dataclass(context.resolver, context.workspace, class_)
+        )
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
     statement = column.statement
     yield context.violation(

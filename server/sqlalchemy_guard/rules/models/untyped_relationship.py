@@ -82,7 +82,7 @@ from sqlalchemy_guard.fixes.relationship_text import annotation, module_for
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.fixes.type_imports import is_bound, need_types
 from sqlalchemy_guard.project import registries
-from sqlalchemy_guard.project.columns import has_unknown_base, is_dataclass
+from sqlalchemy_guard.project.columns import has_unknown_base, is_dataclass, may_be_dataclass
 from sqlalchemy_guard.project.configured import configured
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.relationships import Relationship, annotated_as, registry_of
@@ -118,7 +118,9 @@ def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
     name = _class_name(context, relationship)
     applicability = None
     if shape is not None and name is not None and not is_dataclass(context.resolver, class_):
-        unsure = has_unknown_base(context.resolver, class_)
+        unsure = has_unknown_base(context.resolver, class_) or may_be_dataclass(
+            context.resolver, context.workspace, class_
+        )
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
     yield context.violation(
         rule,

@@ -23,14 +23,14 @@ class User(Base):
     __tablename__ = "user"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    posts: DynamicMapped["Post"] = relationship()
+    posts: DynamicMapped["Post"] = relationship(passive_deletes=True)
 
 
 class Post(Base):
     __tablename__ = "post"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
 ```
 
 ## Use instead
@@ -54,21 +54,21 @@ class User(Base):
     __tablename__ = "user"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    posts: WriteOnlyMapped["Post"] = relationship()
+    posts: WriteOnlyMapped["Post"] = relationship(passive_deletes=True)
 
 
 class Post(Base):
     __tablename__ = "post"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
 ```
 
 ## Fix safety
-Unsafe: code that reads the attribute must change from `user.posts.filter(…)` to
-`session.scalars(user.posts.select().where(…))`, and from `append` to `add`. The fix changes it in the whole workspace where
-every use is understood and has a session at hand, else the declaration alone; its title says which. A template that names
-the attribute is a use that is not understood.
+Unsafe: code that reads the attribute changes from `user.posts.filter(…)` to `session.scalars(user.posts.select().where(…))`,
+and from `append` to `add`, in the whole workspace. There is no fix where a use is not understood (a template that names the
+attribute is one) or has no session at hand, and without `passive_deletes`: the rows of a write-only collection cannot be
+loaded when their owner is deleted, so the database must see to them.
 
 ## References
 - [Write only relationships](https://docs.sqlalchemy.org/en/20/orm/large_collections.html#write-only-relationships)
@@ -94,6 +94,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.project.calls import LibraryCall
+    from sqlalchemy_guard.project.types import ClassRef
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 rule = Rule("SAG304", Severity.WARNING, Applicability.UNSAFE, modern=True)
@@ -114,7 +115,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     lazy = call.fact.value.keyword("lazy")
     keyword = next((keyword for keyword in call.fact.node.keywords if keyword.arg == "lazy"), None)
     if call.name.endswith("dynamic_loader"):
-        yield context.at_call(rule, call.fact, f"`dynamic_loader()` {_MESSAGE}", node=call.fact.node.func)
+        message = f"`dynamic_loader()` {_MESSAGE}"
+        yield context.at_call(rule, call.fact, message, node=call.fact.node.func, applicability=None)
     elif keyword is not None and type(lazy) is Const and lazy.value == "dynamic":
         if _mapped_by(context, call.fact.statement) == "sqlalchemy.orm.WriteOnlyMapped":
             # What is annotated so is write-only, whatever the argument says.
@@ -129,7 +131,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
             call.fact,
             f'`lazy="dynamic"` {_MESSAGE}',
             node=keyword,
-            applicability=Applicability.UNSAFE,
+            applicability=_applicability(context, call.fact.node, owner),
             subject=(call.fact.chunk, keyword, owner),
         )
 
@@ -150,9 +152,21 @@ def check_annotations(context: Context, model: Model) -> Iterator[Violation]:
                 name,
                 f"`DynamicMapped` {_MESSAGE}",
                 statement=attribute.node,
-                applicability=Applicability.UNSAFE,
+                applicability=_applicability(context, attribute.node, (model.type.ref, attribute.name)),
                 subject=(attribute.chunk, name, (model.type.ref, attribute.name)),
             )
+
+
+def _applicability(
+    context: Context, declaration: ast.AST, owner: tuple[ClassRef, str] | None
+) -> Applicability | None:
+    """Whether the collection can be write-only: its owners can be deleted without loading it, and its uses are understood."""
+    calls = [node for node in ast.walk(declaration) if isinstance(node, ast.Call)]
+    given = {keyword.arg for call in calls for keyword in call.keywords}
+    if owner is None or not given & {"passive_deletes", "viewonly"}:
+        return None
+    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
+    return Applicability.UNSAFE if uses is not None else None
 
 
 def _mapped_by(context: Context, statement: ast.stmt) -> str | None:
@@ -175,8 +189,8 @@ def _declared(context: Context, keyword: ast.keyword, chunk: Chunk) -> tuple[Edi
 
 
 @rule.fix
-def fix(context: Context, violation: Violation) -> Fix:
-    """Declare the collection write-only, and change its uses where all of them are understood."""
+def fix(context: Context, violation: Violation) -> Fix | None:
+    """Declare the collection write-only, and change its uses."""
     chunk, node, owner = violation.subject
     source = context.source
     edits: dict[str, tuple[Edit, ...]]
@@ -186,10 +200,10 @@ def fix(context: Context, violation: Violation) -> Fix:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
         edits = {context.file.file_id: (Edit(start, end, imported.expression), *imported.edits)}
-    uses = uses_of(context.workspace, owner[0], owner[1], context.parent) if owner is not None else None
+    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
     if uses is None:
-        title = "Make the relationship write-only (its uses must be changed by hand)"
-        return Fix(title, Applicability.UNSAFE, edits)
+        # Somebody began to use it otherwise since it was reported.
+        return None
     for file in {use.file.file_id: use.file for use in uses}.values():
         own = [use for use in uses if use.file is file]
         text = Source(file.document.text, context.workspace.settings_for(file.file_id).line_length)
