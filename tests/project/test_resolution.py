@@ -49,6 +49,29 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
             "p/q/a.py": "from ..b import Make\nMake().commit()\n",
         },
     ),
+    "folder without `__init__` that is called like a library": (
+        SYNC,
+        {
+            "docs/sqlalchemy/orm/part.py": "x = 1\n",
+            "docs/sqlalchemy/a.py": "from sqlalchemy.orm import Session as S\nS().commit()\n",
+        },
+    ),
+    "module of a package that is called like a library": (
+        SYNC,
+        {
+            "p/__init__.py": "",
+            "p/sqlalchemy.py": "from sqlalchemy.orm import Session as S\nMake = S\n",
+            "p/a.py": "from p.sqlalchemy import Make\nMake().commit()\n",
+        },
+    ),
+    "package inside of a package that is called like a library": (
+        SYNC,
+        {
+            "tests/__init__.py": "",
+            "tests/sqlalchemy/__init__.py": "",
+            "tests/sqlalchemy/a.py": "from sqlalchemy.orm import Session as S\nS().commit()\n",
+        },
+    ),
     "TYPE_CHECKING": (
         SYNC,
         {

@@ -277,7 +277,9 @@ def edits(made: Sequence[Plan], workspace: Workspace, parent: Parent) -> dict[st
     level = [Placed(node, chunk.shift) for chunk in place.file.syntax.chunks for node in chunk.body]
     functions = list(dict.fromkeys(each.steps[0][0] for each in made if each.chained_to is None))
     classes = list(dict.fromkeys(name for each in made for name in each.imports))
-    names, import_edits = need_all(source, level, [*((_ORM, function) for function in functions), *classes])
+    own = {workspace.modules.dotted(place.file.file_id).partition(".")[0]}
+    wanted = [*((_ORM, function) for function in functions), *classes]
+    names, import_edits = need_all(source, level, wanted, first_party=own)
     spelled = dict(zip(functions, names, strict=False))
     shift = place.chunk.shift
     inside: list[Edit] = []

@@ -56,7 +56,7 @@ def remedy_of(
         other = found.other
         title = f"Name `{relationship.name}` in `{other.owner.name}.{other.name}`"
         return Remedy(title, other=other) if _takes_keyword(other) else None
-    if found.kind is Mismatch.OTHER_CLASS:
+    if found.kind in (Mismatch.OTHER_CLASS, Mismatch.OTHER_KEYS):
         return None
     others = list(candidates(workspace, relationship, found.target))
     answering = [each for each in others if each.constant("back_populates") == relationship.name]

@@ -76,7 +76,7 @@ def _container(
     if column is None or column.type is None:
         return None
     python = python_type(workspace.resolver, column.type[0], None, column.type[1])
-    if python is None or python.imports or column.nullable is not False:
+    if python is None or python.doubt or python.imports or column.nullable is not False:
         return None
     return f"dict[{python.template}]"
 

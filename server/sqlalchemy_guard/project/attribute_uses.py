@@ -18,7 +18,7 @@ from sqlalchemy_guard.project.types import ClassType, Instance, known
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy_guard.project.columns import Column
+    from sqlalchemy_guard.project.columns import BareColumn, Column
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -38,7 +38,7 @@ class AttributeUse(NamedTuple):
     node: ast.Attribute | ast.Name | ast.keyword
 
 
-def uses_of(workspace: Workspace, column: Column) -> list[AttributeUse] | None:
+def uses_of(workspace: Workspace, column: Column | BareColumn) -> list[AttributeUse] | None:
     """All places that mean a column's attribute, its own declaration left out; None when one of them is not certain."""
     owner = (column.file.file_id, column.owner.qualname)
     if any(next(workspace.calls_of(name, None), None) is not None for name in _TEMPLATES):
@@ -56,7 +56,7 @@ def uses_of(workspace: Workspace, column: Column) -> list[AttributeUse] | None:
     return search.found
 
 
-def may_be_named_at_run_time(workspace: Workspace, column: Column) -> bool:
+def may_be_named_at_run_time(workspace: Workspace, column: Column | BareColumn) -> bool:
     """Whether names of attributes come from data somewhere: `getattr(row, name)`, `User(**values)`."""
     for name in ("getattr", "setattr", "attrgetter"):
         for call, _ in workspace.calls_of(name, None):
@@ -67,7 +67,7 @@ def may_be_named_at_run_time(workspace: Workspace, column: Column) -> bool:
 
 
 class _Search:
-    def __init__(self, workspace: Workspace, owner: tuple[str, str], column: Column) -> None:
+    def __init__(self, workspace: Workspace, owner: tuple[str, str], column: Column | BareColumn) -> None:
         self.workspace = workspace
         self.owner = owner
         self.column = column

@@ -41,7 +41,16 @@ _BY_DIALECT: dict[str, str | None] = {
     "mysql.TIME": "datetime.timedelta", "mysql.DOUBLE": "decimal.Decimal", "mysql.REAL": "decimal.Decimal",
     "mysql.SET": "set[str]", "mysql.BIT": "int", "mssql.BIT": "bool", "mssql.TIMESTAMP": "bytes", "mssql.ROWVERSION": "bytes",
     "oracle.DATE": "datetime.datetime", "oracle.LONG": "str", "oracle.BLOB": "bytes", "postgresql.HSTORE": "dict[str, str | None]",
-    "oracle.FLOAT": None, "oracle.NUMBER": None, "mysql.YEAR": "int",
+    "oracle.FLOAT": None, "oracle.NUMBER": None, "mysql.YEAR": "int", "oracle.BFILE": "bytes", "oracle.ROWID": "str",
+    "mysql.INET4": "str", "mysql.INET6": "str", "mssql.MONEY": "decimal.Decimal", "mssql.SMALLMONEY": "decimal.Decimal",
+    "postgresql.MONEY": "str", "postgresql.OID": "int", "postgresql.REGCLASS": "str", "postgresql.REGCONFIG": "str",
+    "postgresql.JSONPATH": "str",
+}  # fmt: skip
+_ADDRESSES = frozenset({"postgresql.INET", "postgresql.CIDR"})
+"""psycopg2 gives strings, asyncpg and psycopg give objects of `ipaddress`; SQLAlchemy itself declares strings."""
+_RANGES = {
+    "INT4": "int", "INT8": "int", "NUM": "decimal.Decimal", "DATE": "datetime.date", "TS": "datetime.datetime",
+    "TSTZ": "datetime.datetime",
 }  # fmt: skip
 _UTILS = {
     "UUIDType": "uuid.UUID",
@@ -66,11 +75,13 @@ class PythonType:
         template: The text; `{0}`, `{1}` stand for what is imported.
         imports: The module and name of each of these.
         names: Names that the text reads besides: builtins, and a class that the file knows already.
+        doubt: When the values may be of another type, "" when they are not.
     """
 
     template: str
     imports: tuple[tuple[str, str], ...] = ()
     names: frozenset[str] = frozenset()
+    doubt: str = ""
 
 
 def python_type(
@@ -147,6 +158,14 @@ def _library(
                 return None
             return _named("uuid.UUID" if said.value else "str")
     key = f"{dialect}.{last}"
+    if key in _ADDRESSES:
+        return PythonType(
+            "str", (), frozenset({"str"}), "asyncpg and psycopg 3 give objects of `ipaddress` by default"
+        )
+    if key == "postgresql.DOMAIN":
+        return _domain(resolver, call, node, file, depth)
+    if dialect == "postgresql" and last.endswith("RANGE"):
+        return _range(last)
     return _named(_BY_DIALECT[key] if key in _BY_DIALECT else _BY_NAME.get(last))
 
 
@@ -217,7 +236,30 @@ def _array(
     item = python_type(resolver, call.args[0], inner, file, depth + 1)
     if item is None:
         return None
-    return PythonType(f"list[{item.template}]", item.imports, item.names | {"list"})
+    return PythonType(f"list[{item.template}]", item.imports, item.names | {"list"}, item.doubt)
+
+
+def _domain(
+    resolver: Resolver, call: Call | None, node: ast.expr | None, file: SourceFile, depth: int
+) -> PythonType | None:
+    """What the type that a domain restricts gives."""
+    if call is None or len(call.args) != 2:
+        return None
+    inner = node.args[1] if isinstance(node, ast.Call) and len(node.args) == 2 else None
+    return python_type(resolver, call.args[1], inner, file, depth + 1)
+
+
+def _range(name: str) -> PythonType | None:
+    """SQLAlchemy's own `Range`, which it gives with every driver; a list of them for a multirange."""
+    is_multiple = name.endswith("MULTIRANGE")
+    bounds = _named(_RANGES.get(name.removesuffix("MULTIRANGE" if is_multiple else "RANGE")))
+    if bounds is None:
+        return None
+    template = "{0}[{1}]" if bounds.imports else f"{{0}}[{bounds.template}]"
+    imports = (("sqlalchemy.dialects.postgresql", "Range"), *bounds.imports)
+    if is_multiple:
+        return PythonType(f"list[{template}]", imports, bounds.names | {"list"})
+    return PythonType(template, imports, bounds.names)
 
 
 def _decorated(resolver: Resolver, class_: ClassType) -> PythonType | None:

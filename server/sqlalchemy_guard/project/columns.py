@@ -150,6 +150,47 @@ def columns_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> Itera
             yield column
 
 
+@dataclass(slots=True, eq=False)
+class BareColumn:
+    """A column that an annotation alone declares: `name: Mapped[str]`.
+
+    Attributes:
+        attribute: The attribute; its node and chunk say where it stands.
+        owner: The class that declares it, which may be a mixin.
+        file: That class's file.
+    """
+
+    attribute: Attribute
+    owner: ClassFacts
+    file: SourceFile
+
+    @property
+    def name(self) -> str:
+        """The attribute's name, which is the column's as well."""
+        return self.attribute.name
+
+    @property
+    def statement(self) -> ast.AnnAssign:
+        """The annotation."""
+        assert isinstance(self.attribute.node, ast.AnnAssign)
+        return self.attribute.node
+
+
+def bare_columns_of(resolver: Resolver, owner: ClassFacts, file: SourceFile) -> Iterator[BareColumn]:
+    """The columns of a class that have a `Mapped[...]` and nothing else, in order."""
+    for attribute in owner.attributes.values():
+        if (
+            attribute.value is None
+            and attribute.annotation is not None
+            and isinstance(attribute.node, ast.AnnAssign)
+        ):
+            declared = list(known(resolver.instance_of(attribute.annotation, file)))
+            if any(
+                isinstance(type_, Instance) and type_.ref == "sqlalchemy.orm.Mapped" for type_ in declared
+            ):
+                yield BareColumn(attribute, owner, file)
+
+
 def mapped_type(resolver: Resolver, column: Column) -> Type | Literal[False] | None:
     """The type inside the column's `Mapped[…]`; False when its annotation is something else, None when unknown or absent."""
     if column.annotation is None:

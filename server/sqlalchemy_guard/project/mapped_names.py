@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Const, Def, Operation, Sequence, Star, Value
 from sqlalchemy_guard.project.columns import attribute_names
+from sqlalchemy_guard.project.mentions import BACKREF
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
@@ -151,6 +152,9 @@ class MappedNames:
     def _names(self, ref: tuple[str, str]) -> frozenset[str] | None:
         model = self.statements.mappings.model(ref)
         if model is None or not model.complete or not model.columns:
+            return None
+        self.resolver.keys.add((BACKREF, ""))
+        if any(True for _ in self.statements.mappings.files.mentioning((BACKREF, ""))):
             return None
         declared = attribute_names(self.resolver, ClassType(ref))
         if declared is None:

@@ -12,7 +12,7 @@ from sqlalchemy_guard.facts.query import ColumnInfo, Inheritance, ModelInfo, Rel
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project import declared
 from sqlalchemy_guard.project.imperative import mapped_by_call
-from sqlalchemy_guard.project.mentions import BACKREF, target_name
+from sqlalchemy_guard.project.mentions import BACKREF, backref_calls, target_name
 from sqlalchemy_guard.project.relationships import annotated
 from sqlalchemy_guard.project.subclasses import subclasses
 from sqlalchemy_guard.project.types import ClassType
@@ -255,15 +255,11 @@ class Mappings:
                     found = self.resolver.class_facts((file.file_id, qualname))
                     if found is None:
                         continue
-                    for attribute in found[0].attributes.values():
-                        call = attribute.value
-                        if (
-                            type(call) is Call
-                            and call.keyword("backref") is not None
-                            and target_name(call) == name
-                            and self.resolver.relationship_target(call, file, (file.file_id, qualname))
-                            in (target, None)
-                        ):
+                    self.resolver.keys.update((file.file_id, each) for each in found[0].methods.values())
+                    for call, _ in backref_calls(file.facts, found[0]):
+                        if target_name(call) == name and self.resolver.relationship_target(
+                            call, file, (file.file_id, qualname)
+                        ) in (target, None):
                             yield self._backref((file.file_id, qualname), file, call)
 
     def _backref(

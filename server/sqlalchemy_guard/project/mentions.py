@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Const, Def, Function, Ref, Value
+from sqlalchemy_guard.facts.values import (
+    Attr,
+    Call,
+    ClassName,
+    Const,
+    Def,
+    Either,
+    Function,
+    Param,
+    Ref,
+    Value,
+)
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.resolve import Key
 
 BACKREF, SUBCLASS, QUERY_CLASS, TABLE = "*backref", "*subclass", "*query class", "*table"
-"""`(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
+"""`(BACKREF, "")` stands for backrefs on classes that cannot be told.
+
+`(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
 QUERY_DOUBLE = "*query double"
 """`(QUERY_DOUBLE, "")`: something that is no Session may have a `query()` that takes classes."""
 RELATED = "*related"
@@ -96,7 +109,9 @@ class Mentions:
         of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
         known = self._classes.get(file_id, set())
         if of_query <= before and not any(
-            name in facts.classes or name in known or name == "*called.Table" for name in changed
+            name == "*called.Table"
+            or not {name, name.rpartition(".")[0]}.isdisjoint((*facts.classes, *known))
+            for name in changed
         ):
             return set()
         self._classes[file_id] = facts.classes.keys() | set()
@@ -144,18 +159,32 @@ def mentions(facts: FileFacts) -> frozenset[Key]:
             if class_.bases or class_.decorators or _may_declare_columns(class_):
                 found.update(((TABLE, ""), (TABLE, qualname)))
             found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
-            for attribute in class_.attributes.values():
-                value = attribute.value
-                backref = value.keyword("backref") if type(value) is Call else None
-                if type(value) is Call and backref is not None:
-                    target = target_name(value)
-                    if target is not None:
-                        found.add((BACKREF, target))
-                    given = backref.args[0] if type(backref) is Call and backref.args else backref
-                    if type(given) is Const and isinstance(given.value, str):
-                        found.add((RELATED, given.value))
+            for value, backref in backref_calls(facts, class_):
+                found.add((BACKREF, target_name(value) or ""))
+                given = backref.args[0] if type(backref) is Call and backref.args else backref
+                if type(given) is Const and isinstance(given.value, str):
+                    found.add((RELATED, given.value))
             found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
+
+
+def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, Value]]:
+    """The relationships of a class that make another on the other side, with what `backref` says.
+
+    Args:
+        facts: Of the class's file.
+        class_: The class; what its methods return counts, because a mixin declares relationships in `declared_attr`s.
+    """
+    declared = [attribute.value for attribute in class_.attributes.values()]
+    for qualname in class_.methods.values():
+        function = facts.function(qualname)
+        if function is not None and function.decorators:
+            declared.append(function.returned)
+    for value in declared:
+        for call in value.options if type(value) is Either else (value,):
+            given = call.keyword("backref") if type(call) is Call else None
+            if type(call) is Call and given is not None:
+                yield call, given
 
 
 def _may_declare_columns(class_: ClassFacts) -> bool:
@@ -197,8 +226,11 @@ def last_name(value: Value) -> str | None:
 
 
 def target_name(call: Call) -> str | None:
-    """The name of the class that `relationship(…)` names, without its module."""
+    """The name of the class that `relationship(…)` names, without its module; None when it is no name."""
     target = call.args[0] if call.args else call.keyword("argument")
+    if type(target) is Attr and type(target.base) is Param:
+        # `cls.target_name`, which subclasses set.
+        return None
     if type(target) is Function:
         target = target.result
     if type(target) is Const:

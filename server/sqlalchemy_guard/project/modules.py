@@ -11,6 +11,15 @@ from collections.abc import Callable, Iterator
 
 Names = Callable[[str], "tuple[str, ...]"]
 
+_LIBRARIES = frozenset(
+    (
+        "aiohttp", "alembic", "celery", "click", "dramatiq", "fastapi", "flask", "flask_migrate", "flask_sqlalchemy",
+        "graphene", "jinja2", "litestar", "marshmallow", "pydantic", "pyramid", "pytest", "quart", "rq", "sanic",
+        "sqlalchemy", "sqlalchemy_utils", "sqlmodel", "starlette", "strawberry", "typer",
+    )
+)  # fmt: skip
+"""Libraries after which folders of examples, tests and integrations are called."""
+
 
 class Modules:
     """Finds modules.
@@ -93,11 +102,12 @@ class Modules:
             found = self._below(base, rest.split(".") if rest else [])
         else:
             parts = module.split(".")
+            is_library = parts[0] in _LIBRARIES
             starts = self._starts.get(folder)
             if starts is None:
                 starts = self._starts[folder] = tuple(self._candidates(from_file))
             for root in starts:
-                if parts[0] == "alembic" and self._is_script_folder(os.path.join(root, "alembic")):
+                if is_library and self._yields(root, parts[0]):
                     continue
                 found = self._below(root, parts)
                 if found is not None:
@@ -128,10 +138,18 @@ class Modules:
         parts = stem.split(os.sep)
         return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
-    def _is_script_folder(self, folder: str) -> bool:
-        """Whether a folder called like the library holds migrations: what runs those has imported the library before."""
-        names = self.names(folder)
-        return "env.py" in names or not names & {"__init__.py", "__init__.pyi"}
+    def _yields(self, root: str, name: str) -> bool:
+        """Whether what is called like a library in a folder gives way to it.
+
+        As in Python an installed package comes before a folder without `__init__`; what is inside of a package has that
+        package's name in front; and what runs migrations has imported the library before.
+        """
+        beside, names = self.names(root), self.names(os.path.join(root, name))
+        if "__init__.py" in beside:
+            return True
+        if not names or name + ".py" in beside:
+            return False
+        return not names & {"__init__.py", "__init__.pyi"} or (name == "alembic" and "env.py" in names)
 
     def _candidates(self, from_file: str) -> Iterator[str]:
         """Source roots, nearest first."""

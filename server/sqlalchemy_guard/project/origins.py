@@ -68,6 +68,7 @@ _HARMLESS_CALLS = frozenset(
     builtins.int builtins.float builtins.bool builtins.len builtins.abs builtins.round builtins.range builtins.hash
     builtins.id builtins.ord builtins.divmod builtins.pow uuid.uuid1 uuid.uuid3 uuid.uuid4 uuid.uuid5 uuid.UUID
     time.time time.time_ns time.monotonic random.randint random.random secrets.token_hex secrets.randbelow
+    datetime.timedelta datetime.datetime datetime.date datetime.time
     os.getpid decimal.Decimal builtins.type builtins.hex builtins.bin os.getenv os.environ.get
     """)
 )
@@ -102,7 +103,7 @@ _PASSED_ON = frozenset(
 _TEXT_METHODS = frozenset(
     _words("""
     strip lstrip rstrip lower upper title capitalize replace split rsplit partition rpartition join format removeprefix
-    removesuffix casefold zfill ljust rjust center splitlines
+    removesuffix casefold zfill ljust rjust center splitlines isoformat strftime timestamp date astimezone
     """)
 )
 _QUOTING = frozenset(

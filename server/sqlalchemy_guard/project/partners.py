@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.project.columns import attribute_names
-from sqlalchemy_guard.project.configured import configured
-from sqlalchemy_guard.project.mentions import BACKREF
+from sqlalchemy_guard.project.configured import Direction, configured
+from sqlalchemy_guard.project.mentions import BACKREF, backref_calls
 from sqlalchemy_guard.project.relationships import Relationship, relationship_of, relationships_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.records import dataclass
@@ -33,6 +33,7 @@ class Mismatch(Enum):
     ONE_SIDED = "the other side does not name this one"
     ELSEWHERE = "the other side names another attribute"
     OTHER_CLASS = "the other side leads to another class"
+    OTHER_KEYS = "the other side goes another way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Mismatched:
     target: ClassId
     name: str
     other: Relationship | None = None
+
+
+_OPPOSITE = ({Direction.MANYTOONE, Direction.ONETOMANY}, {Direction.MANYTOMANY})
+"""The directions that two sides of one relationship have."""
 
 
 def mismatched(workspace: Workspace, relationship: Relationship) -> Mismatched | None:
@@ -90,7 +95,12 @@ def _against(workspace: Workspace, relationship: Relationship, other: Relationsh
             if each.constant("back_populates") == other.name
             and configured(workspace, each).target == configured(workspace, relationship).target
         ]
-        return Mismatch.ONE_SIDED if other.value("backref") is None and len(claims) == 1 else None
+        if other.value("backref") is not None or len(claims) != 1:
+            return None
+        pair = {configured(workspace, each).direction for each in (relationship, other)}
+        if None in pair or pair in _OPPOSITE:
+            return Mismatch.ONE_SIDED
+        return Mismatch.OTHER_KEYS
     named = other.constant("back_populates")
     owner = configured(workspace, other).target
     if not isinstance(named, str) or owner is None:
@@ -115,23 +125,21 @@ def _is_known(workspace: Workspace, target: ClassId, name: str) -> bool:
         return False
     if next(iter(workspace.stored_attributes(name)), None) is not None:
         return False
-    for ref in resolver.ancestors(ClassType(target)):
-        last = ref[1].rpartition(".")[2] if isinstance(ref, tuple) else ""
-        for file in workspace.mentioning((BACKREF, last)) if last else ():
+    ancestors = [
+        ref[1].rpartition(".")[2] for ref in resolver.ancestors(ClassType(target)) if isinstance(ref, tuple)
+    ]
+    for last in ("", *ancestors):
+        for file in workspace.mentioning((BACKREF, last)):
             for classes in list(file.facts.classes.values()):
-                for attribute in classes[-1].attributes.values():
-                    if _may_make(attribute.value, name):
-                        return False
+                resolver.keys.update((file.file_id, each) for each in classes[-1].methods.values())
+                if any(_may_make(given, name) for _, given in backref_calls(file.facts, classes[-1])):
+                    return False
     return True
 
 
-def _may_make(value: Value | None, name: str) -> bool:
-    given = value.keyword("backref") if type(value) is Call else None
-    if given is None:
-        return False
-    if type(given) is Call:
-        given = given.args[0] if given.args else given.keyword("name")
-    return type(given) is not Const or given.value == name
+def _may_make(given: Value, name: str) -> bool:
+    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
+    return type(named) is not Const or named.value == name
 
 
 def candidates(workspace: Workspace, relationship: Relationship, target: ClassId) -> Iterator[Relationship]:

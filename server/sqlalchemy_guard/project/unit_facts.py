@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts, ItemSet
 from sqlalchemy_guard.project.bodies import ImportFact, imports_of
-from sqlalchemy_guard.project.columns import Column, columns_of
+from sqlalchemy_guard.project.columns import BareColumn, Column, bare_columns_of, columns_of
 from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
 from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
@@ -77,6 +77,11 @@ def _columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[Column]:
         yield from columns_of(workspace.resolver, class_, file)
 
 
+def _bare_columns(unit: Unit, file: File, workspace: Workspace) -> Iterator[BareColumn]:
+    for class_ in unit.classes:
+        yield from bare_columns_of(workspace.resolver, class_, file)
+
+
 def _relationships(unit: Unit, file: File, workspace: Workspace) -> Iterator[Relationship]:
     for class_ in unit.classes:
         yield from relationships_of(workspace.resolver, class_, file)
@@ -109,6 +114,7 @@ PRODUCERS: Mapping[type, Producer] = {
     PythonCriterion: _python_criteria,
     NoneCriterion: _none_criteria,
     Column: _columns,
+    BareColumn: _bare_columns,
     Model: _models,
     DatabaseUrl: _urls,
     ForeignKey: foreign_keys,

@@ -127,6 +127,8 @@ def _message(relationship: Relationship, found: Mismatched, owner: str) -> str:
             return f"`{other}` does not say `back_populates` in return: changing it leaves `{own}` behind until it is loaded"
         case Mismatch.OTHER_CLASS:
             return f"`{other}` does not lead to `{relationship.owner.name}`, and SQLAlchemy raises when it configures the mappers"
+        case Mismatch.OTHER_KEYS:
+            return f"`{other}` goes over other keys than `{own}`: they are two relationships, not two sides of one"
     named = found.other.constant("back_populates") if found.other is not None else ""
     return f"`{other}` is the other side of `{relationship.owner.name}.{named}`, not of `{own}`"
 

@@ -67,15 +67,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes import attribute_rename
 from sqlalchemy_guard.fixes.annotations import target_of
-from sqlalchemy_guard.fixes.arguments import insert_positional
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.attribute_uses import may_be_named_at_run_time, uses_of
-from sqlalchemy_guard.project.columns import Column, has_unknown_base, is_dataclass
+from sqlalchemy_guard.project.columns import BareColumn, Column, has_unknown_base, is_dataclass
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
-from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case
 
@@ -97,6 +95,29 @@ def _is_bad(name: str) -> bool:
 @rule.on(Column)
 def check(context: Context, column: Column) -> Iterator[Violation]:
     """Report an attribute with capitals."""
+    can_name = (
+        column.kind != "Field"
+        and column.is_readable
+        and column.database_name is not None
+        and column.keyword("key") is None
+    )
+    yield from _check(context, column, can_name=can_name)
+
+
+@rule.on(BareColumn)
+def check_bare(context: Context, column: BareColumn) -> Iterator[Violation]:
+    """Report an attribute with capitals that has nothing but its annotation."""
+    yield from _check(context, column, can_name=True)
+
+
+def _check(context: Context, column: Column | BareColumn, *, can_name: bool) -> Iterator[Violation]:
+    """Report an attribute with capitals.
+
+    Args:
+        context: What the rule sees.
+        column: The attribute.
+        can_name: Whether the column's own name can be written down.
+    """
     if not _is_bad(column.name) or context.is_migration() or context.is_test():
         return
     class_ = ClassType((context.file_id, column.owner.qualname))
@@ -108,10 +129,7 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
     mendable = (
         not taken
         and model is not None
-        and column.kind != "Field"
-        and column.is_readable
-        and column.database_name is not None
-        and column.keyword("key") is None
+        and can_name
         and not is_dataclass(context.resolver, class_)
         and not has_unknown_base(context.resolver, class_)
         and uses_of(context.workspace, column) is not None
@@ -161,26 +179,9 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     uses = uses_of(context.workspace, column)
     if uses is None:
         return None
-    source, shift = context.source, column.attribute.chunk.shift
-    target = target_of(column.statement)
-    start = source.start(target, shift)
-    own = [Edit(start, start + len(column.name), new)]
-    if column.database_name == column.name and not _says_name(column):
-        text = f"{source.quote}{column.name}{source.quote}"
-        # Behind the statement's own renamed target nothing else of it changes its length on the first line.
-        own += insert_positional(source, column.node, 0, text, shift)
-    edits: dict[str, list[Edit]] = {context.file_id: own}
-    for use in uses:
-        text_of = (
-            context.source
-            if use.file is context.file
-            else Source(use.file.document.text, lines=use.file.document.lines)
-        )
-        node = use.node
-        at = text_of.start(node, use.chunk.shift)
-        if isinstance(node, ast.Attribute):
-            at = text_of.end(node, use.chunk.shift) - len(column.name)
-        edits.setdefault(use.file.file_id, []).append(Edit(at, at + len(column.name), new))
+    edits = attribute_rename.uses(uses, context.source, context.file_id, column.name, new)
+    own = attribute_rename.declaration(context.source, context.module_statements(), column, new)
+    edits[context.file_id] = [*own, *edits.get(context.file_id, ())]
     count = len(edits)
     title = f"Rename the attribute to `{new}`" + (f" in {count} files" if count > 1 else "")
     ordered = {file_id: tuple(sorted(each, key=lambda edit: edit.start)) for file_id, each in edits.items()}
@@ -188,10 +189,3 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if certainty is Applicability.UNSAFE:
         title += " (`getattr` and `**` may name it by data)"
     return Fix(title, certainty, ordered)
-
-
-def _says_name(column: Column) -> bool:
-    first = column.node.args[0] if column.node.args else None
-    return column.keyword("name") is not None or (
-        isinstance(first, ast.Constant) and isinstance(first.value, str)
-    )

@@ -48,8 +48,9 @@ class User(Base):
 
 ## Fix safety
 Safe: the table stays exactly as it is, type and nullability included. There is no fix where the Python type depends on the
-driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read,
-and where a class may be a dataclass: below the `db.Model` of an extension that is handed in, and in mixins of dataclasses.
+driver or cannot be read, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read, for `INET`
+and `CIDR`, which some drivers give as objects of `ipaddress`, and
+where a class may be a dataclass: below the `db.Model` of an extension that is handed in, and in mixins of dataclasses.
 
 ## References
 - [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
@@ -102,8 +103,10 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
     python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
     applicability = None
     if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
-        unsure = (model is not None and has_unknown_base(context.resolver, class_)) or may_be_dataclass(
-            context.resolver, context.workspace, class_
+        unsure = (
+            python.doubt
+            or (model is not None and has_unknown_base(context.resolver, class_))
+            or may_be_dataclass(context.resolver, context.workspace, class_)
         )
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
     statement = column.statement
@@ -175,6 +178,6 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     if column.kind == "Column":
         edits += (Edit(source.start(func, shift), source.end(func, shift), names[-1]),)
     changes = reflow(source, statement, edits, shift)
-    title = f"Annotate `{column.name}` as `{annotation}`"
+    title = f"Annotate `{column.name}` as `{annotation}`" + (f" ({python.doubt})" if python.doubt else "")
     certainty = violation.applicability or Applicability.UNSAFE
     return Fix(title, certainty, {context.file.file_id: (*changes, *imported)})
