@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Param, Ref, Value
 from sqlalchemy_guard.project import templates
-from sqlalchemy_guard.project.bodies import own_nodes
+from sqlalchemy_guard.project.bodies import own_nodes, rests_on_all
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.types import ClassType, Instance, known
 from sqlalchemy_guard.records import dataclass
@@ -114,6 +114,7 @@ def uses_of(
         return None
     found: list[Use] = []
     for file in files:
+        rests_on_all(workspace.resolver, file)
         for node, chunk in _attributes(file, name):
             base = file.facts.values_in(chunk).get(node.value, UNKNOWN)
             owns = _belongs(workspace.resolver, base, file, owner)

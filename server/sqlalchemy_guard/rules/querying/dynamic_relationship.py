@@ -197,7 +197,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         imported = need(source, context.module_statements(), "sqlalchemy.orm", "WriteOnlyMapped")
         start, end = source.start(node, chunk.shift), source.end(node, chunk.shift)
         edits = {context.file.file_id: (Edit(start, end, imported.expression), *imported.edits)}
-    uses = uses_of(context.workspace, *owner, context.parent)
+    uses = uses_of(context.workspace, owner[0], owner[1], context.parent)
     if uses is None:
         return None
     for file in {use.file.file_id: use.file for use in uses}.values():
