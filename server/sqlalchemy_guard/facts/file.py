@@ -571,6 +571,8 @@ class FileFacts:
             parts.append(self.value_of(name))
         if name in self.functions:
             parts.append(self.functions[name][-1].outline())
+            # What the earlier ones are decorated with says what the last one adds to: a setter to a property.
+            parts.extend(tuple(earlier.decorators) for earlier in self.functions[name][:-1])
         if name in self.classes:
             parts.append(self.classes[name][-1].outline())
         return tuple(parts) or None

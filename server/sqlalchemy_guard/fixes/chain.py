@@ -15,19 +15,23 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 def are_one_chain(text: str, start: int, end: int) -> bool:
-    """Whether nothing but attributes, and calls or subscripts as a whole, stands between two offsets."""
+    """Whether nothing but attributes, and calls or subscripts as a whole, stands between two offsets.
+
+    The first of them may stand in the brackets of such a call.
+    """
     if end - start > _MOST:
         return False
-    depth, links = 0, []
+    depth, links, is_chain = 0, [], True
     for character in text[start:end]:
         if character in _OPENING:
             depth += 1
         elif character in _CLOSING:
             depth -= 1
             if depth < 0:
-                return False
+                # It begins inside the brackets of a link: what is written there may be the end of the chain so far.
+                depth, is_chain = 0, True
+                links.clear()
         elif not depth:
-            if character not in "_." and not character.isalnum() and not character.isspace():
-                return False
+            is_chain = is_chain and (character in "_." or character.isalnum() or character.isspace())
             links.append(character)
-    return depth == 0 and _LINKS.fullmatch("".join(links)) is not None
+    return is_chain and depth == 0 and _LINKS.fullmatch("".join(links)) is not None

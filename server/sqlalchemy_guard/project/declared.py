@@ -253,6 +253,7 @@ def _read(
 
 def _was_hybrid(resolver: Resolver, file: SourceFile, qualname: str) -> bool:
     """Whether an earlier definition of the name is a hybrid, to which the last one adds a setter or a comparator."""
+    resolver.keys.add((file.file_id, qualname))
     earlier = file.facts.functions.get(qualname, [])[:-1]
     names = [resolver.external_name(each, file) or _last(each) for one in earlier for each in one.decorators]
     return any(each.endswith(_HYBRIDS) for each in names)
