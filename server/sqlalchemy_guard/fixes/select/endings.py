@@ -57,7 +57,12 @@ def _is_exists(statement: Statement, node: ast.expr) -> bool:
 
 def value(ending: Ending) -> None:
     statement = ending.statement
+    before = [each.info.owner for each in statement.selected]
     links.apply(statement, replace(ending.link, name="with_entities"))
+    if statement.joined and [each.info.owner for each in statement.selected] != before[:1]:
+        raise Refuse(
+            "what is joined would be joined to another class: write `session.scalar(select(column))`"
+        )
     if len(statement.selected) != 1 or statement.selected[0].info.kind not in NAMED_COLUMNS:
         raise Refuse("value() takes one column: write `session.scalar(select(column))`")
     statement.drop_loaders()
