@@ -21,7 +21,8 @@ def are_one_chain(text: str, start: int, end: int) -> bool:
     """
     if end - start > _MOST:
         return False
-    depth, links, is_chain = 0, [], True
+    links: list[str] = []
+    depth, is_chain = 0, True
     for character in text[start:end]:
         if character in _OPENING:
             depth += 1
