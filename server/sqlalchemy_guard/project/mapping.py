@@ -256,11 +256,9 @@ class Mappings:
                     if found is None:
                         continue
                     # What comes to say something is told by the mentions; these are what says something already.
-                    for each in found[0].methods.values():
-                        method = file.facts.function(each)
-                        if method is not None and method.decorators and method.returned is not None:
-                            self.resolver.keys.add((file.file_id, each))
-                    for call, _ in backref_calls(file.facts, found[0]):
+                    for call, _, method in backref_calls(file.facts, found[0]):
+                        if method is not None:
+                            self.resolver.keys.add((file.file_id, method))
                         if target_name(call) == name and self.resolver.relationship_target(
                             call, file, (file.file_id, qualname)
                         ) in (target, None):

@@ -33,6 +33,9 @@ BACKREF, SUBCLASS, QUERY_CLASS, TABLE = "*backref", "*subclass", "*query class",
 """`(BACKREF, "")` stands for backrefs on classes that cannot be told.
 
 `(TABLE, "")` is the key of what rests on which classes and calls of the workspace may make tables."""
+MAKES_BACKREF = "*makes backref"
+"""`(MAKES_BACKREF, "User Post.author")`: the method `Post.author` makes a backref on a `User`; `(BACKREF, "User")` changes
+with it, also where another relationship of the file makes one on that class."""
 QUERY_DOUBLE = "*query double"
 """`(QUERY_DOUBLE, "")`: something that is no Session may have a `query()` that takes classes."""
 RELATED = "*related"
@@ -85,14 +88,19 @@ class Mentions:
 
     def __init__(self) -> None:
         self._files: dict[Key, dict[str, None]] = {}
-        self._classes: dict[str, set[str]] = {}
+        self._classes: dict[str, dict[str, frozenset[Key]]] = {}
         self._keys: dict[str, frozenset[Key]] = {}
         self._related: frozenset[str] | None = None
 
     def learn(self, file_id: str, facts: FileFacts, lines: Iterable[str]) -> set[Key]:
         """A file was analysed; returns the keys of what may mean something else."""
-        self._classes[file_id] = facts.classes.keys() | set()
-        return self._set(file_id, mentions(facts) | of_queries(lines))
+        self._classes[file_id] = {qualname: of_class(facts, qualname) for qualname in facts.classes}
+        return self._set(file_id, self._said(file_id, facts) | of_queries(lines))
+
+    def _said(self, file_id: str, facts: FileFacts) -> frozenset[Key]:
+        """What the classes and the calls of a file say."""
+        tables: frozenset[Key] = frozenset({(TABLE, "")}) if "Table" in facts.called_names() else frozenset()
+        return tables.union(*self._classes[file_id].values())
 
     def update(
         self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
@@ -107,15 +115,17 @@ class Mentions:
         """
         before = self._keys.get(file_id, frozenset())
         of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
-        known = self._classes.get(file_id, set())
-        if of_query <= before and not any(
-            name == "*called.Table"
-            or not {name, name.rpartition(".")[0]}.isdisjoint((*facts.classes, *known))
-            for name in changed
-        ):
+        known = self._classes.setdefault(file_id, {})
+        owners = {each for name in changed for each in (name, name.rpartition(".")[0])}
+        touched = owners.intersection((*facts.classes, *known))
+        if of_query <= before and not touched and "*called.Table" not in owners:
             return set()
-        self._classes[file_id] = facts.classes.keys() | set()
-        return self._set(file_id, mentions(facts) | of_query)
+        for qualname in touched | (facts.classes.keys() ^ known.keys()):
+            if qualname in facts.classes:
+                known[qualname] = of_class(facts, qualname)
+            else:
+                known.pop(qualname, None)
+        return self._set(file_id, self._said(file_id, facts) | of_query)
 
     def forget(self, file_id: str) -> set[Key]:
         """A file went; returns the keys of what may mean something else."""
@@ -135,6 +145,9 @@ class Mentions:
         for key in said - before:
             self._files.setdefault(key, {})[file_id] = None
         differing = set(before ^ said)
+        differing.update(
+            (BACKREF, each.partition(" ")[0]) for kind, each in before ^ said if kind == MAKES_BACKREF
+        )
         if any(kind == TABLE for kind, _ in differing):
             differing.add((TABLE, ""))
         if any(kind == RELATED for kind, _ in differing):
@@ -151,40 +164,47 @@ class Mentions:
         return self._related
 
 
-def mentions(facts: FileFacts) -> frozenset[Key]:
-    """The keys of what a file's classes say about classes elsewhere."""
-    found: set[Key] = {(TABLE, "")} if "Table" in facts.called_names() else set()
-    for qualname, classes in facts.classes.items():
-        for class_ in classes:
-            if class_.bases or class_.decorators or _may_declare_columns(class_):
-                found.update(((TABLE, ""), (TABLE, qualname)))
-            found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
-            for value, backref in backref_calls(facts, class_):
-                found.add((BACKREF, target_name(value) or ""))
-                given = backref.args[0] if type(backref) is Call and backref.args else backref
-                if type(given) is Const and isinstance(given.value, str):
-                    found.add((RELATED, given.value))
-            found.update((RELATED, name) for name in _related(facts, class_))
+def of_class(facts: FileFacts, qualname: str) -> frozenset[Key]:
+    """The keys of what a class of a file says about classes elsewhere."""
+    found: set[Key] = set()
+    for class_ in facts.classes[qualname]:
+        if class_.bases or class_.decorators or _may_declare_columns(class_):
+            found.update(((TABLE, ""), (TABLE, qualname)))
+        found.update((SUBCLASS, name) for base in class_.bases if (name := last_name(base)))
+        for value, backref, method in backref_calls(facts, class_):
+            target = target_name(value) or ""
+            found.add((BACKREF, target))
+            if method is not None:
+                found.add((MAKES_BACKREF, f"{target} {method}"))
+            given = backref.args[0] if type(backref) is Call and backref.args else backref
+            if type(given) is Const and isinstance(given.value, str):
+                found.add((RELATED, given.value))
+        found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
 
 
-def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, Value]]:
-    """The relationships of a class that make another on the other side, with what `backref` says.
+def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, Value, str | None]]:
+    """The relationships of a class that make another on the other side.
 
     Args:
         facts: Of the class's file.
         class_: The class; what its methods return counts, because a mixin declares relationships in `declared_attr`s.
+
+    Returns:
+        Each call, what its `backref` says, and the method that returns the call, None for an attribute.
     """
-    declared = [attribute.value for attribute in class_.attributes.values()]
+    declared: list[tuple[Value | None, str | None]] = [
+        (attribute.value, None) for attribute in class_.attributes.values()
+    ]
     for qualname in class_.methods.values():
         function = facts.function(qualname)
         if function is not None and function.decorators:
-            declared.append(function.returned)
-    for value in declared:
+            declared.append((function.returned, qualname))
+    for value, method in declared:
         for call in value.options if type(value) is Either else (value,):
             given = call.keyword("backref") if type(call) is Call else None
             if type(call) is Call and given is not None:
-                yield call, given
+                yield call, given, method
 
 
 def _may_declare_columns(class_: ClassFacts) -> bool:

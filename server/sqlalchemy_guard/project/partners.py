@@ -132,7 +132,7 @@ def _is_known(workspace: Workspace, target: ClassId, name: str) -> bool:
         for file in workspace.mentioning((BACKREF, last)):
             for classes in list(file.facts.classes.values()):
                 resolver.keys.update((file.file_id, each) for each in classes[-1].methods.values())
-                if any(_may_make(given, name) for _, given in backref_calls(file.facts, classes[-1])):
+                if any(_may_make(given, name) for _, given, _ in backref_calls(file.facts, classes[-1])):
                     return False
     return True
 
