@@ -106,7 +106,7 @@ class Checker:
             rules = registry.rules()
         self.workspace = workspace
         self.rules = rules
-        self.targets = Targets(workspace.vfs, workspace.folders)
+        self.targets = Targets(workspace.vfs, workspace.folders, workspace.resolver)
         self._baselines = Baselines(workspace.vfs) if put_off else None
         self.poll: Callable[[], None] = lambda: None
         self._subscriptions: dict[tuple[str, ...], _Subscriptions] = {}
