@@ -15,8 +15,9 @@ import re
 import sys
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

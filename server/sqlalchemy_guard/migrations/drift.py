@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.migrations.compare import compare
 from sqlalchemy_guard.migrations.configured import Configured, configured
@@ -22,7 +22,7 @@ from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
 from sqlalchemy_guard.sql.values import Class, Opaque
 

@@ -6,9 +6,10 @@ Every function that is looked at is noted as something that the answer rests on.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.bodies import body_of
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

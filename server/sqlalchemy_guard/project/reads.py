@@ -7,7 +7,7 @@ nor the mapping load the relationship. This module must never judge a read.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
@@ -19,7 +19,7 @@ from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
 from sqlalchemy_guard.project.sites import Site, sites_in
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

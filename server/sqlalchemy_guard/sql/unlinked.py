@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.from_elements import may_stand_apart
 from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.available import missing
 
 if TYPE_CHECKING:

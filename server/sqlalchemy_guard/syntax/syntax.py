@@ -12,8 +12,9 @@ This module must never know what a statement means.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, body_lines, cut, first_line, is_filler
 from sqlalchemy_guard.syntax.garbage import gc_guard

@@ -7,8 +7,9 @@ everything else counts code points. This module must never know a protocol's obj
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.columns import Encoding, to_code_points
 from sqlalchemy_guard.text.lines import LineIndex, content_length, split_lines
 
