@@ -272,15 +272,23 @@ def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.Async
     """The function around a node of a chunk; of a function that was cut, its header."""
     functions = [
         each
-        for statement in chunk.body
-        for each in ast.walk(statement)
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-        and each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
+        for each in chunk.once(_functions)
+        if each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
     ]
     if functions:
         return max(functions, key=lambda each: each.lineno)
     header = chunk.parent.body[0] if chunk.parent is not None and chunk.parent.body else None
     return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _functions(chunk: Chunk) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions that are written in a chunk."""
+    return [
+        each
+        for statement in chunk.body
+        for each in ast.walk(statement)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
 
 
 class Reader:
