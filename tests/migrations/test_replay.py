@@ -176,8 +176,7 @@ op.create_table("jobs", sa.Column("id", sa.Integer, primary_key=True), sa.Column
 op.execute("ALTER TYPE states ADD VALUE IF NOT EXISTS 'c' AFTER 'b'")
 with op.get_context().autocommit_block():
     op.execute("ALTER TYPE states RENAME VALUE 'a' TO 'z'")
-op.execute("CREATE TYPE kinds AS ENUM ('x', 'y')")
-op.execute("ALTER TABLE jobs ADD COLUMN kind kinds NOT NULL DEFAULT 'x'")
+op.execute("CREATE TYPE kinds AS ENUM ('x', 'y'); ALTER TABLE jobs ADD COLUMN kind kinds NOT NULL DEFAULT 'x'; -- of; all")
 """
     )
     result = replayed(tmp_path, files, "postgresql")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import dialects
 
-from sqlalchemy_guard.migrations.operations import Environment as Emulation
+from sqlalchemy_guard.migrations.emulation import Emulation
 from sqlalchemy_guard.migrations.recorder import Recorder
 from sqlalchemy_guard.migrations.state import EXISTENCE, Schema
 from sqlalchemy_guard.records import NamedTuple, dataclass
