@@ -15,7 +15,7 @@ from sqlalchemy_guard.fixes.select import comments, links, source
 from sqlalchemy_guard.fixes.select.ending import Ending, finish
 from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, nested_in, without_eagerloads
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.state import WHOLE, State, admit, join
+from sqlalchemy_guard.fixes.select.state import ENDS_OF_ANY_COLUMNS, MIXED, WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Text, walk
 from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
 from sqlalchemy_guard.project.query_paths import Path, argument_of, path_of
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _UNITED = frozenset(
     (
-        *("flow", "where", "join", "loose_join", "self_join", "conditional_join"),
+        *("flow", "where", "reset_joinpoint"),
+        *("join", "plain_join", "loose_join", "self_join", "conditional_join"),
         *("group_by", "having"),
         *("distinct", "limit", "offset", "order_by"),
     )
@@ -341,6 +342,10 @@ class Run(Crossing):
         statement = working.statement
         last = steps[-1] if steps else Link("", node)
         form, link = form_of(terminal, consumer, last)
+        if MIXED in statement.clauses and terminal is not None and link.name not in ENDS_OF_ANY_COLUMNS:
+            raise Refuse(
+                f"{link.name}() of what selects different columns in each branch: build two statements"
+            )
         if link.name in WHOLE:
             raise Refuse(f"{link.name}() of a query that was built before: write it in one expression")
         if "no_eagerloads" in statement.clauses:

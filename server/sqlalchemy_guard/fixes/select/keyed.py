@@ -1,4 +1,4 @@
-"""Terminals that take exactly one mapped class: `get`, and the bulk writes `update` and `delete`.
+"""Terminals that take exactly one mapped class: `get`, and the bulk writes `update` and `delete`, which take a table as well.
 
 What stands before them is not applied by Query but refused or ignored, so only a few links may.
 This module must never write a SELECT.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.facts.query import EntityKind, Inheritance
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
@@ -35,9 +35,13 @@ def no_more_than(
         Refuse: there is more, or not one mapped class is selected.
     """
     statement = ending.statement
+    takes_tables = "where" in allowed
     statement.steps = [step for step in statement.steps if step.name not in ignored or step.name in allowed]
     statement.clauses -= ignored - allowed
-    if len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
+    if takes_tables and len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.TABLE:
+        if statement.models or len(statement.owners) != 1:
+            statement.doubt(f"the criteria of {what}() name more than its table")
+    elif len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
         if len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.UNKNOWN:
             statement.doubt(
                 f"`{statement.text.segment(statement.selected[0].node)}` is taken to be a mapped class"
@@ -84,8 +88,12 @@ def _dml(
     ending: Ending, name: str, assignments: tuple[Step, ...], values: dict[str, ast.expr], options: str
 ) -> Tree:
     statement = ending.statement
+    info = statement.selected[0].info
+    tables = info.model.inheritance if info.model is not None else None
     if any(step.name == "filter_by" for step in statement.steps) and (
-        len(statement.owners) != 1 or statement.opaque
+        len(statement.owners) != 1
+        or statement.opaque
+        or (info.kind is EntityKind.MODEL and tables not in (Inheritance.NONE, Inheritance.SINGLE))
     ):
         statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
     function = statement.names[name]
