@@ -333,6 +333,7 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(Address).tuples().union(session.query(Address)).all()": "do not name its class",
     "session.query(Address, U2).select_from(U2).with_parent(session.get(User, 1), User.addresses).all()": (
         "asks for another class"
     ),

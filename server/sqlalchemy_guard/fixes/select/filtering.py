@@ -188,6 +188,8 @@ def union(statement: Statement, link: Link) -> str:
                 f"`aliased(Entity, {link.name}(first, second).subquery())`"
             )
         members.append(member)
+    if statement.as_rows and not statement.by_position:
+        statement.doubt(f"rows of {link.name}() do not name its class")
     infos = [each.info for each in statement.selected]
     operation = Call(_function(statement, link.name), tuple(Argument(member) for member in members))
     subquery = Chain(operation, (Step("subquery", (), origin=link.node),))
