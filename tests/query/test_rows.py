@@ -20,6 +20,11 @@ SAFE = {
     "session.query(some_class).filter_by(name=name).all()": (
         "session.scalars(select(some_class).filter_by(name=name)).unique().all()"
     ),
+    "session.query(Shape).filter_by(id=1).delete()": "session.execute(delete(Shape).where(Shape.id == 1)).rowcount",
+    "session.query(Manager).filter_by(id=2, company_id=None).delete(synchronize_session=False)": (
+        "session.execute(delete(Manager).where(Manager.id == 2, Manager.company_id.is_(None))"
+        ".execution_options(synchronize_session=False)).rowcount"
+    ),
     "session.query(some_class).get(1)": "session.get(some_class, 1)",
     "session.query(user_tags).filter(user_tags.c.tag_id > 1).delete()": (
         "session.execute(delete(user_tags).where(user_tags.c.tag_id > 1)).rowcount"
@@ -333,6 +338,7 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(User.id, *opaque_columns).all()": "what `*opaque_columns` is could not be found",
     "session.query(Address).tuples().union(session.query(Address)).all()": "do not name its class",
     "session.query(Address, U2).select_from(U2).with_parent(session.get(User, 1), User.addresses).all()": (
         "asks for another class"

@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind, Inheritance
+from sqlalchemy_guard.fixes.select import filtering
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
@@ -90,10 +91,15 @@ def _dml(
     statement = ending.statement
     info = statement.selected[0].info
     tables = info.model.inheritance if info.model is not None else None
+    several = info.kind is EntityKind.MODEL and tables not in (Inheritance.NONE, Inheritance.SINGLE)
+    if several:
+        # A class with several tables: 2.1 finds its columns in each of them.
+        statement.steps = [
+            (filtering.qualified(statement, step) or step) if step.name == "filter_by" else step
+            for step in statement.steps
+        ]
     if any(step.name == "filter_by" for step in statement.steps) and (
-        len(statement.owners) != 1
-        or statement.opaque
-        or (info.kind is EntityKind.MODEL and tables not in (Inheritance.NONE, Inheritance.SINGLE))
+        several or len(statement.owners) != 1 or statement.opaque
     ):
         statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
     function = statement.names[name]
