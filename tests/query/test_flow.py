@@ -511,6 +511,36 @@ FLOWS |= {
             return sorted(each for (each,) in session.execute(q))
         """,
     ),
+    "a session that is an attribute, in both branches": (
+        """
+        class Holder:
+            def __init__(self, session: Session):
+                self.session = session
+
+        def run(session: Session, flag):
+            holder = Holder(session)
+            if flag:
+                q = holder.session.query(User).filter(User.id > 1)
+            else:
+                q = holder.session.query(User).filter(User.id < 3)
+            q = q.order_by(User.id)
+            return q.all()
+        """,
+        """
+        class Holder:
+            def __init__(self, session: Session):
+                self.session = session
+
+        def run(session: Session, flag):
+            holder = Holder(session)
+            if flag:
+                q = select(User).where(User.id > 1)
+            else:
+                q = select(User).where(User.id < 3)
+            q = q.order_by(User.id)
+            return holder.session.scalars(q).all()
+        """,
+    ),
     "members of a union that join a class": (
         """
         def run(session: Session, flag):
