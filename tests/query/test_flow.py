@@ -499,16 +499,16 @@ FLOWS |= {
             if flag:
                 q = session.query(User.name).filter(User.id > 1)
             else:
-                q = session.query(Address.email).join(Address.user)
-            return sorted(each for (each,) in q)
+                q = session.query(Address.email, User.id).join(Address.user)
+            return sorted(each[0] for each in q)
         """,
         """
         def run(session: Session, flag):
             if flag:
                 q = select(User.name).where(User.id > 1)
             else:
-                q = select(Address.email).join(Address.user)
-            return sorted(each for (each,) in session.execute(q))
+                q = select(Address.email, User.id).join(Address.user)
+            return sorted(each[0] for each in session.execute(q))
         """,
     ),
     "a session that is an attribute, in both branches": (
@@ -609,6 +609,24 @@ REFUSED = {
         def run(session: Session, flag):
             q = session.query(User) if flag else session.query(Address.email)
             return q.all()
+        """,
+        "different things",
+    ),
+    "scalar() of an aggregate or a column": (
+        """
+        from sqlalchemy import func
+
+        def run(session: Session, flag):
+            q = session.query(func.count(User.id)) if flag else session.query(Address.email)
+            return q.scalar()
+        """,
+        "different columns",
+    ),
+    "DISTINCT of one column or another": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User.name) if flag else session.query(Address.email).distinct()
+            return q.order_by(User.name).all()
         """,
         "different things",
     ),
