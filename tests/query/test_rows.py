@@ -25,6 +25,13 @@ SAFE = {
         "session.execute(delete(Manager).where(Manager.id == 2, Manager.company_id.is_(None))"
         ".execution_options(synchronize_session=False)).rowcount"
     ),
+    "session.query(some_class).filter_by(name='dan').delete()": (
+        "session.execute(delete(some_class).where(some_class.name == 'dan')).rowcount"
+    ),
+    "session.query(User.id).join(Address, Address.user_id == User.id).join(some_class, some_class.id == User.id).count()": (
+        "session.scalar(select(func.count()).select_from(select(User.id).join(Address, Address.user_id == User.id)"
+        ".join(some_class, some_class.id == User.id).subquery()))"
+    ),
     "session.query(some_class).get(1)": "session.get(some_class, 1)",
     "session.query(user_tags).filter(user_tags.c.tag_id > 1).delete()": (
         "session.execute(delete(user_tags).where(user_tags.c.tag_id > 1)).rowcount"

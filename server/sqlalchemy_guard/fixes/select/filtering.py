@@ -94,9 +94,9 @@ def filter_by(statement: Statement, link: Link) -> str | None:
 def qualified(statement: Statement, step: Step) -> Step | None:
     """A `filter_by()` of the one class that is selected as `where()`; None where that cannot be written."""
     only = statement.selected[0]
-    where = spelling(statement, only.info, only.node)
-    if not isinstance(step.origin, ast.Call) or where is None:
+    if not isinstance(step.origin, ast.Call) or not isinstance(only.node, ast.Name | ast.Attribute):
         return None
+    where = statement.text.segment(only.node)
     keywords = step.origin.keywords
     if any(keyword.arg is None for keyword in keywords):
         return None

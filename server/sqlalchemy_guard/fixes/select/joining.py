@@ -63,7 +63,9 @@ def join(statement: Statement, link: Link) -> None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
     before = {each.owner for each in statement.joined}
-    again = info.owner in before or (bool(before) and (info.owner is None or None in before))
+    # Only a relationship that is joined again is left out, so that a comparison says there is none.
+    hidden = bool(before) and (info.owner is None or None in before) and not isinstance(onclause, ast.Compare)
+    again = (info.owner is not None and info.owner in before) or hidden
     if again and not statement.since_2:
         statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
     elif info.owner is not None and info.owner in starts:
