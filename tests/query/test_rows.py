@@ -32,6 +32,12 @@ SAFE = {
         "session.scalar(select(func.count()).select_from(select(User.id).join(Address, Address.user_id == User.id)"
         ".join(some_class, some_class.id == User.id).subquery()))"
     ),
+    "session.query(User).filter(User.tags.contains(session.get(Tag, 1))).all()": (
+        "session.scalars(select(User).where(User.tags.contains(session.get(Tag, 1)))).unique().all()"
+    ),
+    "session.query(User).filter(User.addresses.contains(session.get(Address, 1))).all()": (
+        "session.scalars(select(User).where(User.addresses.contains(session.get(Address, 1)))).all()"
+    ),
     "session.query(some_class).get(1)": "session.get(some_class, 1)",
     "session.query(user_tags).filter(user_tags.c.tag_id > 1).delete()": (
         "session.execute(delete(user_tags).where(user_tags.c.tag_id > 1)).rowcount"

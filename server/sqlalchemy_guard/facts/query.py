@@ -501,8 +501,13 @@ def _walk_call(node: ast.Call, knowledge: Knowledge) -> Iterator[EntityInfo]:
     if name is None and isinstance(node.func, ast.Attribute):  # a method of a column: User.name.in_(...)
         left = list(walk_references(node.func.value, knowledge))
         yield from left or (UNKNOWN_ENTITY,)
-        kind = knowledge.entity(node.func.value).kind
-        if kind is EntityKind.RELATIONSHIP and node.func.attr in ("any", "has", "contains"):
+        info = knowledge.entity(node.func.value)
+        if info.kind is EntityKind.RELATIONSHIP and node.func.attr in ("any", "has", "contains"):
+            relation = info.model.relationships.get(info.attribute or "") if info.model is not None else None
+            if node.func.attr == "contains" and (
+                relation is None or relation.secondary or not relation.known
+            ):
+                yield UNKNOWN_ENTITY  # the association table comes into the statement
             return  # its criteria stand in an EXISTS of their own
     elif name is None or not name.startswith(("sqlalchemy.", "sqlmodel.")):
         yield UNKNOWN_ENTITY
