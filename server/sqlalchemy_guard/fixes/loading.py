@@ -320,6 +320,10 @@ def _added(source: Source, place: Place, text: str, shift: int, parent: Parent) 
     if options is not None:
         return insert_positional(source, options, len(options.args), text, shift)
     end = source.end(last, shift)
+    line_end = source.line_end(end)
+    if source.end(_statement(place, parent), shift) > line_end and source.comments(end, line_end):
+        # What stands behind the link on its line speaks of the link.
+        return (Edit(line_end, line_end, f"{source.newline}{source.margin(end)}.options({text})"),)
     return (Edit(end, end, f".options({text})"),)
 
 
