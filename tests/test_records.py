@@ -1,8 +1,11 @@
-"""The house's `dataclass` does what the standard library's does, where the house uses it."""
+"""The house's `dataclass` and `NamedTuple` do what the standard library's do, where the house uses them."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+import typing
 from typing import Any, ClassVar
 
 import pytest
@@ -84,3 +87,57 @@ def test_entities(of: Any) -> None:
     assert repr(one).endswith("Entity(name='a', parts=['b'], size=0, label='A')")
     one.extra = 1
     assert entity.__match_args__ == ("name",)
+
+
+class Ours(records.NamedTuple):
+    """A place."""
+
+    x: int
+    y: int = 2
+    tags: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.x + self.y
+
+
+class Theirs(typing.NamedTuple):
+    """A place."""
+
+    x: int
+    y: int = 2
+    tags: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.x + self.y
+
+
+@pytest.mark.parametrize("place", [Ours, Theirs])
+def test_tuples_with_names(place: Any) -> None:
+    one, other = place(1), place(x=1, y=2)
+    assert one == other == (1, 2, ())
+    assert hash(one) == hash((1, 2, ()))
+    assert (one.x, one.y, one.tags, one.total, one[1], len(one)) == (1, 2, (), 3, 2, 3)
+    x, *rest = one
+    assert (x, rest) == (1, [2, ()])
+    assert one._replace(y=5) == (1, 5, ())
+    assert type(one._replace(y=5)) is place
+    assert repr(one) == f"{place.__name__}(x=1, y=2, tags=())"
+    assert place._fields == place.__match_args__ == ("x", "y", "tags")
+    assert isinstance(one, tuple)
+    assert not hasattr(one, "__dict__")
+    assert copy.deepcopy(one) == one
+    assert type(copy.copy(one)) is place
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert sorted([place(2), place(1)]) == [place(1), place(2)]
+    match one:
+        case place(x=1, y=y):
+            assert y == 2
+        case _:
+            pytest.fail("the pattern does not match")
+    for given, named in (((), {}), ((1,), {"unknown": 2}), ((1, 2, (), 4), {}), ((1,), {"x": 1})):
+        with pytest.raises(TypeError):
+            place(*given, **named)
+    with pytest.raises(AttributeError):
+        one.x = 3

@@ -8,7 +8,6 @@ a fix go with it. This module must never know a rule by its name, and never writ
 from __future__ import annotations
 
 import ast
-import logging
 import re
 import warnings
 from bisect import bisect_left, bisect_right, insort
@@ -22,6 +21,7 @@ from sqlalchemy_guard.fixes.chain import are_one_chain
 from sqlalchemy_guard.fixes.excerpt import Run, runs
 from sqlalchemy_guard.fixes.silenced import settled
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.records import dataclass, field, replace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import Document, LineEdit
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.rules.api import Fix, Violation
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 ROUNDS = 10
 STEP = 20

@@ -101,6 +101,25 @@ op.execute(sa.text("INSERT INTO tags (id, label) VALUES (1, 'x')"))
 op.get_bind().execute(sa.text("ALTER TABLE tags DROP COLUMN owner"))
 """,
     ],
+    "sql of a session": [
+        USERS,
+        """
+from sqlalchemy.orm import Session, sessionmaker
+
+session = sessionmaker()(bind=op.get_bind())
+session.execute(sa.text("ALTER TABLE users ADD COLUMN note VARCHAR(30)"))
+session.commit()
+with Session(op.get_bind()) as other:
+    other.execute(sa.text("ALTER TABLE posts ADD COLUMN note VARCHAR(40)"))
+""",
+    ],
+    "an index by its name": [
+        USERS,
+        """
+op.create_index("ix_users_by_name", "users", ["name"])
+op.drop_index("ix_users_by_name", table_name="posts")
+""",
+    ],
     "tables that make themselves": [
         """
 metadata = sa.MetaData()
@@ -176,8 +195,7 @@ op.create_table("jobs", sa.Column("id", sa.Integer, primary_key=True), sa.Column
 op.execute("ALTER TYPE states ADD VALUE IF NOT EXISTS 'c' AFTER 'b'")
 with op.get_context().autocommit_block():
     op.execute("ALTER TYPE states RENAME VALUE 'a' TO 'z'")
-op.execute("CREATE TYPE kinds AS ENUM ('x', 'y')")
-op.execute("ALTER TABLE jobs ADD COLUMN kind kinds NOT NULL DEFAULT 'x'")
+op.execute("CREATE TYPE kinds AS ENUM ('x', 'y'); ALTER TABLE jobs ADD COLUMN kind kinds NOT NULL DEFAULT 'x'; -- of; all")
 """
     )
     result = replayed(tmp_path, files, "postgresql")

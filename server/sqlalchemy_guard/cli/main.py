@@ -6,7 +6,6 @@ module must never import pygls, lsprotocol or SQLAlchemy.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import importlib
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlalchemy_guard import __version__
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 COMMANDS = {
@@ -69,6 +69,11 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0 when there is nothing to complain of, 1 for violations, 2 when it failed.
     """
+    if list(arguments) in (["server"], ["server", "--stdio"]):
+        # How editors start it. Their users wait, and a parser takes as long to load as ten modules of the server.
+        from sqlalchemy_guard.cli.server import serve_editor
+
+        return serve_editor()
     parser = build_parser(arguments)
     try:
         parsed = parser.parse_args(arguments)
@@ -93,6 +98,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that the arguments name has its options."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="sqlalchemy-guard",
         description="Finds and fixes violations of SQLAlchemy guidelines. Never imports or runs your code.",

@@ -7,9 +7,10 @@ never analyse.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy_guard.cli.output import EditPlace, Finding
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.rules.api import Applicability, Fix, Related, Severity, Violation
 from sqlalchemy_guard.text.span import Span
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.cli.terminal import drain
 from sqlalchemy_guard.config import SettingsStore, is_excluded
 from sqlalchemy_guard.documents.kinds import checked_kind
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.vfs import Skipped, Vfs, canonical
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
-from sqlalchemy_guard.records import Field, dataclass, field, fields, replace
+from sqlalchemy_guard.records import Field, NamedTuple, dataclass, field, fields, replace
 
 TABLE = "sqlalchemy-guard"
 DEFAULT_LINE_LENGTH = 88

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy_guard.config.settings import (
     ConfigProblem,
@@ -20,7 +20,7 @@ from sqlalchemy_guard.config.settings import (
     overlay,
     parse_document,
 )
-from sqlalchemy_guard.records import replace
+from sqlalchemy_guard.records import NamedTuple, replace
 
 FILE_NAMES = ("sqlalchemy-guard.toml", ".sqlalchemy-guard.toml", "pyproject.toml")
 

@@ -7,9 +7,10 @@ This module must never look at a file.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.documents.shell import Simple, simple_commands
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.documents.kinds import Kind

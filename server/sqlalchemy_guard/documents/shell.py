@@ -5,9 +5,7 @@ What is not understood is left in the words as it is written; a command that can
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 _KEYWORDS = frozenset(

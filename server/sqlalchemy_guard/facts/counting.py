@@ -6,7 +6,9 @@ This module must never resolve anything.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.result_uses import Parent

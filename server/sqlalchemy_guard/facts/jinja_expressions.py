@@ -7,7 +7,7 @@ look a name up beyond the variables that it is handed, and never fail: what it d
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
     UNKNOWN,
@@ -22,6 +22,7 @@ from sqlalchemy_guard.facts.values import (
     Value,
     either,
 )
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,8 +6,9 @@ This module must never know what a tag means, and never fail: what is no Jinja i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

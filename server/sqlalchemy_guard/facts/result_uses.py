@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.uses import sole_use
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.chunk import Chunk
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ This module must never decide what the code needs.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import need_all
 from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.local_names import bound_in
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ otherwise all its own breaks become line ends. This module must never know Pytho
 
 from __future__ import annotations
 
-import unicodedata
-
 from sqlalchemy_guard.records import dataclass
 
 
@@ -97,6 +95,8 @@ def width(text: str) -> int:
     """How many columns a text takes in a terminal, as formatters count them."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text

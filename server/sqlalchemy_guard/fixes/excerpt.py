@@ -7,8 +7,9 @@ as they are. This module must never parse.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
 from sqlalchemy_guard.fixes.import_places import (
@@ -19,7 +19,7 @@ from sqlalchemy_guard.fixes.import_places import (
     new_line,
 )
 from sqlalchemy_guard.fixes.naming import fresh
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.syntax.syntax import Syntax
 from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, OverlapError, apply_edits, sort_edits

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.blocks import delete_statement, wrap
 from sqlalchemy_guard.project.bodies import blocks
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.patterns import lazy_pattern
 

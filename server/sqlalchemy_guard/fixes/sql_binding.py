@@ -10,12 +10,12 @@ import ast
 import keyword
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.fixes.sql_literals import Expression, Interpolation, UnknownFormError, interpolation
 from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.text.edit import Edit
 from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.words import snake_case

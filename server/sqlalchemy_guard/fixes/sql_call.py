@@ -7,7 +7,7 @@ The text may stand at the call, or get a name first that serves nothing else. Th
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.uses import body, sole_use
 from sqlalchemy_guard.facts.values import Attr, Call, Joined, Mapping, Sequence, Value
@@ -17,6 +17,7 @@ from sqlalchemy_guard.fixes.local_names import bound_in
 from sqlalchemy_guard.fixes.sql_binding import Binding, Judged, bind
 from sqlalchemy_guard.project.origins import Origin, Origins
 from sqlalchemy_guard.project.types import Instance, known
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.edit import Edit, sort_edits
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ This module must never know SQL, nor change a text.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.scan import field_end
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ This module must never decide which classes need them.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.imports import Placed, need_all
 from sqlalchemy_guard.fixes.naming import fresh
@@ -16,7 +16,7 @@ from sqlalchemy_guard.project.columns import is_dataclass
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.tables import place_of
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.text.edit import Edit, apply_edits
 from sqlalchemy_guard.text.minimal import minimal_edits
 

@@ -5,7 +5,9 @@ This module must never look into what it hands out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

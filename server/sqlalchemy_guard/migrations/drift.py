@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.migrations.compare import compare
 from sqlalchemy_guard.migrations.configured import Configured, configured
@@ -22,7 +22,7 @@ from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
 from sqlalchemy_guard.sql.values import Class, Opaque
 
@@ -133,11 +133,13 @@ def _drift(
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
-    if {name for _, name in replays[0].absent} & {
-        table.name for one in targets for table in one.tables.values()
-    }:
+    modelled = {table.name for one in targets for table in one.tables.values()}
+    if modelled & {name for _, name in replays[0].absent}:
         # A few tables of libraries may be made by those; what the models have must be there.
         return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
+    made = {name for each in replays for _, name in each.schema.tables}
+    if environment.graph.revisions and modelled.isdisjoint(made):
+        return Drift(environment, _ELSEWHERE, dialects, replay=replays[0], configured=said)
     state = _State(
         models,
         tuple(one.schema for one in replays),
@@ -152,6 +154,9 @@ def _drift(
     found.dialects = dialects
     _KEPT[workspace][key] = (state, found)
     return found
+
+
+_ELSEWHERE = "its revisions create none of the models' tables; the schema was made in another way"
 
 
 def _is_same(one: _State, other: _State) -> bool:

@@ -7,7 +7,7 @@ known. A run of tests needs it in its own job, where the database is. This modul
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy_guard.documents.commands import (
     MIGRATES,
@@ -34,6 +34,7 @@ from sqlalchemy_guard.migrations.started import (
     tested_environment,
     upgrades_in_code,
 )
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

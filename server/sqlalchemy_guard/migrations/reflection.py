@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import schema as sa_schema
 from sqlalchemy.types import NULLTYPE, Enum, String
 
 from sqlalchemy_guard.migrations.state import CONSTRAINTS
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.natives import UnknownType
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import re
 import tokenize
 import uuid
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from alembic.autogenerate.api import render_python_code
@@ -27,6 +27,7 @@ from sqlalchemy_guard.fixes.layout import expression as laid_out
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.migrations import reviewed
 from sqlalchemy_guard.migrations.template import NotUnderstood, fill, written
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
 if TYPE_CHECKING:

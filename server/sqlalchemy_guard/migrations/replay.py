@@ -10,14 +10,14 @@ from __future__ import annotations
 import ast
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import dialects
 
-from sqlalchemy_guard.migrations.operations import Environment as Emulation
+from sqlalchemy_guard.migrations.emulation import Emulation
 from sqlalchemy_guard.migrations.recorder import Recorder
 from sqlalchemy_guard.migrations.state import EXISTENCE, Schema
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.sql import declarative, flask, sqlmodels
 from sqlalchemy_guard.sql.evaluator import Evaluator
 from sqlalchemy_guard.sql.values import Function, Opaque

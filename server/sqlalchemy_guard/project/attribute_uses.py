@@ -8,12 +8,13 @@ This module must never guess.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Const, Value
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.query_references import leaves_of
 from sqlalchemy_guard.project.types import ClassType, Instance, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ Free functions that take the resolver. This module must never conclude anything 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Function, Param, Value
 from sqlalchemy_guard.project import registries, stubs
@@ -27,6 +27,7 @@ from sqlalchemy_guard.project.types import (
     options,
     union,
 )
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

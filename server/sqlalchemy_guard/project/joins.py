@@ -6,13 +6,13 @@ choose among keys.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr
 from sqlalchemy_guard.project.metadata import schema_of
 from sqlalchemy_guard.project.tables import Table, table_of, tables_named
 from sqlalchemy_guard.project.types import ClassType, known
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ this module must never take a part of the options for all of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
     Attr,
@@ -22,6 +22,7 @@ from sqlalchemy_guard.facts.values import (
     same,
 )
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, Instance, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,12 +6,13 @@ makes its names unknown. This module must never report a name that may exist.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Const, Def, Operation, Sequence, Star, Value
 from sqlalchemy_guard.project.columns import attribute_names
 from sqlalchemy_guard.project.mentions import BACKREF
 from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

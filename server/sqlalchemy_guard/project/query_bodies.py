@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.bodies import body_of
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,21 +47,11 @@ class Body:
         self.stores: dict[str, list[ast.Name]] = {}
         self.captured: set[str] = set()
         self.declared_elsewhere: set[str] = set()
-        todo: list[tuple[ast.AST, bool]] = [(statement, False) for statement in self.statements]
-        for chunk, _ in body_of(function):
-            # A definition inside that was cut: its statements stand in its own chunks.
-            todo.extend((each, True) for child in chunk.children or () for each in _statements(child))
-        while todo:
-            node, inside = todo.pop()
-            if isinstance(node, ast.Name):
-                if inside:
-                    self.captured.add(node.id)
-                elif not isinstance(node.ctx, ast.Load):
-                    self.stores.setdefault(node.id, []).append(node)
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                self.declared_elsewhere.update(node.names)
-            within = inside or isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda))
-            todo.extend((child, within) for child in ast.iter_child_nodes(node))
+        for names in _names_of(function):
+            for name, nodes in names.stores.items():
+                self.stores.setdefault(name, []).extend(nodes)
+            self.captured |= names.captured
+            self.declared_elsewhere |= names.declared_elsewhere
 
     @property
     def name(self) -> str:
@@ -76,10 +67,58 @@ class Body:
         return node.lineno + self.knowledge.scope.shift(node), node.col_offset
 
 
-def _statements(chunk: Chunk) -> Iterator[ast.stmt]:
-    yield from chunk.body
-    for child in chunk.children or ():
-        yield from _statements(child)
+class _Names(NamedTuple):
+    """What some statements do with names; see `Body`."""
+
+    stores: dict[str, list[ast.Name]]
+    captured: set[str]
+    declared_elsewhere: set[str]
+
+
+def _names_of(function: FunctionFacts) -> Iterator[_Names]:
+    """What the parts of a function do with names, found again for the parts that were edited only."""
+    chunk = function.chunk
+    if chunk.children is None or not chunk.body or chunk.body[0] is not function.header:
+        yield _names_in(function.header.body, False)
+        return
+    for child in chunk.children:
+        yield child.once(_own_names)
+        # A definition inside that was cut: its statements stand in its own chunks.
+        for part in child.parts():
+            if part is not child:
+                yield part.once(_captured_names)
+
+
+def _own_names(chunk: Chunk) -> _Names:
+    return _names_in(chunk.body, False)
+
+
+def _captured_names(chunk: Chunk) -> _Names:
+    return _names_in(chunk.body, True)
+
+
+def _names_in(statements: list[ast.stmt], is_inside: bool) -> _Names:
+    """What statements do with names.
+
+    Args:
+        statements: The statements.
+        is_inside: Whether they stand in a definition inside the function that is meant.
+    """
+    names = _Names({}, set(), set())
+    todo: list[tuple[ast.AST, bool]] = [(statement, is_inside) for statement in statements]
+    while todo:
+        node, inside = todo.pop()
+        if isinstance(node, ast.Name):
+            if inside:
+                names.captured.add(node.id)
+            elif not isinstance(node.ctx, ast.Load):
+                names.stores.setdefault(node.id, []).append(node)
+            continue
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            names.declared_elsewhere.update(node.names)
+        within = inside or isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda))
+        todo.extend((child, within) for child in ast.iter_child_nodes(node))
+    return names
 
 
 class Bodies:

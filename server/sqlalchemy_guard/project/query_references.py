@@ -14,7 +14,8 @@ from sqlalchemy_guard.facts.values import UNKNOWN, Value
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import SUBCLASS, last_name
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, ModuleType, known
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
+from sqlalchemy_guard.syntax.parents import parents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,6 +75,35 @@ def references_to(workspace: Workspace, function: FunctionFacts, home: File) -> 
     return found
 
 
+class _Said(NamedTuple):
+    """The names in a chunk.
+
+    Attributes:
+        names: What is read, by its last name.
+        calls: The calls of these.
+        by_text: The calls that may name a method by its text.
+    """
+
+    names: dict[str, list[ast.Name | ast.Attribute]]
+    calls: dict[ast.expr, ast.Call]
+    by_text: list[ast.Call]
+
+
+def _said(chunk: Chunk) -> _Said:
+    said = _Said({}, {}, [])
+    for node in parents_in(chunk):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name | ast.Attribute):
+                said.calls[node.func] = node
+            if _last_name(node.func) in _BY_TEXT:
+                said.by_text.append(node)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            said.names.setdefault(_last_name(node), []).append(node)
+    for nodes in said.names.values():
+        nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    return said
+
+
 def _look(
     workspace: Workspace,
     function: FunctionFacts,
@@ -83,20 +113,14 @@ def _look(
     names: set[str],
     found: References,
 ) -> None:
-    nodes: list[ast.Name | ast.Attribute] = []
-    calls: dict[ast.expr, ast.Call] = {}
-    for statement in chunk.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call):
-                calls[node.func] = node
-                if _by_text(node, function.name):
-                    found.possible.append(ast.unparse(node))
-            elif (isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)) or (
-                isinstance(node, ast.Attribute)
-                and node.attr == function.name
-                and isinstance(node.ctx, ast.Load)
-            ):
-                nodes.append(node)
+    said = chunk.once(_said)
+    found.possible.extend(ast.unparse(call) for call in said.by_text if _by_text(call, function.name))
+    nodes = [
+        node
+        for name in names
+        for node in said.names.get(name, ())
+        if isinstance(node, ast.Name) or name == function.name
+    ]
     if not nodes:
         return
     values = file.facts.values_in(chunk)
@@ -105,7 +129,7 @@ def _look(
         meant = _means(workspace, node, file, values, function, home)
         if meant:
             found.proven.append(Reference(node, file, chunk))
-        elif meant is None and _fits(calls.get(node), function):
+        elif meant is None and _fits(said.calls.get(node), function):
             found.possible.append(ast.unparse(node))
     resolver.keys.add((file.file_id, "*"))
 
@@ -148,15 +172,13 @@ def _is(type_: object, function: FunctionFacts, home: File) -> bool:
     )
 
 
-def _by_text(node: ast.AST, name: str) -> bool:
-    """Whether a call looks an attribute up by its name as text: `getattr(users, "find")`."""
-    if not isinstance(node, ast.Call):
-        return False
-    func = node.func
-    called = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
-    return called in _BY_TEXT and any(
-        isinstance(each, ast.Constant) and each.value == name for each in node.args
-    )
+def _last_name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _by_text(call: ast.Call, name: str) -> bool:
+    """Whether a call that looks an attribute up by its name as text means this one: `getattr(users, "find")`."""
+    return any(isinstance(each, ast.Constant) and each.value == name for each in call.args)
 
 
 def _fits(call: ast.Call | None, function: FunctionFacts) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.syntax.parents import parents_in
+
 if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -32,13 +34,12 @@ class QueryScope:
         self.chunks = list(around.leaves()) if self.is_function and around is not None else [chunk]
         self.body: list[ast.stmt] = [statement for each in self.chunks for statement in each.body]
         self._chunk_of = {statement: each for each in self.chunks for statement in each.body}
-        self._parents: dict[ast.AST, ast.AST] = {}
-        todo: list[ast.AST] = list(self.body)
-        while todo:
-            node = todo.pop()
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
-                todo.append(child)
+        if len(self.chunks) == 1:
+            self._parents = parents_in(self.chunks[0])
+        else:
+            self._parents = {
+                node: holder for each in self.chunks for node, holder in parents_in(each).items()
+            }
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds a node; None for the statements of the body."""

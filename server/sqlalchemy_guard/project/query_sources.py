@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.syntax.parents import parents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +33,12 @@ def query_attributes(unit: Unit, lines: list[str]) -> Iterator[QueryAttribute]:
             continue
         called: set[ast.expr] = set()
         found: list[ast.Attribute] = []
-        for statement in chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Call):
-                    called.add(node.func)
-                elif (
-                    isinstance(node, ast.Attribute)
-                    and node.attr == "query"
-                    and isinstance(node.ctx, ast.Load)
-                ):
-                    found.append(node)
+        for node in parents_in(chunk):
+            if isinstance(node, ast.Call):
+                called.add(node.func)
+            elif isinstance(node, ast.Attribute) and node.attr == "query" and isinstance(node.ctx, ast.Load):
+                found.append(node)
+        found.sort(key=lambda node: (node.lineno, node.col_offset))
         for attribute in found:
             if attribute not in called:
                 yield QueryAttribute(attribute, chunk)

@@ -7,7 +7,7 @@ nor the mapping load the relationship. This module must never judge a read.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
@@ -19,7 +19,7 @@ from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
 from sqlalchemy_guard.project.sites import Site, sites_in
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -272,15 +272,23 @@ def function_around(chunk: Chunk, node: ast.expr) -> ast.FunctionDef | ast.Async
     """The function around a node of a chunk; of a function that was cut, its header."""
     functions = [
         each
-        for statement in chunk.body
-        for each in ast.walk(statement)
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-        and each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
+        for each in chunk.once(_functions)
+        if each.lineno <= node.lineno <= (each.end_lineno or each.lineno)
     ]
     if functions:
         return max(functions, key=lambda each: each.lineno)
     header = chunk.parent.body[0] if chunk.parent is not None and chunk.parent.body else None
     return header if isinstance(header, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _functions(chunk: Chunk) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions that are written in a chunk."""
+    return [
+        each
+        for statement in chunk.body
+        for each in ast.walk(statement)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
 
 
 class Reader:

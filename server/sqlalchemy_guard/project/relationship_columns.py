@@ -6,13 +6,14 @@ An empty list says that something is named and not understood. This module must 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, ClassName, Function, Item, Operation, Sequence, Value
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.relationships import text_of
 from sqlalchemy_guard.project.tables import mapped_parents, table_of
 from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ edit anything.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Collected, Const, Sequence, Star, Value
 from sqlalchemy_guard.project.types import Instance, known
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,14 @@ the name of a template of the workspace and hand on the rest. This module must n
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Either, Mapping, Typed, same
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.templates import find, is_template_name
 from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,9 @@ one where nothing else could be meant: alike in type and in name, and nothing co
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.revision_data import writes_data
-from sqlalchemy_guard.project.revision_steps import directions, steps_of
 from sqlalchemy_guard.project.type_kinds import kind_of_type
 from sqlalchemy_guard.records import dataclass
 
@@ -101,7 +99,11 @@ def are_alike(one: str, other: str) -> bool:
     """Whether one name may be the other one written anew: mostly the same letters, or a word in common."""
     first, second = one.lower(), other.lower()
     common = set(_words(first)) & set(_words(second))
-    return bool(common) or SequenceMatcher(None, first, second).ratio() >= _ALIKE
+    if common:
+        return True
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, first, second).ratio() >= _ALIKE
 
 
 def _words(name: str) -> list[str]:
@@ -110,20 +112,12 @@ def _words(name: str) -> list[str]:
     ]
 
 
-def _opposite(operation: Operation) -> list[Step]:
-    """The steps of the other direction."""
-    step = operation.step
-    pairs = directions(step.resolver, step.file)
-    other = 1 if operation.direction == "upgrade" else 0
-    return [each for pair in pairs for each in steps_of(step.resolver, step.file, pair[other])]
-
-
 def _is_same_type(operation: Operation, table: str, old: str, column: Column) -> bool:
     """Whether the other direction makes the old column of the type that the new one has."""
     if column.type is None:
         return False
     kind = kind_of_type(column.resolver, column.type, column.file)
-    for step in _opposite(operation):
+    for step in operation.opposite:
         was = step.column if step.name == "add_column" and step.table == table else None
         if was is not None and was.name == old and was.type is not None:
             return kind is not None and kind_of_type(was.resolver, was.type, was.file) == kind
@@ -132,7 +126,7 @@ def _is_same_type(operation: Operation, table: str, old: str, column: Column) ->
 
 def _columns_before(operation: Operation, table: str) -> set[str]:
     """The names of the columns that the other direction gives to a table that is dropped."""
-    for step in _opposite(operation):
+    for step in operation.opposite:
         if step.name == "create_table" and step.table == table:
             return {column.name for column in step.columns if column.name is not None}
     return set()

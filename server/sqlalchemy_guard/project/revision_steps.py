@@ -366,11 +366,13 @@ class Operation:
         step: The step.
         direction: `upgrade` or `downgrade`; one function may serve both.
         steps: All steps of that direction, the step among them.
+        opposite: The steps of the other direction, of every database.
     """
 
     step: Step
     direction: str
     steps: list[Step]
+    opposite: list[Step]
 
 
 def operations(unit: Unit, file: File, workspace: Workspace) -> Iterator[Operation]:
@@ -379,12 +381,13 @@ def operations(unit: Unit, file: File, workspace: Workspace) -> Iterator[Operati
     if not unit.functions or not unit.calls or not is_revision(resolver, file):
         return
     own = {id(fact) for function in unit.functions for fact in function.calls}
-    for pair in directions(resolver, file):
-        for direction, function in zip(("upgrade", "downgrade"), pair, strict=True):
-            steps = steps_of(resolver, file, function)
+    pairs = [[steps_of(resolver, file, each) for each in pair] for pair in directions(resolver, file)]
+    for number, direction in enumerate(("upgrade", "downgrade")):
+        opposite = [step for pair in pairs for step in pair[1 - number]]
+        for steps in (pair[number] for pair in pairs):
             for step in steps:
                 if id(step.fact) in own:
-                    yield Operation(step, direction, steps)
+                    yield Operation(step, direction, steps, opposite)
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ This module must never judge.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Element, Mapping, Typed
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
@@ -21,6 +21,7 @@ from sqlalchemy_guard.project.serializers import (
 )
 from sqlalchemy_guard.project.shapes import Many
 from sqlalchemy_guard.project.types import ClassType, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

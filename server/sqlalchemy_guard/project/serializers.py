@@ -6,10 +6,11 @@ look at where a serializer is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Element, Function, Mapping, Sequence, Value
 from sqlalchemy_guard.project.types import ClassType, Instance, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     import ast

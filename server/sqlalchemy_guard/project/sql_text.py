@@ -7,7 +7,7 @@ literals. This module must never judge what is interpolated.
 from __future__ import annotations
 
 from string import Formatter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import (
     UNKNOWN,
@@ -29,6 +29,7 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.sql_scan import HOLE
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, Literal, known
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

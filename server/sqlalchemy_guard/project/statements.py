@@ -6,13 +6,13 @@ have. What cannot be followed makes the answer incomplete. This module must neve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Await, Call, Const, Either, Item, Operation, Typed, Value
 from sqlalchemy_guard.project.calls import library_name
 from sqlalchemy_guard.project.stubs import QUERY
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

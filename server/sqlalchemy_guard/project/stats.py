@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Item, Param, Ref, Value
 from sqlalchemy_guard.project.calls import session_kind
@@ -11,7 +11,7 @@ from sqlalchemy_guard.project.externals import FACTORIES, REGISTRIES
 from sqlalchemy_guard.project.guesses import uses_sqlalchemy
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.text.span import Span
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ whether any could be missing. Facts hold values and names, never nodes, which ed
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.units import STORED
 from sqlalchemy_guard.facts.values import Call, Ref, Value
@@ -39,7 +39,7 @@ from sqlalchemy_guard.project.table_columns import (
     column_of_value,
 )
 from sqlalchemy_guard.project.types import ClassType, Instance, Literal, known
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:

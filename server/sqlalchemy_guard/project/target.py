@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy_guard.project.answers import Key
+    from sqlalchemy_guard.project.answers import Answers, Key
     from sqlalchemy_guard.vfs.files import Stamp, Vfs
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
@@ -88,11 +89,13 @@ class Targets:
     Args:
         vfs: The disk.
         folders: The workspace's folders: nothing above them is read.
+        answers: Keeps what a folder says until one of these files changes: a key that is typed lists no folder.
     """
 
-    def __init__(self, vfs: Vfs, folders: list[str]) -> None:
+    def __init__(self, vfs: Vfs, folders: list[str], answers: Answers) -> None:
         self._vfs = vfs
         self._folders = folders
+        self._answers = answers
         self._read: dict[str, tuple[Stamp | None, Said | None]] = {}
 
     def of(self, file_id: str) -> str | None:
@@ -113,7 +116,7 @@ class Targets:
         )
 
     def _version(self, file_id: str) -> _Version | None:
-        found = (self._of_folder(folder) for folder in self._upwards(file_id))
+        found = (self._kept(folder) for folder in self._upwards(file_id))
         return next((version for version in found if version is not None), None)
 
     def _upwards(self, file_id: str) -> Iterator[str]:
@@ -125,6 +128,13 @@ class Targets:
         ):
             yield folder
             folder = os.path.dirname(folder)
+
+    def _kept(self, folder: str) -> _Version | None:
+        def look() -> _Version | None:
+            self._answers.keys.add(VERSIONS)
+            return self._of_folder(folder)
+
+        return self._answers.remembered((VERSIONS, folder), look)
 
     def _of_folder(self, folder: str) -> _Version | None:
         """Locks and pins say what is installed; what the project declares about itself counts before mere lists."""

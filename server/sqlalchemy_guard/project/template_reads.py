@@ -5,11 +5,12 @@ This module must never look at Python code or judge a read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.jinja_expressions import Expression
 from sqlalchemy_guard.facts.values import UNKNOWN, Const, Element, Item, Value, either
 from sqlalchemy_guard.project.templates import find
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.jinja_expressions import AttributeRead, MacroCall

@@ -6,10 +6,11 @@ read. This module must never compare.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Mapping, Value
 from sqlalchemy_guard.project.types import ClassType, External, Instance, known
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile

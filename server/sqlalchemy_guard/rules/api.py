@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard import records
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.span import Span as Span  # noqa: TC001 (part of the vocabulary at run time)
 
@@ -153,8 +154,11 @@ class Rule:
     _make_fix: MakeFix | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        # The frame of the constructor's caller, which is the module of the rule.
-        self.module = sys._getframe(2).f_globals["__name__"]
+        # The frame of the constructor's caller, which is the module of the rule: beyond the constructor, and what made it.
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__") in (None, records.__name__):
+            frame = frame.f_back
+        self.module = frame.f_globals["__name__"]
         if not re.fullmatch(r"SAG\d{3}", self.code):
             raise RuleError(f"{self.module}: the code {self.code!r} is not SAG and three digits")
 

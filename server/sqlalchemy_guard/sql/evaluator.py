@@ -29,10 +29,11 @@ import datetime
 import decimal
 import enum
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy.sql.base import SchemaEventTarget
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import classes, expressions, functions, harmless, natives, statements
 from sqlalchemy_guard.sql.budget import MOST_ITEMS, Budget, Exhausted
 from sqlalchemy_guard.sql.program import Module, Namespace, Program

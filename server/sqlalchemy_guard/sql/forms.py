@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import types
 import typing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import orm
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import allowed
 from sqlalchemy_guard.sql.values import Class, Opaque, Value, is_emulated
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import ast
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
 from sqlalchemy_guard.project.file_roles import is_migration_file
 from sqlalchemy_guard.project.model import model_of
-from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql import declarative, flask, natives, sqlmodels
 from sqlalchemy_guard.sql.bindings import bound_names
 from sqlalchemy_guard.sql.evaluator import Evaluator

@@ -7,11 +7,12 @@ judge a statement of which something is not known.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy.sql import compiler, elements, functions, operators, selectable, visitors
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import ddl, natives
 
 if TYPE_CHECKING:

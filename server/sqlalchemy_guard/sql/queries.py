@@ -5,12 +5,13 @@ Nothing is executed: what a terminal would execute is remembered. This module mu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import orm
 from sqlalchemy.sql import dml, selectable
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import natives
 from sqlalchemy_guard.sql.natives import NativeHost, Unknown, call_library, convert
 from sqlalchemy_guard.sql.values import MISSING, Class, Native, Opaque, Spread, Value

@@ -6,12 +6,13 @@ This module must never execute anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import orm
 from sqlalchemy.sql import dml
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import ddl, natives, products
 
 if TYPE_CHECKING:

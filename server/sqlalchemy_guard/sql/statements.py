@@ -6,8 +6,9 @@ This module must never evaluate an expression itself.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import assignment, harmless, patterns
 from sqlalchemy_guard.sql.bindings import bound_names
 from sqlalchemy_guard.sql.scopes import Frame, join_envs

@@ -10,15 +10,20 @@ from __future__ import annotations
 import ast
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.bodies import rests_on_all
+from sqlalchemy_guard.project.from_elements import may_stand_apart
+from sqlalchemy_guard.project.statements import Statements
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.available import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy_guard.facts.declarations import CallFact
+    from sqlalchemy_guard.facts.values import Value
+    from sqlalchemy_guard.project.answers import Rests
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.sql.models import Schema
     from sqlalchemy_guard.sql.queries import Executed
@@ -52,10 +57,27 @@ class Apart(NamedTuple):
     other: Table
 
 
-_ASKED: weakref.WeakKeyDictionary[Workspace, dict[Question, CallFact]] = weakref.WeakKeyDictionary()
+class _Asked:
+    """An execution that a rule asked about.
+
+    Attributes:
+        fact: The execution.
+        value: The statement that it executes.
+        may: What the statement rests on, and whether it may have such tables; None before anybody looked.
+    """
+
+    __slots__ = ("fact", "file_id", "may", "value")
+
+    def __init__(self, file_id: str, fact: CallFact, value: Value) -> None:
+        self.file_id = file_id
+        self.fact = fact
+        self.value = value
+        self.may: tuple[Rests, bool] | None = None
+
+
+_ASKED: weakref.WeakKeyDictionary[Workspace, dict[int, _Asked]] = weakref.WeakKeyDictionary()
+"""Each execution by the identity of its node; the entry keeps that alive, so that the number stays its own."""
 _FOUND: weakref.WeakKeyDictionary[Workspace, dict[Question, Apart]] = weakref.WeakKeyDictionary()
-
-
 _WAITING: weakref.WeakSet[Workspace] = weakref.WeakSet()
 
 
@@ -64,18 +86,27 @@ def is_waiting(workspace: Workspace) -> bool:
     return workspace in _WAITING
 
 
-def unlinked(workspace: Workspace, file: File, fact: CallFact) -> Apart | None:
-    """The tables that the statement of an execution reads from without a link, as far as that is known now."""
+def unlinked(workspace: Workspace, file: File, fact: CallFact, value: Value) -> Apart | None:
+    """The tables that the statement of an execution reads from without a link, as far as that is known now.
+
+    Args:
+        workspace: Everything that is known.
+        file: Where the execution is.
+        fact: The execution.
+        value: The statement that it executes.
+    """
     if not workspace.is_interactive:
-        return None if missing() is not None else _judged(workspace, file, fact, None)
+        if not _may_stand_apart(workspace, file, value) or missing() is not None:
+            return None
+        return _judged(workspace, file, fact, None)
     workspace.resolver.keys.add(KEY)
-    function = fact.function.qualname if fact.function is not None else ""
-    question = (file.file_id, function, ast.unparse(fact.node))
     asked = _ASKED.setdefault(workspace, {})
-    if asked.get(question) is not fact:
-        asked[question] = fact
+    kept = asked.get(id(fact.node))
+    if kept is None or kept.fact is not fact:
+        asked[id(fact.node)] = _Asked(file.file_id, fact, value)
         _WAITING.add(workspace)
-    return _FOUND.get(workspace, {}).get(question)
+    found = _FOUND.get(workspace)
+    return found.get(_question(file.file_id, fact)) if found else None
 
 
 def refresh(workspace: Workspace, poll: Callable[[], None] | None = None) -> bool:
@@ -85,24 +116,48 @@ def refresh(workspace: Workspace, poll: Callable[[], None] | None = None) -> boo
         Whether something else was found than last time, so that files must be checked again.
     """
     asked = _ASKED.get(workspace, {})
-    if not asked or missing() is not None:
-        return False
     found: dict[Question, Apart] = {}
-    for question, fact in list(asked.items()):
-        file = workspace.file(question[0])
-        if file is None or not fact.chunk.is_alive:
+    for number, each in list(asked.items()):
+        if poll is not None:
+            poll()
+        file = workspace.file(each.file_id)
+        if file is None or not each.fact.chunk.is_alive:
             # Whoever checks the new text asks anew.
-            del asked[question]
+            del asked[number]
             continue
-        apart = _judged(workspace, file, fact, poll)
+        if not _may(workspace, file, each) or missing() is not None:
+            continue
+        apart = _judged(workspace, file, each.fact, poll)
         if apart is not None:
-            found[question] = apart
+            found[_question(each.file_id, each.fact)] = apart
     _WAITING.discard(workspace)
     before, _FOUND[workspace] = _FOUND.get(workspace, {}), found
     if before == found:
         return False
     workspace.resolver.changed({KEY})
     return True
+
+
+def _question(file_id: str, fact: CallFact) -> Question:
+    """What stays the same of an execution while its function is edited."""
+    return (file_id, fact.function.qualname if fact.function is not None else "", ast.unparse(fact.node))
+
+
+def _may(workspace: Workspace, file: File, asked: _Asked) -> bool:
+    """Whether a statement is worth to be built, looked at again only when something that this rests on changed."""
+    resolver = workspace.resolver
+    if asked.may is None or not resolver.holds(asked.may[0]):
+        may, rests = resolver.recorded(lambda: _may_stand_apart(workspace, file, asked.value))
+        if rests is None:
+            return may
+        asked.may = (rests, may)
+    return asked.may[1]
+
+
+def _may_stand_apart(workspace: Workspace, file: File, value: Value) -> bool:
+    statements = Statements(workspace.resolver, workspace.mappings)
+    forms = statements.of(value, file)
+    return forms.complete and any(may_stand_apart(statements, form) for form in forms.statements)
 
 
 def _judged(

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql import classes, models
 from sqlalchemy_guard.sql.queries import Queries
 from sqlalchemy_guard.sql.scopes import Frame

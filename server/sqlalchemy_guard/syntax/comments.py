@@ -6,8 +6,9 @@ as every statement and every chunk does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.lexing import literals
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from typing import NamedTuple
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.lexing import Literal, literals, mask
 from sqlalchemy_guard.text.patterns import lazy_pattern
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 import codeop
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax import modern
 from sqlalchemy_guard.text.patterns import lazy_pattern
 

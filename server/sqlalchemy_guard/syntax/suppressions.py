@@ -9,8 +9,9 @@ module must never know a rule.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.comments import comments
 from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.span import Span

@@ -6,7 +6,9 @@ Offsets count code points. This module must never know what the text means.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

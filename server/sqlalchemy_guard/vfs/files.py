@@ -11,9 +11,9 @@ import contextlib
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:

@@ -33,12 +33,13 @@ must be committed, and for what nothing replaces. No fix for `bind`, whose uses 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Const
 from sqlalchemy_guard.fixes.arguments import remove_argument
 from sqlalchemy_guard.project.engines import CREATORS
 from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:

@@ -84,7 +84,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.project.from_elements import may_stand_apart
 from sqlalchemy_guard.project.statements import EXECUTIONS
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
@@ -109,13 +108,10 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     value = _executed(call)
     if value is None or context.is_migration():
         return
-    forms = context.statements.of(value, context.file)
-    if not forms.complete or not any(may_stand_apart(context.statements, form) for form in forms.statements):
-        return
-    # Hardly ever needed, and then it takes SQLAlchemy.
+    # What it takes to answer is loaded where something is executed, and not with the rules.
     from sqlalchemy_guard.sql.unlinked import unlinked
 
-    apart = unlinked(context.workspace, context.file, call.fact)
+    apart = unlinked(context.workspace, context.file, call.fact, value)
     if apart is None:
         return
     one, other = apart

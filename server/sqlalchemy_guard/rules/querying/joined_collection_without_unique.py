@@ -77,12 +77,13 @@ Safe: the code raises today. Unsafe where the session is known by its name only.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.result_iteration import iterated
 from sqlalchemy_guard.fixes.unique import with_unique
 from sqlalchemy_guard.project.eager import JoinedCollection, joined_collections
 from sqlalchemy_guard.project.statements import EXECUTIONS
+from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
