@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
@@ -122,7 +123,7 @@ def instead(
         source: The text.
         statements: The module's top level, in order.
         module: The absolute name of the module.
-        old: The name that the text mentions only at its import and where the fix takes it away.
+        old: The name, as the import binds it, that the text mentions only there and where the fix takes it away.
         new: What to import.
         taken: As in `need`.
     """
@@ -136,7 +137,7 @@ def instead(
         return imported
     for node, shift in statements:
         if isinstance(node, ast.ImportFrom):
-            alias = next((one for one in node.names if one.name == old and not one.asname), None)
+            alias = next((one for one in node.names if (one.asname or one.name) == old), None)
             edits = swap(source, node, alias, new, shift) if alias is not None else None
             if module_of(node) != module and edits is not None:
                 # From another module: only a statement of its own changes, which `need` would leave behind unused
@@ -178,11 +179,16 @@ def need_all(
         expressions.append(imported.expression)
         if imported.edits:
             text = apply_edits(now.text, imported.edits)
-            now = source.with_text(text)
-            # Whatever Python the file is written for: the running one may know less.
-            chunks = Syntax(Document.from_text("", text)).chunks
-            level = [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
+            now, level = source.with_text(text), _top_level(text)
     return expressions, minimal_edits(source.text, now.text) if now is not source else ()
+
+
+@lru_cache(maxsize=4)
+def _top_level(text: str) -> list[Placed]:
+    """The statements of a module's own level. Kept, because the fixes of a file mostly want the same imports."""
+    # Whatever Python the file is written for: the running one may know less.
+    chunks = Syntax(Document.from_text("", text)).chunks
+    return [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
 
 
 def need_module(
