@@ -103,7 +103,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         event.name == HANDED and event.fact.node in inside for event in course.events()
     )
     applicability = (
-        Applicability.SAFE if type(receiver) is not Param and not handed_on and not call.likely else Applicability.UNSAFE
+        Applicability.SAFE
+        if type(receiver) is not Param and not handed_on and not call.likely
+        else Applicability.UNSAFE
     )
     message = "This `try` begins and ends a transaction by hand; `with session.begin():` commits and rolls back by itself"
     yield context.at_call(
