@@ -176,9 +176,9 @@ def of_class(facts: FileFacts, qualname: str) -> frozenset[Key]:
             found.add((BACKREF, target))
             if method is not None:
                 found.add((MAKES_BACKREF, f"{target} {method}"))
-            given = backref.args[0] if type(backref) is Call and backref.args else backref
-            if type(given) is Const and isinstance(given.value, str):
-                found.add((RELATED, given.value))
+            name = backref_name(backref)
+            if name is not None:
+                found.add((RELATED, name))
         found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
 
@@ -205,6 +205,12 @@ def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, 
             given = call.keyword("backref") if type(call) is Call else None
             if type(call) is Call and given is not None:
                 yield call, given, method
+
+
+def backref_name(given: Value) -> str | None:
+    """The attribute that `backref="name"` or `backref=backref("name")` makes; None when it cannot be read."""
+    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
+    return named.value if type(named) is Const and isinstance(named.value, str) else None
 
 
 def _may_declare_columns(class_: ClassFacts) -> bool:

@@ -3,7 +3,8 @@
 ## What it does
 Reports the execution of `delete(X)` and `update(X)` and calls of `Query.delete()` and `Query.update()` that no `where()`,
 `filter()` or join restricts. Tests, migrations and functions whose name says that they empty a table (`truncate`, `clear`,
-`purge`, `reset`, …) are left alone. The rule is off unless it is selected.
+`purge`, `reset`, …) are left alone, and so are queries where the workspace makes them of a class of its own that changes what
+a query does: it may add a criterion. The rule is off unless it is selected.
 
 ## Why is this bad?
 It changes every row of the table. A criterion that was forgotten, or lost on one of several branches, is not noticed before
@@ -40,13 +41,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Attr, Call
 from sqlalchemy_guard.project.statements import EXECUTIONS
+from sqlalchemy_guard.project.types import ClassType, known
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.calls import LibraryCall
     from sqlalchemy_guard.project.statements import Statement
 
@@ -89,6 +93,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         value = fact.value.args[0] if fact.value.args else fact.value.keyword("statement")
     if value is None or context.is_test() or context.is_migration() or _is_named_so(call):
         return
+    if is_query and _adds_criteria(context, value):
+        return
     forms = context.statements.of(value, context.file)
     method = call.name.rpartition(".")[2] if is_query else None
     for form in forms.statements if forms.complete else ():
@@ -101,6 +107,29 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
                 rule, fact, f"This {what}() {verb} every row of the table: add a criterion with `where()`"
             )
             return
+
+
+def _adds_criteria(context: Context, query: Value) -> bool:
+    """Whether queries here are, or may be, of a class that adds criteria by itself."""
+    from sqlalchemy_guard.project.query_sessions import own_query_class
+
+    asked, root = [query], query
+    while type(root) in (Call, Attr):
+        if type(root) is Call:
+            asked.extend(root.args)
+            root = root.func
+        elif type(root) is Attr:
+            root = root.base
+        asked.append(root)
+    refs: set[object] = set()
+    for value in asked:
+        for option in known(context.type_of(value)):
+            if isinstance(option, ClassType):
+                if "sqlalchemy.orm.Query" in context.resolver.ancestors(option):
+                    # `OwnQuery([Entity], session)`.
+                    return True
+                refs.update(context.resolver.ancestors(option))
+    return own_query_class(context.workspace, of=frozenset(refs)) is not False
 
 
 def _is_named_so(call: LibraryCall) -> bool:
