@@ -351,7 +351,9 @@ def _part(
     """A constraint or an index."""
     if isinstance(operation, ops.DropIndexOp):
         index = state.index(str(operation.index_name))
-        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()) or _is_on_unseen(index, model, unknown):
+        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()) or _is_on_unseen(
+            index, model, unknown
+        ):
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):

@@ -199,7 +199,9 @@ def _compared(
 ) -> Drift:
     own = _Own(workspace, models, _touched_elsewhere(workspace))
     elsewhere = _Elsewhere(workspace, environment, models)
-    comparisons = [compare(one, targets, said, own.has, elsewhere.may_have, own.open_parts) for one in replays]
+    comparisons = [
+        compare(one, targets, said, own.has, elsewhere.may_have, own.open_parts) for one in replays
+    ]
     first = comparisons[0]
     for other in comparisons[1:]:
         # Which database it is, is not known: only what differs on each of them counts.

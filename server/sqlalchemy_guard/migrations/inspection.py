@@ -94,7 +94,11 @@ class InspectorHost(Host):
         if table is None:
             return Opaque("get_indexes()")
         found: list[dict[str, Any]] = [
-            {"name": _name(index.name), "column_names": list(map(_column, index.columns)), "unique": index.unique}
+            {
+                "name": _name(index.name),
+                "column_names": list(map(_column, index.columns)),
+                "unique": index.unique,
+            }
             for index in table.indexes
         ]
         if self._recorder.dialect.name in ("postgresql", "mysql", "mariadb"):

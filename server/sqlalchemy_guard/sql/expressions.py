@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 def evaluate(evaluator: Evaluator, node: ast.expr, frame: Frame) -> Value:
     """The value of an expression; see `Evaluator.call` for what it raises."""
     evaluator.budget.spend()
+    if type(node) is ast.Constant:
+        return _constant(evaluator, node, frame)
     handler = _HANDLERS.get(type(node))
     if handler is None:
         return Opaque(shown(node))
-    if handler is _constant:
-        return _constant(evaluator, node, frame)
     evaluator.budget.descend()
     try:
         return handler(evaluator, node, frame)
