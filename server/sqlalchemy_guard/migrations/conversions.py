@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
+from alembic.autogenerate.render import _repr_type, renderers
 from alembic.operations import ops
 from sqlalchemy import types
 
@@ -17,6 +18,7 @@ from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from alembic.autogenerate.api import AutogenContext
     from sqlalchemy.engine import Dialect
 
     from sqlalchemy_guard.migrations.state import TableState
@@ -33,6 +35,23 @@ _FAMILIES: tuple[tuple[type, ...], ...] = (
     (types.Uuid,),
 )
 """Types among which PostgreSQL converts by itself."""
+
+
+class EnumTypeOp(ops.MigrateOperation):
+    """Makes or drops an enum type by itself, unless it is there already, or is not: a database keeps types that nobody uses.
+
+    Args:
+        type_: The type.
+        verb: `create` or `drop`.
+    """
+
+    def __init__(self, type_: sqlalchemy.Enum, verb: str) -> None:
+        self.type, self.verb = type_, verb
+
+
+@renderers.dispatch_for(EnumTypeOp)
+def _rendered(context: AutogenContext, operation: EnumTypeOp) -> str:
+    return f"{_repr_type(operation.type, context)}.{operation.verb}(op.get_bind(), checkfirst=True)"
 
 
 def steps(
@@ -54,10 +73,9 @@ def steps(
     forth, back = _using(old, new, dialect), _using(new, old, dialect)
     if not forth and not back:
         return None
-    found: list[tuple[Any, Any]] = [
-        (_executed(f"CREATE TYPE {name} AS ENUM ({values})"), _executed(f"DROP TYPE {name}"))
-        for name, values in _new_enums(new, dialect, enums)
-    ]
+    found: list[tuple[Any, Any]] = []
+    if _is_native(new) and new.name and str(new.name) not in set(enums):
+        found.append((EnumTypeOp(new, "create"), EnumTypeOp(new, "drop")))
     default = operation.existing_server_default
     has_default = default is not None and default is not False
     if has_default:
@@ -116,14 +134,6 @@ def _plain(type_: Any, dialect: Dialect) -> Any:
 
 def _is_native(type_: Any) -> bool:
     return isinstance(type_, sqlalchemy.Enum) and bool(type_.native_enum)
-
-
-def _new_enums(new: Any, dialect: Dialect, enums: Iterable[str]) -> list[tuple[str, str]]:
-    """The enum type of a column, unless it is there: its name and its values as SQL."""
-    if not _is_native(new) or not new.name or str(new.name) in set(enums):
-        return []
-    values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in new.enums)
-    return [(dialect.type_compiler_instance.process(new), values)]
 
 
 def _executed(text: str) -> ops.ExecuteSQLOp:

@@ -28,6 +28,7 @@ from sqlalchemy_guard.fixes.layout import expression as laid_out
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.migrations import reviewed
 from sqlalchemy_guard.migrations.template import NotUnderstood, fill, written
+from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
@@ -131,10 +132,11 @@ def render(
         dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target}
     )
     imports: set[str] = set()
-    upgrades = _code(review.upgrade, context, drift, imports)
+    is_old = _target(workspace, heads[0].file_id) == "1.4"
+    upgrades = _code(review.upgrade, context, drift, imports, is_old)
     if review.has_unnamed:
         upgrades = [_with_convention(statement) for statement in upgrades]
-    downgrades = _code(review.downgrade, context, drift, imports)
+    downgrades = _code(review.downgrade, context, drift, imports, is_old)
     id_ = revision or uuid.uuid4().hex[-12:]
     created = now or _now(environment.options.get("timezone"))
     values = {
@@ -165,6 +167,12 @@ def render(
         id_,
         tuple(notes),
     )
+
+
+def _target(workspace: Workspace, file_id: str) -> str | None:
+    """For which SQLAlchemy a file is written, as far as that is known."""
+    targets = Targets(workspace.vfs, workspace.folders, workspace.resolver)
+    return workspace.settings_for(file_id).target_version or targets.of(file_id)
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------------
@@ -213,8 +221,10 @@ def _file_name(options: Any, id_: str, message: str, created: datetime.datetime)
 # -- code ----------------------------------------------------------------------------------------------------------------
 
 
-def _code(operations: Sequence[Any], context: MigrationContext, drift: Drift, imports: set[str]) -> list[str]:
-    """Statements of Python for operations."""
+def _code(
+    operations: Sequence[Any], context: MigrationContext, drift: Drift, imports: set[str], is_old: bool
+) -> list[str]:
+    """Statements of Python for operations; `is_old`: for SQLAlchemy 1.4."""
     as_batch = drift.configured.options.get("render_as_batch") is True or (
         # SQLite alters no tables: there the option is no matter of taste.
         "sqlite" in drift.dialects and any(isinstance(one, _ALTERING) for one in operations)
@@ -226,9 +236,12 @@ def _code(operations: Sequence[Any], context: MigrationContext, drift: Drift, im
         if kind != "type":
             return False
         found = _own_type(item, drift, prefix)
-        if found is None or isinstance(found, str):
-            return found or False
-        return _repr_type(found, autogenerate)
+        if isinstance(found, str):
+            return found
+        if is_old and isinstance(found or item, sqlalchemy.UUID) and context.dialect.name == "postgresql":
+            # SQLAlchemy 1.4 knows this one as PostgreSQL's alone.
+            return "postgresql.UUID()"
+        return False if found is None else _repr_type(found, autogenerate)
 
     try:
         with warnings.catch_warnings():

@@ -45,6 +45,7 @@ _ORDER = {
 _BETWEEN = 5
 
 
+_ALONE = (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp, conversions.EnumTypeOp)
 CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -77,7 +78,7 @@ class Review:
 
 def table_of(operation: Any) -> Key | None:
     """The table that an operation changes; None for those that stand alone."""
-    if isinstance(operation, (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp)):
+    if isinstance(operation, _ALONE):
         return None
     if isinstance(operation, ops.CreateIndexOp) and operation.kw.get("postgresql_concurrently"):
         return None
