@@ -38,7 +38,7 @@ class UsageError(Exception):
 
 def entry() -> NoReturn:
     """Run and leave the process; the console script."""
-    if sys.argv[1:2] in (["check"], ["baseline"], ["stats"], ["schema"], ["sql"]):
+    if sys.argv[1:2] != ["server"]:
         # A run ends before collecting its trees would give anything back, and walking them is a third of the time.
         gc.disable()
     try:
@@ -60,6 +60,8 @@ def entry() -> NoReturn:
             file=sys.stderr,
         )
         code = EXIT_ERROR
+    # What Python collects on its way out would be everything that was analysed: longer than the run itself.
+    gc.freeze()
     sys.exit(code)
 
 

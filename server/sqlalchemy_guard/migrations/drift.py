@@ -22,6 +22,7 @@ from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
+from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS
 from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
 from sqlalchemy_guard.sql.values import Class, Opaque
@@ -203,7 +204,9 @@ def _compared(
 ) -> Drift:
     own = _Own(workspace, models, _touched_elsewhere(workspace))
     elsewhere = _Elsewhere(workspace, environment, models)
-    comparisons = [compare(one, targets, said, own.has, elsewhere.may_have, own.is_open) for one in replays]
+    comparisons = [
+        compare(one, targets, said, own.has, elsewhere.may_have, own.open_parts) for one in replays
+    ]
     first = comparisons[0]
     for other in comparisons[1:]:
         # Which database it is, is not known: only what differs on each of them counts.
@@ -249,7 +252,11 @@ class _Own:
     def __init__(self, workspace: Workspace, models: Models, elsewhere: str) -> None:
         self._workspace, self._models, self._elsewhere = workspace, models, elsewhere
         # Classes with an attribute that could not be made, which may be a column.
-        self._incomplete = {one.what.partition(".")[0] for one in models.unknown if one.what[:1].isupper()}
+        self._incomplete = {
+            one.what.partition(".")[0]
+            for one in models.unknown
+            if one.what[:1].isupper() and not one.is_relationship
+        }
 
     def has(self, table: sqlalchemy.Table) -> bool:
         """Whether a table is."""
@@ -261,15 +268,19 @@ class _Own:
             place.file_id.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._workspace.folders
         )
 
-    def is_open(self, table: sqlalchemy.Table) -> bool:
-        """Whether a table's class has a base that nobody could read, which may bring columns."""
+    def open_parts(self, table: sqlalchemy.Table) -> frozenset[str]:
+        """What a table may have more than is seen: columns where an attribute of its class could not be made, anything where
+        nobody could read a base."""
         cls = self._models.owners.get(id(table))
-        if cls is not None and {one.name for one in cls.mro if isinstance(one, Class)} & self._incomplete:
-            return True
-        return cls is not None and any(
+        if cls is None:
+            return frozenset()
+        if any(
             isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS
             for one in cls.mro
-        )
+        ):
+            return frozenset({COLUMNS, CONSTRAINTS})
+        incomplete = {one.name for one in cls.mro if isinstance(one, Class)} & self._incomplete
+        return frozenset({COLUMNS}) if incomplete else frozenset()
 
 
 class _Elsewhere:
