@@ -42,7 +42,7 @@ def register(user):
 
 ## Fix safety
 Safe where the function made the session and keeps it to itself: no transaction has begun. Unsafe for a session that is handed in,
-and where somebody else gets it inside the block: `begin()` raises where a transaction is open already, and so does a commit inside it.
+and where somebody else gets it inside the block: `begin()` raises where a transaction is open already, as does a commit inside it.
 
 ## References
 - [Framing out a begin / commit / rollback block](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#framing-out-a-begin-commit-rollback-block)
