@@ -250,6 +250,18 @@ def test_a_history_that_asks_for_servers_is_not_one_of_sqlite(
     assert violations(workspace, tmp_path) == []
 
 
+def test_tables_of_tests_need_no_migration(tmp_path: Path) -> None:
+    """The tests make them where they need them."""
+    model = "class {0}(Base):\n    __tablename__ = '{0}'\n    id = Column(Integer, primary_key=True)\n"
+    made = files(IN_STEP)
+    for name in ("tests/test_a", "more"):
+        made[f"{name}.py"] = (
+            "from sqlalchemy import Column, Integer\nfrom models import Base\n" + model.format(name[-1])
+        )
+    (message,) = messages(opened(tmp_path, made))
+    assert message == "no migration creates the table `e`"
+
+
 def violations(workspace: Workspace, folder: Path) -> list[Violation]:
     """What the rule says about the models."""
     report = Checker(workspace).check(canonical(str(folder / "models.py")))
