@@ -2,9 +2,9 @@
 
 ## What it does
 Reports the execution of `delete(X)` and `update(X)` and calls of `Query.delete()` and `Query.update()` that no `where()`,
-`filter()` or join restricts. Tests, migrations and functions whose name says that they empty a table (`truncate`, `clear`,
-`purge`, `reset`, …) are left alone, and so are tables that are called temporary, and queries where the workspace makes them of a class of its own that changes what
-a query does: it may add a criterion. The rule is off unless it is selected.
+`filter()` or join restricts. Tests, migrations, tables that are called temporary, and functions whose name says that they empty a
+table (`truncate`, `clear`, `purge`, `reset`, …) are left alone. So are queries where the workspace makes them of a class of its own
+that changes what a query does: it may add a criterion. The rule is off unless it is selected.
 
 ## Why is this bad?
 It changes every row of the table. A criterion that was forgotten, or lost on one of several branches, is not noticed before
