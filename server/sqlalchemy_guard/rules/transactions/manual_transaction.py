@@ -3,8 +3,8 @@
 ## What it does
 Reports `try` blocks that end with `commit()` and whose only handler rolls back the same session and raises again. Handlers that
 do anything else besides, blocks that commit in the middle, and sessions that were used before, so that a transaction is open
-already, are left alone. So are sessions that live longer than the function and that others may use between its calls: those
-stored on an object or in a module, those of a `scoped_session`, and Flask-SQLAlchemy's `db.session`.
+already, are left alone. So are sessions that live longer than the function and that others may have used before it: those handed
+in, stored on an object or in a module, those of a `scoped_session`, and Flask-SQLAlchemy's `db.session`.
 
 ## Why is this bad?
 `with session.begin():` says the same in one line: it commits at the end and rolls back on every error. The pattern by hand has to
@@ -41,8 +41,8 @@ def register(user):
 ```
 
 ## Fix safety
-Safe where the function made the session and keeps it to itself: no transaction has begun. Unsafe for a session that is handed in,
-and where somebody else gets it inside the block: `begin()` raises where a transaction is open already, as does a commit inside it.
+Safe where the function keeps the session to itself: no transaction has begun. Unsafe where somebody else gets it inside the
+block, whose commit would fail there.
 
 ## References
 - [Framing out a begin / commit / rollback block](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#framing-out-a-begin-commit-rollback-block)
@@ -53,13 +53,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Enter, Param
+from sqlalchemy_guard.facts.values import Enter
 from sqlalchemy_guard.fixes.blocks import wrap
 from sqlalchemy_guard.project.courses import HANDED, Course, receiver_of
-from sqlalchemy_guard.project.externals import REGISTRIES
 from sqlalchemy_guard.project.paths import catches_all, walk
 from sqlalchemy_guard.project.sessions import maker_kind
-from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -102,11 +100,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     handed_on = any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside) or any(
         event.name == HANDED and event.fact.node in inside for event in course.events()
     )
-    applicability = (
-        Applicability.SAFE
-        if type(receiver) is not Param and not handed_on and not call.likely
-        else Applicability.UNSAFE
-    )
+    applicability = Applicability.SAFE if not handed_on and not call.likely else Applicability.UNSAFE
     message = "This `try` begins and ends a transaction by hand; `with session.begin():` commits and rolls back by itself"
     yield context.at_call(
         rule, fact, message, applicability=None if removed else applicability, subject=(fact, node)
@@ -128,14 +122,9 @@ def _rolls_back(course: Course, handler: ast.ExceptHandler) -> bool:
 
 
 def _outlives(context: Context, receiver: Value) -> bool:
-    """Whether a session is not the function's own nor handed to it: whoever else has it may have begun already."""
-    if type(receiver) is Param:
-        return any(
-            isinstance(option, Instance) and option.ref in REGISTRIES
-            for option in known(context.type_of(receiver))
-        )
+    """Whether a session is not the function's own: whoever else has it may have begun a transaction already."""
     made = receiver.base if type(receiver) is Enter else receiver
-    return type(made) is not Call or maker_kind(context.resolver, made, context.file) is None
+    return maker_kind(context.resolver, made, context.file) is None
 
 
 def _may_have_begun(course: Course, fact: CallFact, inside: set[ast.AST]) -> bool:
