@@ -249,7 +249,8 @@ def _object_filter(side: Side, ask: Callable[..., bool | None] | None) -> Callab
     def is_compared(element: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
         if kind == "table" and (element.schema, str(name)) in side.left_out:
             return False
-        return ask is None or ask(element, name, kind, reflected, other) is True
+        plain = None if name is None else str(name)
+        return ask is None or ask(element, plain, kind, reflected, other) is True
 
     return is_compared
 
