@@ -20,7 +20,7 @@ from sqlalchemy_guard.migrations.inspection import DialectHost, InspectorHost
 from sqlalchemy_guard.migrations.operations import OperationsHost
 from sqlalchemy_guard.migrations.reflection import column_type
 from sqlalchemy_guard.migrations.sql_statements import Statements
-from sqlalchemy_guard.sql.values import Native, Opaque, Value
+from sqlalchemy_guard.sql.values import MISSING, Native, Opaque, Value
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Emulation:
             "sqlalchemy.Inspector.from_engine": Native("inspect", self._inspect),
         }
         evaluator.hosts.update(made)
+        evaluator.unknown_call = self._unknown_call
         evaluator.methods.update(
             create_all=self._create_all, create=self._create, drop=self._drop, reflect=self._reflect
         )
@@ -88,6 +89,14 @@ class Emulation:
         given = args[0] if args else keywords.get("subject")
         # What is not known here is nearly always the connection under another name.
         return self.inspector if isinstance(given, (BindHost, Opaque)) else Opaque("inspect()")
+
+    def _unknown_call(self, callee: Opaque, args: list[Value], keywords: dict[str, Value]) -> Value:
+        """What is unknown and executes SQL stands for the connection: a session, an engine, a helper's result."""
+        if callee.name.endswith((".execute", ".exec_driver_sql")):
+            given = args[0] if args else keywords.get("statement")
+            if isinstance(given, (str, elements.TextClause)):
+                self.sql(given)
+        return MISSING
 
     def sql(self, given: Value) -> None:
         """SQL that a revision runs in whatever way."""

@@ -74,7 +74,8 @@ def of_queries(lines: Iterable[str]) -> frozenset[Key]:
     found: frozenset[Key] = frozenset()
     for line in lines:
         if "query" not in line:
-            if any(event in line for event in QUERY_EVENTS):
+            # Nearly every line ends here: two words stand in front of the five names that hold one of them.
+            if ("compile" in line or "after_bulk" in line) and any(event in line for event in QUERY_EVENTS):
                 found |= _REPLACES
         elif any(keyword in line for keyword in QUERY_CLASS_KEYWORDS):
             found |= _REPLACES
@@ -103,18 +104,18 @@ class Mentions:
         return tables.union(*self._classes[file_id].values())
 
     def update(
-        self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
+        self, file_id: str, facts: FileFacts, changed: Iterable[str], turned: Iterable[str]
     ) -> set[Key]:
-        """A file was edited; looks at the lines that were typed, and at classes only where one changed.
+        """A file was edited; looks at the lines that went or came, and at classes only where one changed.
 
         Args:
             file_id: The file.
             facts: Its facts as they now are.
             changed: The names whose outline changed.
-            typed: The lines that came in.
+            turned: The lines that went and those that came.
         """
         before = self._keys.get(file_id, frozenset())
-        of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
+        of_query = of_queries(turned) | (before & (_REPLACES | _DOUBLES))
         known = self._classes.setdefault(file_id, {})
         owners = {each for name in changed for each in (name, name.rpartition(".")[0])}
         touched = owners.intersection((*facts.classes, *known))

@@ -88,10 +88,9 @@ Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 def gaps(unit: Unit, file: File, workspace: Workspace) -> list[Gap]:
     """The gaps that are shown at the classes of a unit."""
-    names = _names(workspace.settings_for(file.file_id))
     if not unit.classes:
         return []
-    found = _gathered(workspace, names)
+    found = _gathered(workspace, _names(workspace.settings_for(file.file_id)))
     return [
         Gap(
             each.which,
@@ -110,8 +109,10 @@ def gaps(unit: Unit, file: File, workspace: Workspace) -> list[Gap]:
 
 def idle_timestamps(unit: Unit, file: File, workspace: Workspace) -> list[IdleTimestamp]:
     """The columns of a unit's classes for the time of the last change that nothing sets."""
+    found: list[IdleTimestamp] = []
+    if not unit.classes:
+        return found
     names = _names(workspace.settings_for(file.file_id))[1]
-    found = []
     for class_ in unit.classes:
         for column in columns_of(workspace.resolver, class_, file):
             if folded(column.name) not in names or not column.is_readable:

@@ -260,13 +260,15 @@ class Evaluator:
 
     def is_instance(self, value: Value, cls: Value) -> bool | None:
         """`isinstance(value, cls)`; None when it is not known."""
+        if isinstance(value, Host):
+            return value.is_kind_of(cls)
         if isinstance(value, Opaque) or isinstance(cls, Opaque):
             return None
         if isinstance(value, Instance):
             return self.is_subclass(value.cls, cls)
         native = cls.native if isinstance(cls, Class) else cls
         if isinstance(native, type):
-            return isinstance(value, native) if not isinstance(value, (Host, Class, Function)) else None
+            return isinstance(value, native) if not isinstance(value, (Class, Function)) else None
         return False if isinstance(cls, Class) and harmless.is_data(value) else None
 
     def is_subclass(self, value: Value, cls: Value) -> bool | None:

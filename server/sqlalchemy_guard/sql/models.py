@@ -58,11 +58,13 @@ class Place(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Something that could not be told: what (`User.posts`, `users.payload`), why, and where."""
+    """Something that could not be told: what (`User.posts`, `users.payload`), why, where, and whether it is a relationship,
+    of which no table shows anything."""
 
     what: str
     reason: str
     place: Place | None
+    is_relationship: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -158,7 +160,7 @@ def rebuild(workspace: Workspace, poll: Callable[[], None] | None = None) -> Sch
     for (file_id, qualname, name), reason in reasons.items():
         cls = made.class_named(file_id, qualname)
         made.unknown.append(
-            Unknown(f"{qualname}.{name}", reason, None if cls is None else place_of_class(cls, name))
+            Unknown(f"{qualname}.{name}", reason, None if cls is None else place_of_class(cls, name), True)
         )
     if kept is not None:
         kept.dispose()
@@ -308,11 +310,12 @@ def _schema(
 
 def _failures(maker: declarative.Declarative) -> Iterator[Unknown]:
     seen: set[tuple[str, str]] = set()
-    for cls, name, reason in maker.failures:
-        what = f"{cls.qualname}.{name}" if name else cls.qualname
-        if (what, reason) not in seen:
-            seen.add((what, reason))
-            yield Unknown(what, reason, place_of_class(cls, name or None))
+    for failures in (maker.failures, maker.unrelated):
+        for cls, name, reason in failures:
+            what = f"{cls.qualname}.{name}" if name else cls.qualname
+            if (what, reason) not in seen:
+                seen.add((what, reason))
+                yield Unknown(what, reason, place_of_class(cls, name or None), failures is maker.unrelated)
 
 
 def _unknown_columns(schema: Schema) -> Iterator[Unknown]:

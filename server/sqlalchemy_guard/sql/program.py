@@ -342,7 +342,8 @@ class Module:
 
     def _evaluate(self, name: str) -> Value:
         value: Value = MISSING
-        with self._evaluator.budget.deeper():
+        self._evaluator.budget.descend()
+        try:
             for chunk, statement in self._binding[name]:
                 env = self._ran.get(id(statement))
                 if env is None:
@@ -360,6 +361,8 @@ class Module:
                     # A name that is loaded late, by an object that only the run understands.
                     return seen
             return value
+        finally:
+            self._evaluator.budget.ascend()
 
     def _for_type_checkers(self, name: str) -> Value:
         """A name that only type checkers see bound: what they see, as when the module gives it by `__getattr__`."""

@@ -114,8 +114,11 @@ def run_body(evaluator: Evaluator, body: list[ast.stmt], frame: Frame) -> Outcom
     """Run a block inside of a statement."""
     chunk = frame.chunk
     assert chunk is not None
-    with evaluator.budget.deeper():
+    evaluator.budget.descend()
+    try:
         return run(evaluator, [(chunk, statement) for statement in body], frame)
+    finally:
+        evaluator.budget.ascend()
 
 
 def is_ours(evaluator: Evaluator, error: BaseException) -> bool:
