@@ -161,10 +161,61 @@ def test_two_calls_with_or_between_break_in_their_brackets() -> None:
         assert "def f():\n" + "".join(map(_rewritten, [head] * len(texts), texts)) == wanted
 
 
-def _rewritten(head: str, text: str) -> str:
+def operation(random_: random.Random) -> str:
+    """An operation as stands around what fixes rewrite: some operands are long, some end in brackets."""
+    operands = (
+        "x",
+        "1",
+        "not_there",
+        "f()",
+        "len(created)",
+        'row["categories"]',
+        "(x, y)",
+        "[]",
+        "[user.name]",
+        "{}",
+        "not f(x)",
+        "(a and b)",
+        "await run(x)",
+        "session.scalar(select(func.count()).select_from(SettingsGroup))",
+        "session.scalars(select(User).where(User.name == name)).unique().all()",
+        "(session.execute(select(User.id).where(User.name == name)).first().id)",
+        "session.get(User, identifier, options=[selectinload(User.addresses)]).name",
+        "some_rather_long_name.of_something.that_goes_on_and_on_for_a_while",
+    )
+    parts = [random_.choice(operands)]
+    for _ in range(random_.choice((1, 1, 1, 2))):
+        operator = random_.choice(("==", "==", "!=", "in", "or", "and", "+", "%", "-", "is not"))
+        parts += [operator, random_.choice(operands)]
+    return " ".join(parts)
+
+
+def test_operations_are_laid_out_as_ruff_does() -> None:
+    random_ = random.Random(11)
+    heads, texts = [], []
+    for _ in range(1500):
+        text = operation(random_)
+        head = random_.choice(("    assert ", "    total = ", "    return ", "    if "))
+        try:
+            ast.parse(text)
+        except SyntaxError:
+            continue
+        texts.append(text)
+        heads.append(head)
+    tails = [":\n        pass\n" if "if " in head else "\n" for head in heads]
+    whole = formatted("def f():\n" + "".join(map("".join, zip(heads, texts, tails, strict=True))))
+    rows = whole.splitlines(keepends=True)
+    function = ast.parse(whole).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    theirs = ["".join(rows[node.lineno - 1 : node.end_lineno]) for node in function.body]
+    ours = [_rewritten(head, text, tail) for head, text, tail in zip(heads, texts, tails, strict=True)]
+    assert ours == theirs
+
+
+def _rewritten(head: str, text: str, tail: str = "\n") -> str:
     """A statement after an edit has put an expression into it."""
     begin = "def f():\n" + head
-    source = Source(f"{begin}x\n", 88)
+    source = Source(f"{begin}x{tail}", 88)
     function = ast.parse(source.text).body[0]
     assert isinstance(function, ast.FunctionDef)
     edits = reflow(source, function.body[0], [Edit(len(begin), len(begin) + 1, text)])

@@ -451,6 +451,42 @@ FLOWS = {
             return session.scalar(select(query.exists()))
         """,
     ),
+    "bulk writes at the end": (
+        """
+        def run(session: Session, flag):
+            q = session.query(Tag).filter_by(word="red")
+            if flag:
+                q = q.filter(Tag.id > 0)
+            names = session.query(User)
+            for part in ("a", "n"):
+                names = names.filter(User.name.contains(part))
+            changed = names.filter(User.id < 4).update({"name": "other"}, synchronize_session="fetch")
+            q.delete(synchronize_session=False)
+            gone = session.query(Address)
+            gone = gone.filter(Address.id > 2).filter(Address.user_id != None)
+            deleted = gone.delete()
+            return changed, deleted, session.query(User).order_by(User.id).all()
+        """,
+        """
+        def run(session: Session, flag):
+            q = delete(Tag).filter_by(word="red")
+            if flag:
+                q = q.where(Tag.id > 0)
+            names = update(User)
+            for part in ("a", "n"):
+                names = names.where(User.name.contains(part))
+            changed = session.execute(
+                names.where(User.id < 4)
+                .values({"name": "other"})
+                .execution_options(synchronize_session="fetch")
+            ).rowcount
+            session.execute(q.execution_options(synchronize_session=False))
+            gone = delete(Address)
+            gone = gone.where(Address.id > 2).where(Address.user_id != None)
+            deleted = session.execute(gone).rowcount
+            return changed, deleted, session.scalars(select(User).order_by(User.id)).all()
+        """,
+    ),
     "the session of the module, in another module": (
         """
         # database.py
@@ -527,11 +563,39 @@ REFUSED = {
         """,
         "conditional join",
     ),
-    "a bulk write at the end": (
+    "a bulk write beside another use": (
         """
         def run(session: Session, flag):
-            q = session.query(User)
-            return q.filter(User.id > 2).delete()
+            q = session.query(User).filter(User.id > 2)
+            found = q.count()
+            return found, q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write behind what it does not take": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User).filter(User.id > 2)
+            q = q.execution_options(synchronize_session=False)
+            return q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write of two kinds": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User).filter(User.id > 2)
+            return q.update({"name": "x"}), q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write of another function's query": (
+        """
+        def found(session: Session):
+            return session.query(User).filter(User.id > 2)
+
+        def run(session: Session, flag):
+            return found(session).delete()
         """,
         "in one expression",
     ),

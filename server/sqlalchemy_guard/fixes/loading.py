@@ -320,6 +320,13 @@ def _added(source: Source, place: Place, text: str, shift: int, parent: Parent) 
     if options is not None:
         return insert_positional(source, options, len(options.args), text, shift)
     end = source.end(last, shift)
+    line_end = source.line_end(end)
+    statement = _statement(place, parent)
+    # A statement with a body goes on behind its header, where no line may begin with a link.
+    around = _expression(place, parent) if hasattr(statement, "body") else statement
+    if source.end(around, shift) > line_end and source.comments(end, line_end):
+        # What stands behind the link on its line speaks of the link.
+        return (Edit(line_end, line_end, f"{source.newline}{source.margin(end)}.options({text})"),)
     return (Edit(end, end, f".options({text})"),)
 
 
@@ -343,6 +350,15 @@ def _links(place: Place, parent: Parent) -> Iterator[ast.Call]:
             return
         yield call
         node = call
+
+
+def _expression(place: Place, parent: Parent) -> ast.expr:
+    """The outermost expression around a query."""
+    found, node = place.node, parent(place.chunk, place.node)
+    while node is not None and not isinstance(node, ast.stmt):
+        found = node if isinstance(node, ast.expr) else found
+        node = parent(place.chunk, node)
+    return found
 
 
 def _statement(place: Place, parent: Parent) -> ast.stmt:

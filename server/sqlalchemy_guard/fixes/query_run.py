@@ -13,9 +13,10 @@ from sqlalchemy_guard.facts.query import TERMINALS, Consumer, Link, begins_query
 from sqlalchemy_guard.fixes.query_crossing import Crossing
 from sqlalchemy_guard.fixes.select import comments, links, source
 from sqlalchemy_guard.fixes.select.ending import Ending, finish
+from sqlalchemy_guard.fixes.select.keyed import bulk_base, check_bulk
 from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, nested_in, without_eagerloads
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.state import WHOLE, State, admit, join
+from sqlalchemy_guard.fixes.select.state import BULK, WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Text, walk
 from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
 from sqlalchemy_guard.project.query_paths import Path, argument_of, path_of
@@ -184,6 +185,8 @@ class Run(Crossing):
             self._visit_inside(argument)
         receiver = source.receiver(expression.source, self.solver.text)
         statement = begin(expression, self.solver.knowledge, self.solver.text)
+        if self.solver.bulk:
+            bulk_base(statement, self.solver.bulk)
         for doubt in doubts:
             statement.doubt(doubt)
         self._import_registry(expression.source)
@@ -287,10 +290,14 @@ class Run(Crossing):
             else:
                 self._visit_arguments(link)
             links.apply(statement, link)
+        if self.solver.bulk:
+            check_bulk(statement, self.solver.bulk)
         return state
 
     def _unite(self, statement: Statement, link: Link) -> None:
         """Follow the queries that a set operation takes besides the one that it is called on."""
+        if self.solver.bulk:
+            raise Refuse(f"{self.solver.bulk}() of {link.name}(): Query raises here")
         members: dict[ast.expr, Tree] = {}
         extra = statement.clauses - _UNITED
         for node in link.args:
@@ -341,8 +348,14 @@ class Run(Crossing):
         statement = working.statement
         last = steps[-1] if steps else Link("", node)
         form, link = form_of(terminal, consumer, last)
-        if link.name in WHOLE:
-            raise Refuse(f"{link.name}() of a query that was built before: write it in one expression")
+        bulk = self.solver.bulk
+        if bulk and link.name != bulk:
+            raise Refuse(f"{bulk}() of a query that is used in other ways, too: build two statements")
+        if bulk:
+            check_bulk(statement, bulk)
+        elif link.name in WHOLE:
+            why = f"{link.name}() of a query that was built before: write it in one expression"
+            raise Refuse(why, link.name if link.name in BULK else "")
         if "no_eagerloads" in statement.clauses:
             without_eagerloads(statement, link)
         if not form.shape and statement.options:

@@ -23,6 +23,7 @@ from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
 from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
 from sqlalchemy_guard.sql.values import Class, Opaque
@@ -134,11 +135,13 @@ def _drift(
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
-    if {name for _, name in replays[0].absent} & {
-        table.name for one in targets for table in one.tables.values()
-    }:
+    modelled = {table.name for one in targets for table in one.tables.values()}
+    if modelled & {name for _, name in replays[0].absent}:
         # A few tables of libraries may be made by those; what the models have must be there.
         return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
+    made = {name for each in replays for _, name in each.schema.tables}
+    if environment.graph.revisions and modelled.isdisjoint(made):
+        return Drift(environment, _ELSEWHERE, dialects, replay=replays[0], configured=said)
     state = _State(
         models,
         tuple(one.schema for one in replays),
@@ -153,6 +156,9 @@ def _drift(
     found.dialects = dialects
     _KEPT[workspace][key] = (state, found)
     return found
+
+
+_ELSEWHERE = "its revisions create none of the models' tables; the schema was made in another way"
 
 
 def _is_same(one: _State, other: _State) -> bool:
@@ -197,7 +203,7 @@ def _compared(
     targets: list[sqlalchemy.MetaData],
     replays: list[Replay],
 ) -> Drift:
-    own = _Own(workspace, models, _touched_elsewhere(workspace))
+    own = _Own(workspace, environment, models, _touched_elsewhere(workspace))
     elsewhere = _Elsewhere(workspace, environment, models)
     comparisons = [
         compare(one, targets, said, own.has, elsewhere.may_have, own.open_parts) for one in replays
@@ -244,8 +250,11 @@ _VERSIONING = ("_version", "_versions", "_history", "transaction", "transaction_
 class _Own:
     """Which tables are declared in the user's own files, and migrated by this history alone."""
 
-    def __init__(self, workspace: Workspace, models: Models, elsewhere: str) -> None:
+    def __init__(
+        self, workspace: Workspace, environment: Environment, models: Models, elsewhere: str
+    ) -> None:
         self._workspace, self._models, self._elsewhere = workspace, models, elsewhere
+        self._is_of_tests = is_test_file(environment.env)
         # Classes with an attribute that could not be made, which may be a column.
         self._incomplete = {
             one.what.partition(".")[0]
@@ -257,6 +266,9 @@ class _Own:
         """Whether a table is."""
         place = self._models.place(table)
         if place is None or f'"{table.name}"' in self._elsewhere or f"'{table.name}'" in self._elsewhere:
+            return False
+        if is_test_file(place.file_id) and not self._is_of_tests:
+            # The tests make it themselves.
             return False
         parts = place.file_id.replace(os.sep, "/").split("/")
         return not {"site-packages", "dist-packages"} & set(parts) and any(

@@ -104,18 +104,18 @@ class Mentions:
         return tables.union(*self._classes[file_id].values())
 
     def update(
-        self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
+        self, file_id: str, facts: FileFacts, changed: Iterable[str], turned: Iterable[str]
     ) -> set[Key]:
-        """A file was edited; looks at the lines that were typed, and at classes only where one changed.
+        """A file was edited; looks at the lines that went or came, and at classes only where one changed.
 
         Args:
             file_id: The file.
             facts: Its facts as they now are.
             changed: The names whose outline changed.
-            typed: The lines that came in.
+            turned: The lines that went and those that came.
         """
         before = self._keys.get(file_id, frozenset())
-        of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
+        of_query = of_queries(turned) | (before & (_REPLACES | _DOUBLES))
         known = self._classes.setdefault(file_id, {})
         owners = {each for name in changed for each in (name, name.rpartition(".")[0])}
         touched = owners.intersection((*facts.classes, *known))
@@ -177,9 +177,9 @@ def of_class(facts: FileFacts, qualname: str) -> frozenset[Key]:
             found.add((BACKREF, target))
             if method is not None:
                 found.add((MAKES_BACKREF, f"{target} {method}"))
-            given = backref.args[0] if type(backref) is Call and backref.args else backref
-            if type(given) is Const and isinstance(given.value, str):
-                found.add((RELATED, given.value))
+            name = backref_name(backref)
+            if name is not None:
+                found.add((RELATED, name))
         found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
 
@@ -206,6 +206,12 @@ def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, 
             given = call.keyword("backref") if type(call) is Call else None
             if type(call) is Call and given is not None:
                 yield call, given, method
+
+
+def backref_name(given: Value) -> str | None:
+    """The attribute that `backref="name"` or `backref=backref("name")` makes; None when it cannot be read."""
+    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
+    return named.value if type(named) is Const and isinstance(named.value, str) else None
 
 
 def _may_declare_columns(class_: ClassFacts) -> bool:

@@ -45,12 +45,41 @@ def no_more_than(
         else:
             raise Refuse(f"{what}() needs one mapped class: Query raises here")
     extra = sorted({step.name for step in statement.steps} - allowed - {"filter_by"}) or sorted(
-        statement.clauses - allowed
+        statement.clauses - allowed - _BULK_CLAUSES
     )
     if extra:
         raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
 
 
+def bulk_base(statement: Statement, name: str) -> None:
+    """Begin a query that is built over several expressions as the bulk write that it ends in.
+
+    Args:
+        statement: The query before any link.
+        name: `delete` or `update`.
+
+    Raises:
+        Refuse: it is not of one mapped class.
+    """
+    if [each.info.kind for each in statement.selected] != [EntityKind.MODEL]:
+        raise Refuse(f"{name}() needs one mapped class: Query raises here")
+    function = statement.names[name]
+    assert isinstance(function, Text | Imported)
+    statement.base = Call(function, (Argument(statement.selected[0].tree),))
+    statement.clauses.add("bulk")
+
+
+def check_bulk(statement: Statement, name: str) -> None:
+    """Hold the links of such a query to those that the statement has as well.
+
+    Raises:
+        Refuse: another one was applied.
+    """
+    if statement.execution or statement.parameters is not None or not statement.clauses <= _BULK_CLAUSES:
+        raise Refuse(f"{name}() of a query that was built before: write it in one expression")
+
+
+_BULK_CLAUSES = frozenset(("where", "flow", "bulk"))
 DML_CLAUSES = frozenset(("where", "execution_options", "params"))
 _IGNORED_BY_ALL = frozenset(
     (
@@ -110,7 +139,10 @@ def _dml(
         argument = Argument(statement.atom(values["synchronize_session"]), "synchronize_session")
         before = execution.pop().arguments or () if execution else ()
         execution.append(Step("execution_options", (*before, argument), origin=ending.link.node))
-    tree = extend(Call(function, (Argument(ending.entity),)), *steps, *execution)
+    is_begun = "bulk" in statement.clauses
+    tree = extend(
+        statement.base if is_begun else Call(function, (Argument(ending.entity),)), *steps, *execution
+    )
     executed = extend(ending.session, Step("execute", (Argument(tree),), origin=ending.link.node))
     return executed if ending.is_bare else extend(executed, Step("rowcount", origin=ending.link.node))
 
