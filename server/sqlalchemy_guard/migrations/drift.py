@@ -104,9 +104,9 @@ def drifts(
         return
     for environment in environments:
         dialects = dialects_of(workspace, environment, dialect)
-        # The longest part comes last: a history that cannot be compared costs no models.
+        # The longest parts come last: a history that cannot be compared mostly shows it where it begins, and costs no models.
         problem = _unreadable(workspace, environment)
-        first = None if problem else replay(workspace, environment, dialects[0], None, poll)
+        first = None if problem else replay(workspace, environment, dialects[0], None, poll, _BEGINNING)
         if first is not None and len(first.absent) > _MOST_FOREIGN:
             problem = _cut(first)
         if problem:
