@@ -50,6 +50,10 @@ _MOST_FOREIGN = 3
 """How many tables a history may change that neither it nor a model has: what more there are, somebody made by hand."""
 
 
+_BEGINNING = 40
+"""How many revisions are replayed before the models are made."""
+
+
 @dataclass(slots=True, eq=False)
 class Drift:
     """What was found for one environment.
@@ -104,9 +108,9 @@ def drifts(
         return
     for environment in environments:
         dialects = dialects_of(workspace, environment, dialect)
-        # The longest part comes last: a history that cannot be compared costs no models.
+        # The longest parts come last: a history that cannot be compared mostly shows it where it begins, and costs no models.
         problem = _unreadable(workspace, environment)
-        first = None if problem else replay(workspace, environment, dialects[0], None, poll)
+        first = None if problem else replay(workspace, environment, dialects[0], None, poll, _BEGINNING)
         if first is not None and len(first.absent) > _MOST_FOREIGN:
             problem = _cut(first)
         if problem:
@@ -136,7 +140,7 @@ def _drift(
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
     modelled = {table.name for one in targets for table in one.tables.values()}
-    if modelled & {name for _, name in replays[0].absent}:
+    if len(replays[0].absent) > _MOST_FOREIGN or modelled & {name for _, name in replays[0].absent}:
         # A few tables of libraries may be made by those; what the models have must be there.
         return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
     made = {name for each in replays for _, name in each.schema.tables}

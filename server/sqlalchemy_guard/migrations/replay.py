@@ -103,6 +103,7 @@ def replay(
     dialect: str,
     metadata: Any = None,
     poll: Callable[[], None] | None = None,
+    most: int | None = None,
 ) -> Replay:
     """The schema that a history builds.
 
@@ -112,6 +113,7 @@ def replay(
         dialect: One of `DIALECTS`.
         metadata: What the environment compares with, as far as it is known: its naming convention names constraints.
         poll: Called now and then; ends everything by raising.
+        most: How many revisions of it; all when not given.
     """
     key = _key(environment, dialect, metadata)
     kept = _KEPT.setdefault(workspace, {}).get(key, ())
@@ -122,7 +124,7 @@ def replay(
     reused = len(steps)
     # Kept at once: who is interrupted goes on where it was.
     _KEPT[workspace][key] = steps
-    for revision in order[reused:]:
+    for revision in order[reused:most]:
         steps.append(runner.run(revision))
     limits = [limit for step in steps for limit in step.limits]
     absent = {key for step in steps for key in step.absent}

@@ -113,6 +113,8 @@ def bind(function: Function, frame: Frame, args: list[Value], keywords: dict[str
 
 def is_generator(function: Function) -> bool:
     """Whether a function's own body has a `yield`."""
+    if not function.frame.module.may_yield:
+        return False
     is_cut = isinstance(function.node, ast.FunctionDef | ast.AsyncFunctionDef) and not function.node.body
     wanted: ast.AST | None = None if is_cut else function.node
     last: Chunk | None = None

@@ -223,6 +223,7 @@ class Module:
         file: Its file.
         file_id: That file's id.
         document: The version that was read.
+        may_yield: Whether the word stands anywhere in it: most modules have no generators to look for.
         name: Its dotted name.
     """
 
@@ -240,6 +241,7 @@ class Module:
         """Take the statements from a file as it is now; what was evaluated stays."""
         self.file = file
         self.document = file.document
+        self.may_yield = "yield" in file.document.text
         self._cut = {
             id(chunk.body[0]): chunk
             for chunk in file.syntax.iter_chunks()
