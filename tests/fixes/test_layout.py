@@ -127,6 +127,40 @@ def test_a_chain_that_was_broken_and_fits_now_is_joined_where_the_code_is_format
     assert changed(text, "somebody", "x") == text.replace("somebody", "x")
 
 
+def test_a_chain_keeps_a_line_for_each_link_where_the_code_is_not_formatted() -> None:
+    """Whether its lines are joined by backslashes or by parentheses; one link is no chain."""
+    wide = 200
+    assert _relaid("x = a.b(1) \\\n    .c(2) \\\n    .d(3)\n", "f(g(1).c(2).d(3))", wide) == (
+        "x = f(\n    g(1)\n    .c(2)\n    .d(3)\n)\n"
+    )
+    assert _relaid("x = (a.b(1)\n     .c(2).\n     d(3))\n", "g(1).c(2).d(f(3).g(4).h(5))", wide) == (
+        "x = (\n    g(1)\n    .c(2)\n    .d(f(3).g(4).h(5))\n)\n"
+    )
+    assert (
+        _relaid("x = a.b(1) \\\n    .c(2) \\\n    .d(3)\n", "f(g(1).c(2)).d()", wide)
+        == "x = f(g(1).c(2)).d()\n"
+    )
+
+
+def test_what_was_broken_in_short_lines_does_not_become_a_long_one() -> None:
+    """However long lines may be elsewhere."""
+    names = [f"name_{number}" for number in range(12)]
+    before = f"x = call({', '.join(names[:6])},\n         {', '.join(names[6:])})\n"
+    after = _relaid(before, f"other({', '.join(names)}).first()", 200)
+    assert max(map(len, after.splitlines())) <= 88
+    single = f"x = call({', '.join(names)})\n"
+    assert _relaid(single, f"other({', '.join(names)}).first()", 200).count("\n") == 1
+
+
+def _relaid(text: str, value: str, columns: int) -> str:
+    """A statement after an edit has replaced its value, without the parentheses around it."""
+    source = Source(text, columns)
+    statement = ast.parse(text).body[0]
+    assert isinstance(statement, ast.Assign)
+    start, end = source.start(statement.value), source.end(statement.value)
+    return apply_edits(text, list(reflow(source, statement, [Edit(start, end, value)])))
+
+
 def test_tabs_crlf_and_wide_characters_survive() -> None:
     text = "def f():\r\n\tx = g(aaaa, '漢字')\r\n"
     assert (

@@ -82,10 +82,16 @@ def _has_items(node: ast.expr) -> bool:
 
 
 class Builder:
-    """Builds the documents of one text whose tree starts at the text's beginning."""
+    """Builds the documents of one text whose tree starts at the text's beginning.
 
-    def __init__(self, source: Source) -> None:
+    Args:
+        source: The text.
+        vertical: Whether an outermost chain of several links has each on a line of its own, however short it is.
+    """
+
+    def __init__(self, source: Source, *, vertical: bool = False) -> None:
         self.source = source
+        self.vertical = vertical
         self.text = source.text
         self.tokens: list[Token] = [
             token for token in source.tokens(0, len(self.text)) if token.kind != "newline"
@@ -350,8 +356,11 @@ class Builder:
     def _chain(self, node: ast.Call | ast.Attribute | ast.Subscript) -> Doc:
         links = self._links(node)
         fluent = links > 1 and not self.tight
+        vertical = fluent and self.vertical
+        self.vertical = self.vertical and not vertical
         parts = self._link(node, fluent)
-        return Group(parts) if fluent else parts
+        self.vertical = self.vertical or vertical
+        return Group(parts, vertical) if fluent else parts
 
     def _link(self, node: ast.Call | ast.Attribute | ast.Subscript, fluent: bool) -> Doc:
         """A chain up to and with `node`; in a fluent one a break stands before each attribute of a call."""
