@@ -248,18 +248,20 @@ def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:
 def is_loaded_by_hand(read: LazyRead) -> bool:
     """Whether the function around the read names the relationship in `refresh(…)` or reads it from `awaitable_attrs`."""
     function = function_around(read.site.chunk, read.site.node)
-    chunks = [read.site.chunk]
-    if function is not None and not function.body and read.site.chunk.parent is not None:
-        chunks = list(read.site.chunk.parent.children or ())
-    for chunk in chunks:
-        for statement in chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and node.attr == read.info.name:
-                    if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
-                        return True
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    if node.func.attr == "refresh" and _may_name(node, read.info.name):
-                        return True
+    if function is not None and function.body:
+        body: list[ast.stmt] = function.body
+    else:
+        # A function that was cut, or the top of a module.
+        parent = read.site.chunk.parent if function is not None else None
+        chunks = list(parent.children or ()) if parent is not None else [read.site.chunk]
+        body = [statement for chunk in chunks for statement in chunk.body]
+    for node in (part for statement in body for part in ast.walk(statement)):
+        if isinstance(node, ast.Attribute) and node.attr == read.info.name:
+            if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
+                return True
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "refresh" and _may_name(node, read.info.name):
+                return True
     return False
 
 
