@@ -451,6 +451,33 @@ FLOWS = {
             return session.scalar(select(query.exists()))
         """,
     ),
+    "definitions inside with parameters of the same name": (
+        """
+        def run(session: Session, flag):
+            def narrowed(q, word):
+                return q.filter(User.name.contains(word))
+
+            q = session.query(User)
+            for word in ("a", "n"):
+                q = narrowed(q, word)
+            known = sorted(((each.id, each.id) for each in q), key=lambda q: [-each for each in q])
+            return known, [each.id for each in q.order_by(User.id)]
+        """,
+        """
+        def run(session: Session, flag):
+            def narrowed(q, word):
+                return q.where(User.name.contains(word))
+
+            q = select(User)
+            for word in ("a", "n"):
+                q = narrowed(q, word)
+            known = sorted(
+                ((each.id, each.id) for each in session.scalars(q)),
+                key=lambda q: [-each for each in q],
+            )
+            return known, [each.id for each in session.scalars(q.order_by(User.id))]
+        """,
+    ),
     "bulk writes at the end": (
         """
         def run(session: Session, flag):
@@ -562,6 +589,26 @@ REFUSED = {
             return q.filter_by(id=1).all()
         """,
         "conditional join",
+    ),
+    "a definition inside that reads it": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User)
+
+            def rows(one=None, *, other=lambda: q.all()):
+                return other()
+
+            return rows()
+        """,
+        "is read in a function or lambda inside run()",
+    ),
+    "a default of a lambda": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User)
+            return (lambda q=q: q.count())()
+        """,
+        "is read in a",
     ),
     "a bulk write beside another use": (
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.query import DEFERRED
 from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.fixes.arguments import add_keyword, insert_positional
 from sqlalchemy_guard.fixes.file_source import source_of
@@ -145,6 +146,8 @@ def plan(
 
 
 def _loader(info: RelationshipInfo, statement: Statement) -> str:
+    if info.lazy == DEFERRED:
+        return "undefer"
     joins = not any(link.func.name in _NO_JOINS for link in statement.links)  # type: ignore[attr-defined]
     return "joinedload" if info.collection is False and joins else "selectinload"
 

@@ -18,6 +18,7 @@ from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, neste
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.state import BULK, WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Text, walk
+from sqlalchemy_guard.project.query_bodies import parameters
 from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
 from sqlalchemy_guard.project.query_paths import Path, argument_of, path_of
 from sqlalchemy_guard.project.query_references import given_by_caller
@@ -118,9 +119,8 @@ class Run(Crossing):
     def _visit(self, node: ast.expr) -> None:
         """Look at an expression that is not itself a value that is followed."""
         if isinstance(node, ast.Lambda):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and part.id in self._held_now:
-                    raise Refuse(f"`{part.id}` is read in a lambda: build the select() outside of it")
+            self._visit_lambda(node)
+            return
         if isinstance(node, ast.Call) and self._passes(node):
             return
         taken = self._chain(node)
@@ -129,6 +129,22 @@ class Run(Crossing):
             return
         self._visit_all(node)
         self._bind(node) if isinstance(node, ast.NamedExpr) else None
+
+    def _visit_lambda(self, node: ast.Lambda) -> None:
+        """A lambda must not read a query that is followed; its parameters are other values by the same names."""
+        outer = self._held_now
+        inner = {name: state for name, state in outer.items() if name not in parameters(node.args)}
+        # Its defaults are read outside of it.
+        for held, part in ((outer, node.args), (inner, node.body)):
+            for each in ast.walk(part):
+                if isinstance(each, ast.Name) and each.id in held:
+                    raise Refuse(f"`{each.id}` is read in a lambda: build the select() outside of it")
+        self._visit_all(node.args)
+        self._held = inner
+        try:
+            self._visit(node.body)
+        finally:
+            self._held = outer
 
     def _chain(self, node: ast.expr) -> tuple[State, list[Link], Link | None] | None:
         """An expression that begins with a query that is followed: the query, its links, its terminal."""

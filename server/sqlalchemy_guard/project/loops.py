@@ -182,12 +182,25 @@ def _is_batched(node: ast.AST) -> bool:
             for part in ast.walk(node.target)
         )
     if isinstance(node, ast.While):
-        if any(_called_name(part) in ("islice", "batched") for part in ast.walk(node.test)):
+        if any(_called_name(part) in ("islice", "batched") for part in ast.walk(node.test)) or _is_refilled(
+            node
+        ):
             return True
         return any(
             _called_name(part) in ("limit", "fetchmany", "slice", "offset") for part in _own_nodes(node)
         )
     return False
+
+
+def _is_refilled(loop: ast.While) -> bool:
+    """Whether each round fetches anew what the condition asks for: it goes on with the next part until nothing is left."""
+    asked = {part.id for part in ast.walk(loop.test) if isinstance(part, ast.Name)}
+    return any(
+        isinstance(part, ast.Assign)
+        and isinstance(part.value, (ast.Call, ast.Await))
+        and any(isinstance(target, ast.Name) and target.id in asked for target in part.targets)
+        for part in _own_nodes(loop)
+    )
 
 
 def _tests_a_count(frame: Frame) -> bool:

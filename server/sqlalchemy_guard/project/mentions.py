@@ -223,11 +223,12 @@ def _may_declare_columns(class_: ClassFacts) -> bool:
 
 
 def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:
-    """The relationships of a class, and the properties of one that has relationships."""
+    """The relationships and deferred columns of a class, and the properties of one that has any."""
     relationships = [
         attribute.name
         for attribute in class_.attributes.values()
-        if type(attribute.value) is Call and last_name(attribute.value.func) in _RELATIONSHIPS
+        if type(attribute.value) is Call
+        and (last_name(attribute.value.func) in _RELATIONSHIPS or _is_deferred(attribute.value))
     ]
     properties: list[str] = []
     for name, qualname in class_.methods.items():
@@ -240,6 +241,10 @@ def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:
         elif any(last_name(decorator) in _PROPERTIES for decorator in function.decorators):
             properties.append(name)
     return relationships + properties if relationships else []
+
+
+def _is_deferred(call: Call) -> bool:
+    return last_name(call.func) == "deferred" or call.keyword("deferred") is not None
 
 
 def last_name(value: Value) -> str | None:
