@@ -104,7 +104,7 @@ def spring(name):
     open(os.path.join({mark!r}, name), "w").close()
 """
 LIBRARIES = (
-    "sqlalchemy", "alembic", "sqlglot", "yaml", "ruamel", "pygls", "lsprotocol", "pathspec", "typing_extensions",
+    "sqlglot", "yaml", "ruamel", "pygls", "lsprotocol", "pathspec", "typing_extensions",
     "logging", "json", "ast", "argparse", "attrs", "sitecustomize", "usercustomize",
 )  # fmt: skip
 """Names of modules that a project may have, too, and that must never be taken from there."""
@@ -205,6 +205,18 @@ def test_no_command_runs_anything(workspace: Path, arguments: tuple[str, ...], c
     result = ran(workspace, *(one.format(line=line) for one in arguments))
     assert "Traceback" not in result.stderr, result.stderr
     assert result.returncode in codes, result.stderr
+    assert marks(workspace) == []
+
+
+@pytest.mark.parametrize("command", ["check", "drift", "schema"])
+def test_libraries_of_the_workspace_are_its_own(workspace: Path, command: str) -> None:
+    """What has the name of a library that is needed to answer is not taken for it."""
+    for name in ("sqlalchemy", "alembic"):
+        (workspace / f"{name}.py").write_text(
+            (workspace / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8"
+        )
+    result = ran(workspace, command)
+    assert "Traceback" not in result.stderr, result.stderr
     assert marks(workspace) == []
 
 

@@ -244,6 +244,7 @@ def test_null_as_default(tmp_path: Path) -> None:
     )
     found = differences(tmp_path / "2", JOBS, lambda metadata: _jobs(metadata, check, note="NULL"))
     assert found == [("default", "note")]
+    assert differences(tmp_path / "3", JOBS, lambda metadata: _jobs(metadata, check, size="NULL")) == []
 
 
 def test_what_is_not_known_is_not_compared(tmp_path: Path) -> None:

@@ -193,3 +193,17 @@ def test_a_filter_that_asks_for_a_name(tmp_path: Path) -> None:
     assert found(tmp_path, BASE + ITEM, upgrade, env=env) == [
         "the migrations leave the index `ix_items_id` on `items` (id), which the model does not have"
     ]
+
+
+@pytest.mark.parametrize(("option", "there"), [("", True), ("old_version = 7\n", False)])
+def test_options_of_the_configuration(tmp_path: Path, option: str, there: bool) -> None:
+    """What the file says counts; what it does not say is not set."""
+    before = (
+        "def is_old():\n    version = op.get_context().config.get_main_option('old_version')\n"
+        "    return int(version) > 5 if version else False\n"
+    )
+    files = chain(f"if is_old():\n    return\n{USERS}", before=before)
+    files["alembic.ini"] += option
+    result = replayed(tmp_path, files)
+    assert result.limits == []
+    assert ((None, "users") in result.schema.tables) is there

@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.sql import elements
 
 from sqlalchemy_guard.migrations import reading
-from sqlalchemy_guard.migrations.connection import BindHost, ContextHost
+from sqlalchemy_guard.migrations.connection import BindHost, ConfigHost, ContextHost
 from sqlalchemy_guard.migrations.inspection import DialectHost, InspectorHost
 from sqlalchemy_guard.migrations.operations import OperationsHost
 from sqlalchemy_guard.migrations.reflection import column_type
@@ -24,7 +24,7 @@ from sqlalchemy_guard.sql.values import MISSING, Native, Opaque, Value
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy_guard.migrations.recorder import Recorder
     from sqlalchemy_guard.sql.evaluator import Evaluator
@@ -47,13 +47,19 @@ class Emulation:
         recorder: Where operations end.
         metadata: What the environment compares with: its naming convention holds for operations, too. None when unknown.
         limit: Told, in words, what could not be followed.
+        configuration: What the configuration file says.
 
     Attributes:
         applied: Told each operation that was applied: its name, its arguments, and the table of the batch that it belongs to.
     """
 
     def __init__(
-        self, evaluator: Evaluator, recorder: Recorder, metadata: Any, limit: Callable[[str], None]
+        self,
+        evaluator: Evaluator,
+        recorder: Recorder,
+        metadata: Any,
+        limit: Callable[[str], None],
+        configuration: Mapping[str, str],
     ) -> None:
         self.evaluator = evaluator
         self.recorder = recorder
@@ -65,6 +71,7 @@ class Emulation:
         self.inspector = InspectorHost(recorder)
         self.dialect = DialectHost(recorder, self.inspector)
         self.bind = BindHost(self)
+        self.config = ConfigHost(configuration)
         self.op = OperationsHost(self)
         context = ContextHost(self)
         made: dict[str, Value] = {

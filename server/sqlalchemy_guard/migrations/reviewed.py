@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import conv
 from sqlalchemy_guard.migrations import conversions
 from sqlalchemy_guard.migrations.reading import chosen_name
 from sqlalchemy_guard.records import dataclass, field
-from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
+from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS, quietly
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -124,7 +124,8 @@ def review(workspace: Workspace, drift: Drift, differences: Sequence[Difference]
 def _ordered(drift: Drift, tables: list[Difference]) -> list[Difference]:
     """New tables, each behind those that it refers to."""
     assert drift.comparison is not None
-    names = [table.key for table in drift.comparison.side.target.sorted_tables]
+    target = drift.comparison.side.target
+    names = [table.key for table in quietly(lambda: target.sorted_tables)]
     return sorted(tables, key=lambda one: names.index(one.table) if one.table in names else len(names))
 
 

@@ -104,11 +104,21 @@ def _is_sortable(metadata: sqlalchemy.MetaData) -> bool:
 
 
 def _table(table: sqlalchemy.Table, constraints: Any, dialect: sqlalchemy.Dialect) -> Iterator[str]:
-    notes = "".join(f"-- {note}\n" for note in unknown(table))
     # Keys in a cycle are added when both tables are there, where a dialect can.
     keys = constraints if dialect.supports_alter else table.foreign_key_constraints
     within = [key for key in keys if _leads_somewhere(key)]
-    yield notes + _compiled(CreateTable(table, include_foreign_key_constraints=within), dialect)
+    # The type of a column that a key to another table was to give: one table more must not be lost for it.
+    untyped = [column for column in table.columns if isinstance(column.type, sqlalchemy.types.NullType)]
+    kept = [column.type for column in untyped]
+    try:
+        for column in untyped:
+            column.type = UnknownType("of what it refers to")
+        notes = "".join(f"-- {note}\n" for note in unknown(table))
+        text = _compiled(CreateTable(table, include_foreign_key_constraints=within), dialect)
+    finally:
+        for column, type_ in zip(untyped, kept, strict=True):
+            column.type = type_
+    yield notes + text
     for index in sorted(table.indexes, key=lambda one: str(one.name)):
         yield _compiled(CreateIndex(index), dialect)
     if dialect.supports_comments and not dialect.inline_comments:

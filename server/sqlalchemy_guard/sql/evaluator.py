@@ -94,6 +94,7 @@ class Evaluator:
         decide: Settles an unknown condition, or not.
         fork: Asked which branch of an `if`, or whether a loop over something unknown, is taken: None for both, joined. Where
             every way is to be seen, the same code is run once for each.
+        forks: How often one was taken alone.
         toward: The way to a statement, when only that is to be run, and what it rests on: `Reached` is raised then.
         watch: Told of the result of every call in the source.
         unknown_call: Answers calls of what is unknown, or not (`MISSING`).
@@ -118,6 +119,7 @@ class Evaluator:
         self.is_lenient = False
         self.decide: Callable[[Opaque], bool | None] = _undecided
         self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
+        self.forks = 0
         self.toward: Toward | None = None
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
         self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import sqlalchemy
     from sqlalchemy import orm
 
+    from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.text.span import Span
 
@@ -222,7 +223,7 @@ def candidates(workspace: Workspace) -> list[tuple[File, list[str]]]:
             # What a revision declares is the schema of its day.
             continue
         wanted: dict[str, None] = {}
-        for qualname, definitions in file.facts.classes.items():
+        for qualname, definitions in sorted(file.facts.classes.items(), key=_line):
             if "." in qualname:
                 continue
             named = {"__tablename__", "__table__"} & definitions[-1].attributes.keys()
@@ -238,6 +239,12 @@ def candidates(workspace: Workspace) -> list[tuple[File, list[str]]]:
         if wanted or effects:
             found.append((file, list(wanted)))
     return found
+
+
+def _line(item: tuple[str, list[ClassFacts]]) -> int:
+    """Where a class is defined last: what is made first, and so comes first in what is printed, must not depend on chance."""
+    last = item[1][-1]
+    return last.header.lineno + last.chunk.shift
 
 
 def _table_names(file: File) -> Iterator[str]:
