@@ -116,6 +116,16 @@ ENTITIES = {
         Shape @2; Circle; Circle.radius; Shape.kind; Shape, Person
     """
     ),
+    "some_class": _alternatives(
+        """
+        some_class @3; some_class, Address; some_class, some_class.name; User, some_class; some_class.id
+    """
+    ),
+    "tables": _alternatives(
+        """
+        user_tags @4; friendships; user_tags.c.tag_id; user_tags.c.user_id, user_tags.c.tag_id; user_tags, Tag
+    """
+    ),
     "with_polymorphic": _alternatives(
         """
         every @2; every.id; every.name, every.Manager.bonus
@@ -312,6 +322,27 @@ LINKS = {
         filter_by(radius=3); options(selectinload(Shape.person)); group_by(Shape.kind)
     """
     ),
+    "some_class": _alternatives(
+        """
+        filter(some_class.id > 1); filter_by(name='ann'); filter_by(id=number); join(some_class.addresses)
+        join(Address); outerjoin(some_class.addresses); join(Address, Address.user_id == some_class.id)
+        filter(Address.user_id == some_class.id); options(joinedload(some_class.addresses)); group_by(some_class.name)
+        options(selectinload(some_class.tags)); order_by(some_class.id) @2; select_from(some_class); filter(User.id < 3)
+        filter(some_class.addresses.any()); with_entities(some_class.id); with_entities(some_class)
+        union(session.query(some_class).filter_by(id=2)); union_all(session.query(some_class)); join(U2, U2.id == some_class.id)
+        from_statement(text('select * from users union all select * from users')); filter_by(email='x')
+        with_parent(session.get(Address, 1), Address.user); filter(some_class.nick.is_(None)); add_columns(some_class.name)
+    """
+    ),
+    "tables": _alternatives(
+        """
+        filter(user_tags.c.tag_id > 1) @2; filter(user_tags.c.user_id == number); filter_by(tag_id=1)
+        filter(user_tags.c.tag_id == Tag.id); filter(user_tags.c.tag_id.in_([1, 2])); order_by(user_tags.c.tag_id)
+        join(Tag, Tag.id == user_tags.c.tag_id); filter(friendships.c.left_id == 1); group_by(user_tags.c.tag_id)
+        filter(user_tags.c.user_id.in_(session.query(User.id).filter(User.id > 1))); filter_by(user_id=number, tag_id=2)
+        filter(user_tags.c.user_id.in_(select(Address.user_id))); filter(Tag.id == 1); filter(opaque_condition)
+    """
+    ),
     "with_polymorphic": _alternatives(
         """
         filter(every.Manager.bonus > 5); filter_by(name='max'); join(every.company); order_by(every.id)
@@ -329,6 +360,7 @@ TERMINALS = _alternatives(
         .update({'name': 'new'}, synchronize_session='evaluate'); .subquery(with_labels=True); [0:number]
         .cte(recursive=True); .subquery(name='sub'); .filter_by(id=1).delete(synchronize_session='evaluate')
         .update({User.name: 'new'}); .as_scalar(); [5]; .value(User.id); .value(func.count())
+        .update({'tag_id': 7}); .update({user_tags.c.tag_id: 7}, synchronize_session=False)
     """
 )
 

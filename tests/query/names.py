@@ -78,6 +78,7 @@ def namespace() -> dict[str, Any]:
     names["repeated"] = aliased(
         models.User, models.select(models.User).join(models.User.addresses).subquery()
     )
+    names["some_class"] = models.User
     names["opaque_condition"] = models.User.id > 1
     names["opaque_join"] = models.Address.user_id == models.User.id
     names["option"] = orm.selectinload(models.User.addresses)

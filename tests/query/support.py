@@ -93,7 +93,8 @@ class Resolver:
     """Knowledge by evaluation.
 
     Args:
-        names: The namespace of the expression. A name that begins with `opaque` is not understood.
+        names: The namespace of the expression. A name that begins with `opaque` is not understood, of
+            `some_class` it is known only that it is a class.
         sessions: What is known about names and dotted names of sessions.
         registries: For `Model.query`.
     """
@@ -133,6 +134,8 @@ class Resolver:
     def entity(self, node: ast.expr) -> EntityInfo:
         if any(isinstance(each, ast.Name) and each.id.startswith("opaque") for each in ast.walk(node)):
             return UNKNOWN_ENTITY
+        if any(isinstance(each, ast.Name) and each.id == "some_class" for each in ast.walk(node)):
+            return EntityInfo(EntityKind.MODEL) if isinstance(node, ast.Name) else UNKNOWN_ENTITY
         if any(isinstance(each, ast.Name) and each.id in self.sessions for each in ast.walk(node)):
             return UNKNOWN_ENTITY
         try:

@@ -555,6 +555,67 @@ FLOWS = {
         """,
     ),
 }
+FLOWS |= {
+    "other columns in each branch": (
+        """
+        def run(session: Session, flag):
+            if flag:
+                q = session.query(User.name).filter(User.id > 1)
+            else:
+                q = session.query(Address.email).join(Address.user)
+            return sorted(each for (each,) in q)
+        """,
+        """
+        def run(session: Session, flag):
+            if flag:
+                q = select(User.name).where(User.id > 1)
+            else:
+                q = select(Address.email).join(Address.user)
+            return sorted(each for (each,) in session.execute(q))
+        """,
+    ),
+    "members of a union that join a class": (
+        """
+        def run(session: Session, flag):
+            one = session.query(Address).join(User).filter(User.id > 1)
+            other = session.query(Address).filter(Address.id == 1)
+            return sorted(
+                each.id for each in one.union(other)
+            )
+        """,
+        """
+        def run(session: Session, flag):
+            one = select(Address).join(User).where(User.id > 1)
+            other = select(Address).where(Address.id == 1)
+            return sorted(
+                each.id
+                for each in session.scalars(
+                    select(aliased(Address, union(one, other).subquery()))
+                ).unique()
+            )
+        """,
+    ),
+    "the class of an object": (
+        """
+        def run(session: Session, flag):
+            user = session.get(User, 1)
+            q = session.query(type(user))
+            if flag:
+                q = q.filter(User.id > 1)
+            return sorted(each.id for each in q.all()) + [session.query(user.__class__).get(1).id]
+        """,
+        """
+        def run(session: Session, flag):
+            user = session.get(User, 1)
+            q = select(type(user))
+            if flag:
+                q = q.where(User.id > 1)
+            return sorted(each.id for each in session.scalars(q).unique().all()) + [
+                session.get(user.__class__, 1).id
+            ]
+        """,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -570,6 +631,30 @@ def test_a_flow_is_rewritten_and_means_the_same(name: str, tmp_path: Path) -> No
 
 
 REFUSED = {
+    "filter_by of one column or another": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User.name) if flag else session.query(Address.email)
+            return q.filter_by(id=1).all()
+        """,
+        "different columns",
+    ),
+    "a class or a column": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User) if flag else session.query(Address.email)
+            return q.all()
+        """,
+        "different things",
+    ),
+    "subquery() of one column or another": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User.name) if flag else session.query(Address.email)
+            return q.subquery()
+        """,
+        "different columns",
+    ),
     "other columns under a condition": (
         """
         def run(session: Session, flag):

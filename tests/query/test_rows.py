@@ -17,6 +17,22 @@ SAFE = {
         "session.scalars(select(Address).join(repeated, Address.user)).unique().all()"
     ),
     "session.query(repeated).all()": "session.scalars(select(repeated)).unique().all()",
+    "session.query(some_class).filter_by(name=name).all()": (
+        "session.scalars(select(some_class).filter_by(name=name)).unique().all()"
+    ),
+    "session.query(Shape).filter_by(id=1).delete()": "session.execute(delete(Shape).where(Shape.id == 1)).rowcount",
+    "session.query(Manager).filter_by(id=2, company_id=None).delete(synchronize_session=False)": (
+        "session.execute(delete(Manager).where(Manager.id == 2, Manager.company_id.is_(None))"
+        ".execution_options(synchronize_session=False)).rowcount"
+    ),
+    "session.query(some_class).get(1)": "session.get(some_class, 1)",
+    "session.query(user_tags).filter(user_tags.c.tag_id > 1).delete()": (
+        "session.execute(delete(user_tags).where(user_tags.c.tag_id > 1)).rowcount"
+    ),
+    "session.query(user_tags).filter_by(tag_id=1).update({'tag_id': 7}, synchronize_session=False)": (
+        "session.execute(update(user_tags).filter_by(tag_id=1).values({'tag_id': 7})"
+        ".execution_options(synchronize_session=False)).rowcount"
+    ),
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -322,7 +338,9 @@ CONSUMED = {
 }
 
 UNSAFE = {
-    "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
+    "session.query(User.id, *opaque_columns).all()": "what `*opaque_columns` is could not be found",
+    "session.query(Address).tuples().union(session.query(Address)).all()": "do not name its class",
+    "session.query(Address, U2).select_from(U2).with_parent(session.get(User, 1), User.addresses).all()": (
         "asks for another class"
     ),
     "session.query(user_tags.c.tag_id).from_statement(text('select tag_id from user_tags')).all()": (
@@ -369,6 +387,9 @@ UNSAFE = {
 }
 
 REFUSED = {
+    "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
+        "Query raises here"
+    ),
     "session.query(User).value(User)": "takes one column",
     "session.query(User.name).union(session.query(User.name)).filter_by(name='x').all()": "a union of columns",
     "session.query(Address).join(User).with_parent(session.get(User, 1), User.addresses).all()": (

@@ -16,7 +16,7 @@ from sqlalchemy_guard.fixes.select.ending import Ending, finish
 from sqlalchemy_guard.fixes.select.keyed import bulk_base, check_bulk
 from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, nested_in, without_eagerloads
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.state import BULK, WHOLE, State, admit, join
+from sqlalchemy_guard.fixes.select.state import BULK, ENDS_OF_ANY_COLUMNS, MIXED, WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Text, walk
 from sqlalchemy_guard.project.query_bodies import parameters
 from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 _UNITED = frozenset(
     (
-        *("flow", "where", "join", "loose_join", "self_join", "conditional_join"),
+        *("flow", "where", "reset_joinpoint"),
+        *("join", "plain_join", "loose_join", "self_join", "conditional_join"),
         *("group_by", "having"),
         *("distinct", "limit", "offset", "order_by"),
     )
@@ -364,6 +365,10 @@ class Run(Crossing):
         statement = working.statement
         last = steps[-1] if steps else Link("", node)
         form, link = form_of(terminal, consumer, last)
+        if MIXED in statement.clauses and terminal is not None and link.name not in ENDS_OF_ANY_COLUMNS:
+            raise Refuse(
+                f"{link.name}() of what selects different columns in each branch: build two statements"
+            )
         bulk = self.solver.bulk
         if bulk and link.name != bulk:
             raise Refuse(f"{bulk}() of a query that is used in other ways, too: build two statements")

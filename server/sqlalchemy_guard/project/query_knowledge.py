@@ -89,6 +89,8 @@ _EXPRESSION_FUNCTIONS = frozenset(
 _EXPRESSION_TYPES = frozenset(("sqlalchemy.ColumnElement", "sqlalchemy.TextClause"))
 _STATEMENTS = frozenset(("sqlalchemy.Select", "sqlalchemy.orm.Query", "flask_sqlalchemy.Query"))
 _DEPTH = 24
+_SOME_CLASS = EntityInfo(EntityKind.MODEL)
+"""A class that is not known by name. Query and select() take no class but a mapped one."""
 
 
 class QueryKnowledge:
@@ -158,7 +160,7 @@ class QueryKnowledge:
         if query.attr != "query":
             return None
         entity = self.entity(query.value)
-        if entity.kind is not EntityKind.MODEL:
+        if entity.kind is not EntityKind.MODEL or entity.model is None:
             return None
         session = self.sessions.registry(query)
         return (session, entity) if session is not None else None
@@ -227,7 +229,9 @@ class QueryKnowledge:
             return EntityInfo(EntityKind.VALUE) if kinds <= {EntityKind.VALUE} else UNKNOWN_ENTITY
         if kind is Either:
             found = [self.entity_of(option, file, depth + 1) for option in value.options]  # type: ignore[attr-defined]
-            return found[0] if all(each == found[0] for each in found) else UNKNOWN_ENTITY
+            if all(each == found[0] for each in found):
+                return found[0]
+            return _SOME_CLASS if all(each.kind is EntityKind.MODEL for each in found) else UNKNOWN_ENTITY
         if kind is Call:
             return self._call(value, file, depth)  # type: ignore[arg-type]
         if kind is Attr:
@@ -243,6 +247,10 @@ class QueryKnowledge:
             model = self.mappings.model(options_[0].ref)
             if model is not None:
                 return EntityInfo(EntityKind.MODEL, model, model.identity)
+        if options_ and all(
+            isinstance(option, ClassType) and isinstance(option.ref, tuple) for option in options(type_)
+        ):
+            return _SOME_CLASS
         if len(options_) == 1 and isinstance(options_[0], Instance):
             ref = options_[0].ref
             if ref in _TABLES:
@@ -296,6 +304,8 @@ class QueryKnowledge:
                 return EntityInfo(
                     EntityKind.COLUMN, owner=table.owner, attribute=value.name, hashable=table.hashable
                 )
+        if value.name == "__class__":
+            return _SOME_CLASS
         owner = self.entity_of(base, file, depth + 1)
         if owner.kind not in (EntityKind.MODEL, EntityKind.ALIAS):
             if owner.kind in (EntityKind.COLUMN, EntityKind.EXPRESSION, EntityKind.AGGREGATE):
@@ -342,6 +352,8 @@ class QueryKnowledge:
             if name in ("sqlalchemy.distinct", "sqlalchemy.label", "sqlalchemy.collate") and value.args:
                 inner = self.entity_of(value.args[-1 if name.endswith("label") else 0], file, depth + 1)
                 return EntityInfo(EntityKind.EXPRESSION, hashable=inner.hashable)
+            if name == "builtins.type" and len(value.args) == 1 and not value.keywords:
+                return _SOME_CLASS
             if name in _EXPRESSION_FUNCTIONS:
                 return EntityInfo(EntityKind.EXPRESSION, hashable=_hashable_call(name))
             if name == "sqlalchemy.orm.Bundle":

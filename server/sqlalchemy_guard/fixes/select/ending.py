@@ -147,7 +147,7 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = (), *, lo
 
 def _check_shape(statement: Statement, form: TerminalForm) -> None:
     """Demand that it is known whether objects or rows come."""
-    if any(isinstance(each.node, ast.Starred) for each in statement.selected):
+    if all(isinstance(each.node, ast.Starred) for each in statement.selected):
         raise Refuse(
             "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
         )

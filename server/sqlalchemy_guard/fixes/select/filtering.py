@@ -91,6 +91,19 @@ def filter_by(statement: Statement, link: Link) -> str | None:
     return None
 
 
+def qualified(statement: Statement, step: Step) -> Step | None:
+    """A `filter_by()` of the one class that is selected as `where()`; None where that cannot be written."""
+    only = statement.selected[0]
+    where = spelling(statement, only.info, only.node)
+    if not isinstance(step.origin, ast.Call) or where is None:
+        return None
+    keywords = step.origin.keywords
+    if any(keyword.arg is None for keyword in keywords):
+        return None
+    criteria = tuple(Argument(_criterion(statement, where, keyword, only.info)) for keyword in keywords)
+    return Step("where", criteria, origin=step.origin)
+
+
 def _first(statement: Statement) -> EntityInfo:
     """What `filter_by` addresses without a join: the class of an expression's only column counts."""
     first = statement.selected[0]
@@ -188,6 +201,8 @@ def union(statement: Statement, link: Link) -> str:
                 f"`aliased(Entity, {link.name}(first, second).subquery())`"
             )
         members.append(member)
+    if statement.as_rows and not statement.by_position:
+        statement.doubt(f"rows of {link.name}() do not name its class")
     infos = [each.info for each in statement.selected]
     operation = Call(_function(statement, link.name), tuple(Argument(member) for member in members))
     subquery = Chain(operation, (Step("subquery", (), origin=link.node),))

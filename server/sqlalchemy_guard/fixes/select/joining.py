@@ -63,7 +63,8 @@ def join(statement: Statement, link: Link) -> None:
         statement.refer(positional[-1], left)
     starts = {statement.selected[0].info.owner} if "select_from" not in statement.clauses else set()
     before = {each.owner for each in statement.joined}
-    if info.owner is not None and info.owner in before and not statement.since_2:
+    again = info.owner in before or (bool(before) and (info.owner is None or None in before))
+    if again and not statement.since_2:
         statement.doubt("a class is joined twice, which SQLAlchemy 1.4 may leave out")
     elif info.owner is not None and info.owner in starts:
         statement.clauses.add("self_join")

@@ -1,4 +1,4 @@
-"""Terminals that take exactly one mapped class: `get`, and the bulk writes `update` and `delete`.
+"""Terminals that take exactly one mapped class: `get`, and the bulk writes `update` and `delete`, which take a table as well.
 
 What stands before them is not applied by Query but refused or ignored, so only a few links may.
 This module must never write a SELECT.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.facts.query import EntityKind, Inheritance
+from sqlalchemy_guard.fixes.select import filtering
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
@@ -35,9 +36,13 @@ def no_more_than(
         Refuse: there is more, or not one mapped class is selected.
     """
     statement = ending.statement
+    takes_tables = "where" in allowed
     statement.steps = [step for step in statement.steps if step.name not in ignored or step.name in allowed]
     statement.clauses -= ignored - allowed
-    if len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
+    if takes_tables and len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.TABLE:
+        if statement.models or len(statement.owners) != 1:
+            statement.doubt(f"the criteria of {what}() name more than its table")
+    elif len(statement.selected) != 1 or statement.selected[0].info.kind is not EntityKind.MODEL:
         if len(statement.selected) == 1 and statement.selected[0].info.kind is EntityKind.UNKNOWN:
             statement.doubt(
                 f"`{statement.text.segment(statement.selected[0].node)}` is taken to be a mapped class"
@@ -63,6 +68,9 @@ def bulk_base(statement: Statement, name: str) -> None:
     """
     if [each.info.kind for each in statement.selected] != [EntityKind.MODEL]:
         raise Refuse(f"{name}() needs one mapped class: Query raises here")
+    model = statement.selected[0].info.model
+    if model is None or model.inheritance not in (Inheritance.NONE, Inheritance.SINGLE):
+        raise Refuse(f"{name}() of a class with several tables: write it in one expression")
     function = statement.names[name]
     assert isinstance(function, Text | Imported)
     statement.base = Call(function, (Argument(statement.selected[0].tree),))
@@ -113,8 +121,19 @@ def _dml(
     ending: Ending, name: str, assignments: tuple[Step, ...], values: dict[str, ast.expr], options: str
 ) -> Tree:
     statement = ending.statement
-    if any(step.name == "filter_by" for step in statement.steps) and (
-        len(statement.owners) != 1 or statement.opaque
+    info = statement.selected[0].info
+    tables = info.model.inheritance if info.model is not None else None
+    several = info.kind is EntityKind.MODEL and tables not in (Inheritance.NONE, Inheritance.SINGLE)
+    if several:
+        # A class with several tables: 2.1 finds its columns in each of them.
+        statement.steps = [
+            (filtering.qualified(statement, step) or step) if step.name == "filter_by" else step
+            for step in statement.steps
+        ]
+    # An earlier expression may have had one.
+    is_begun = "bulk" in statement.clauses
+    if (is_begun or any(step.name == "filter_by" for step in statement.steps)) and (
+        several or len(statement.owners) != 1 or statement.opaque
     ):
         statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
     function = statement.names[name]
@@ -139,7 +158,6 @@ def _dml(
         argument = Argument(statement.atom(values["synchronize_session"]), "synchronize_session")
         before = execution.pop().arguments or () if execution else ()
         execution.append(Step("execution_options", (*before, argument), origin=ending.link.node))
-    is_begun = "bulk" in statement.clauses
     tree = extend(
         statement.base if is_begun else Call(function, (Argument(ending.entity),)), *steps, *execution
     )

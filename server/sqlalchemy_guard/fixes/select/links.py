@@ -287,6 +287,12 @@ def _with_parent(statement: Statement, link: Link) -> str:
         return "stmt.where(with_parent(instance, property, from_entity))"
     if statement.target is not None and "plain_join" in statement.clauses:
         raise Refuse("Query raises here: with_parent() finds no class behind a join() without a relationship")
+    if (
+        "join" in statement.clauses
+        and statement.target is not None
+        and statement.target.kind is EntityKind.ALIAS
+    ):
+        raise Refuse("Query raises here: with_parent() takes no aliased class that join() brought")
     zero = statement.target or statement.selected[0].info
     if zero.model is None or (zero.attribute is not None and zero.attribute not in zero.model.columns):
         raise Refuse(

@@ -6,16 +6,16 @@ changes objects. What would change the form is refused. This module must never l
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import NAMED_COLUMNS
 from sqlalchemy_guard.fixes.select.tree import Text
 from sqlalchemy_guard.records import dataclass, field, replace
 
 if TYPE_CHECKING:
-    import ast
-
     from sqlalchemy_guard.facts.query import Link, SessionInfo
     from sqlalchemy_guard.fixes.select.statement import Selected, Statement
     from sqlalchemy_guard.fixes.select.tree import Tree
@@ -29,6 +29,15 @@ BULK = frozenset(("delete", "update"))
 """Terminals whose form begins with a statement of their own."""
 WHOLE = frozenset(("get", "get_or_404", *BULK))
 """Terminals whose form does not begin with a SELECT, so that earlier expressions could not be kept."""
+
+MIXED = "mixed"
+"""The clause of a query that selects other columns on another path."""
+
+_OF_ANY_COLUMNS = frozenset(("filter", "where", "order_by", "group_by", "having", "limit", "offset", "slice"))
+"""Links whose form does not rest on which columns are selected."""
+
+ENDS_OF_ANY_COLUMNS = frozenset(("all", "first", "one", "one_or_none", "scalar"))
+"""The same of terminals."""
 
 _LABELS = frozenset(("set_label_style", "with_labels", "apply_labels"))
 
@@ -81,6 +90,8 @@ def admit(state: State, link: Link, loops: int) -> None:
         raise Refuse(f"{link.name}() is left out in 2.x: remove it first")
     if link.name in ("join", "outerjoin") and loops > state.loops:
         raise Refuse(f"{link.name}() in a loop: give each turn its aliased() class")
+    if MIXED in state.statement.clauses and link.name not in _OF_ANY_COLUMNS:
+        raise Refuse(f"{link.name}() of what selects different columns in each branch: build two statements")
     if link.name != "filter_by":
         return
     if "conditional_join" in state.statement.clauses:
@@ -134,13 +145,14 @@ def join(one: State, other: State, name: str) -> State:
     if first.clauses & CERTAIN != second.clauses & CERTAIN or first.parameters is not second.parameters:
         what = sorted((first.clauses ^ second.clauses) & CERTAIN) or ["params"]
         raise Refuse(f"{what[0]}() under a condition changes what the query gives: build two statements")
-    if not _same_selection(first, second):
+    mixed = not _same_selection(first, second)
+    if mixed and not (_are_columns(first) and _are_columns(second) and _same_width(first, second)):
         raise Refuse(
             f"`{name}` selects different things in each branch: execute it there, or build one select()"
         )
     return replace(
         one,
-        statement=_joined(first, second),
+        statement=_joined(first, second, mixed=mixed),
         roots=one.roots | other.roots,
         loops=max(one.loops, other.loops),
         maybe_none=one.maybe_none or other.maybe_none,
@@ -149,9 +161,11 @@ def join(one: State, other: State, name: str) -> State:
     )
 
 
-def _joined(first: Statement, second: Statement) -> Statement:
+def _joined(first: Statement, second: Statement, *, mixed: bool) -> Statement:
     made = copy(first)
     made.clauses |= second.clauses
+    if mixed:
+        made.clauses.add(MIXED)
     if first.target != second.target:
         made.clauses.add("conditional_join")
     for owner, to_one in second.owners.items():
@@ -171,8 +185,22 @@ def _joined(first: Statement, second: Statement) -> Statement:
 
 
 def _same_selection(first: Statement, second: Statement) -> bool:
-    return len(first.selected) == len(second.selected) and all(
+    return _same_width(first, second) and all(
         _same(*pair) for pair in zip(first.selected, second.selected, strict=True)
+    )
+
+
+def _same_width(first: Statement, second: Statement) -> bool:
+    return len(first.selected) == len(second.selected)
+
+
+def _are_columns(statement: Statement) -> bool:
+    """Whether rows of columns come whose form does not rest on which columns they are."""
+    return (
+        all(each.info.kind in NAMED_COLUMNS for each in statement.selected)
+        and not any(isinstance(each.node, ast.Starred) for each in statement.selected)
+        and statement.same_names() is None
+        and not statement.options
     )
 
 

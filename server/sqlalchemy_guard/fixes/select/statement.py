@@ -198,7 +198,7 @@ class Statement:
         if self.assumed or "with_entities" in self.clauses or self.unsure_entities:
             return True  # these have a doubt of their own
         for each in self.selected:
-            if each.info.kind is EntityKind.BUNDLE or each.info.model is not None:
+            if each.info.kind in ENTITIES | {EntityKind.BUNDLE} or each.info.model is not None:
                 return True
             node = each.node
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and each.info.label:

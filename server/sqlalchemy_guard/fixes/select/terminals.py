@@ -63,7 +63,7 @@ TERMINALS: Mapping[str, TerminalForm] = {
         "session.execute(delete(entity).where(criteria)).rowcount",
         finish=keyed.delete,
         shape=False,
-        note="`.rowcount` only where the value is used; `synchronize_session` in `execution_options()`",
+        note="`entity` may be a table; `.rowcount` only where the value is used; `synchronize_session` in `execution_options()`",
     ),
     "update": TerminalForm(
         "session.execute(update(entity).where(criteria).values(values)).rowcount",
