@@ -65,7 +65,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.annotations import annotate, annotate_result, target_of
 from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.fixes.typed_column import annotation_of
-from sqlalchemy_guard.project.column_types import PythonType, python_type
+from sqlalchemy_guard.fixes.wanted_type import wanted_type
 from sqlalchemy_guard.project.columns import (
     Column,
     has_unknown_base,
@@ -75,9 +75,8 @@ from sqlalchemy_guard.project.columns import (
     may_be_dataclass,
 )
 from sqlalchemy_guard.project.declared_attributes import DeclaredAttribute
-from sqlalchemy_guard.project.foreign_keys import followed_type
 from sqlalchemy_guard.project.model import model_of
-from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, options
+from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -125,7 +124,10 @@ def _report(
     model = model_of(context.resolver, column.owner, context.file)
     if model.kind == "sqlmodel.SQLModel" if model is not None else has_unknown_base(context.resolver, class_):
         return
-    python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
+    python, nullable = (
+        wanted_type(context.workspace, column, context.file, context.source),
+        is_nullable(context.resolver, column),
+    )
     applicability = None
     if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
         unsure = (
@@ -143,31 +145,6 @@ def _report(
         applicability=applicability,
         subject=(column, python, nullable, declared),
     )
-
-
-def _python_type(context: Context, column: Column) -> PythonType | None:
-    """What `Mapped` must hold; None when the names that it needs mean something else in the class."""
-    statement = column.statement
-    if isinstance(statement, ast.AnnAssign) and column.annotation is not None:
-        declared = context.resolver.instance_of(column.annotation, context.file)
-        if (NONE_TYPE in options(declared)) != is_nullable(context.resolver, column):
-            return None
-        return PythonType(
-            _escaped(context.source.segment(statement.annotation, column.attribute.chunk.shift))
-        )
-    if column.type is None and column.foreign_keys:
-        python = followed_type(context.workspace, column.owner, context.file, column.name)
-    else:
-        python = python_type(context.resolver, column.type, column.type_node, context.file)
-    if python is None:
-        return None
-    own = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
-    builtins = python.names & {"int", "str", "float", "bool", "bytes", "list", "dict", "set"}
-    return None if python.names & own or builtins & context.file.facts.names.keys() else python
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 @rule.fix

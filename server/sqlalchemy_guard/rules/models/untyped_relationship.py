@@ -76,14 +76,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.annotations import annotate, annotate_result, target_of
-from sqlalchemy_guard.fixes.arguments import remove_arguments
-from sqlalchemy_guard.fixes.imports import need_all
-from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.fixes.relationship_shape import names_itself, shape_of
-from sqlalchemy_guard.fixes.relationship_text import annotation, module_for
-from sqlalchemy_guard.fixes.source import Source
-from sqlalchemy_guard.fixes.type_imports import is_bound, need_types
+from sqlalchemy_guard.fixes.annotations import target_of
+from sqlalchemy_guard.fixes.relationship_shape import shape_of
+from sqlalchemy_guard.fixes.type_imports import is_bound
+from sqlalchemy_guard.fixes.typed_relationship import Untyped, annotated
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.columns import has_unknown_base, is_dataclass, may_be_dataclass
 from sqlalchemy_guard.project.configured import configured
@@ -92,8 +88,6 @@ from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.relationships import Relationship, annotated_as, registry_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
-from sqlalchemy_guard.text.edit import apply_edits
-from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,8 +151,9 @@ def _report(
     names = {_class_name(context, side) for side in sides}
     shape = shapes.pop() if len(shapes) == 1 else None
     name = names.pop() if len(names) == 1 else None
-    applicability = None
+    applicability = subject = None
     if shape is not None and name is not None and not is_dataclass(context.resolver, class_):
+        subject = Untyped(relationship, sides[0], shape, name, declared)
         unsure = has_unknown_base(context.resolver, class_) or may_be_dataclass(
             context.resolver, context.workspace, class_
         )
@@ -170,7 +165,7 @@ def _report(
         f"{what}: type checkers cannot know whether it is one object, None, or a collection",
         statement=statement,
         applicability=None if context.file.syntax.problems else applicability,
-        subject=(relationship, sides[:1], shape, name, declared),
+        subject=subject,
     )
 
 
@@ -191,39 +186,11 @@ def _class_name(context: Context, relationship: Relationship) -> str | None:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Annotate the attribute or the method, and leave the class's name to the annotation."""
-    relationship, sides, shape, name, declared = violation.subject
-    source, shift = context.source, relationship.attribute.chunk.shift
-    statements = context.module_statements()
-    owner = relationship.owner
-    taken = {*owner.attributes, *owner.methods, *owner.classes}
-    pattern, wanted = annotation(source, statements, shape, name, taken=taken)
-    own = {context.workspace.modules.dotted(context.file.file_id).partition(".")[0]}
-    names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
-    said = pattern.format(*names)
-    if declared is None:
-        edits = annotate(source, relationship.statement, said, shift)
-    else:
-        function = declared.function
-        edits = annotate_result(source, function.header, said, function.chunk.shift)
-    # What the annotation says need not be said twice.
-    gone = [each for each in relationship.node.keywords if each.arg == "lazy" and shape.wrapper != "Mapped"]
-    given = relationship.node.args[:1] if len(relationship.node.args) == 1 else []
-    named = [each for each in given if names_itself(each, name) and not _has_comment(source, each, shift)]
-    edits += remove_arguments(source, relationship.node, (*named, *gone), shift)
-    statement = relationship.statement if declared is None else declared.statement
-    changes = (*reflow(source, statement, edits, shift), *imported)
-    target = configured(context.workspace, sides[0]).target
-    if target is not None and target[0] != context.file.file_id and not is_bound(statements, name):
-        module = module_for(context.workspace, target[0], context.file.file_id, statements)
-        if module is not None:
-            now = Source(apply_edits(source.text, changes), source.line_length)
-            text = apply_edits(now.text, need_types(now, [(module, name)]))
-            changes = minimal_edits(source.text, text)
+    untyped: Untyped = violation.subject
+    said, changes = annotated(
+        context.workspace, context.source, context.module_statements(), context.file.file_id, untyped
+    )
     certainty = violation.applicability or Applicability.UNSAFE
-    return Fix(f"Annotate `{relationship.name}` as `{said}`", certainty, {context.file.file_id: changes})
-
-
-def _has_comment(source: Source, node: ast.expr, shift: int) -> bool:
-    """Whether a comment stands behind an argument, which would lose what it speaks of."""
-    end = source.end(node, shift)
-    return bool(source.comments(end, source.line_end(end)))
+    return Fix(
+        f"Annotate `{untyped.relationship.name}` as `{said}`", certainty, {context.file.file_id: changes}
+    )
