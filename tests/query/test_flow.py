@@ -562,16 +562,46 @@ FLOWS |= {
             if flag:
                 q = session.query(User.name).filter(User.id > 1)
             else:
-                q = session.query(Address.email).join(Address.user)
-            return sorted(each for (each,) in q)
+                q = session.query(Address.email, User.id).join(Address.user)
+            return sorted(each[0] for each in q)
         """,
         """
         def run(session: Session, flag):
             if flag:
                 q = select(User.name).where(User.id > 1)
             else:
-                q = select(Address.email).join(Address.user)
-            return sorted(each for (each,) in session.execute(q))
+                q = select(Address.email, User.id).join(Address.user)
+            return sorted(each[0] for each in session.execute(q))
+        """,
+    ),
+    "a session that is an attribute, in both branches": (
+        """
+        class Holder:
+            def __init__(self, session: Session):
+                self.session = session
+
+        def run(session: Session, flag):
+            holder = Holder(session)
+            if flag:
+                q = holder.session.query(User).filter(User.id > 1)
+            else:
+                q = holder.session.query(User).filter(User.id < 3)
+            q = q.order_by(User.id)
+            return q.all()
+        """,
+        """
+        class Holder:
+            def __init__(self, session: Session):
+                self.session = session
+
+        def run(session: Session, flag):
+            holder = Holder(session)
+            if flag:
+                q = select(User).where(User.id > 1)
+            else:
+                q = select(User).where(User.id < 3)
+            q = q.order_by(User.id)
+            return holder.session.scalars(q).all()
         """,
     ),
     "members of a union that join a class": (
@@ -644,6 +674,24 @@ REFUSED = {
         def run(session: Session, flag):
             q = session.query(User) if flag else session.query(Address.email)
             return q.all()
+        """,
+        "different things",
+    ),
+    "scalar() of an aggregate or a column": (
+        """
+        from sqlalchemy import func
+
+        def run(session: Session, flag):
+            q = session.query(func.count(User.id)) if flag else session.query(Address.email)
+            return q.scalar()
+        """,
+        "different columns",
+    ),
+    "DISTINCT of one column or another": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User.name) if flag else session.query(Address.email).distinct()
+            return q.order_by(User.name).all()
         """,
         "different things",
     ),

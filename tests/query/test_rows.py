@@ -391,6 +391,9 @@ REFUSED = {
         "Query raises here"
     ),
     "session.query(User).value(User)": "takes one column",
+    "session.query(some_class).join(Address, Address.user_id == some_class.id).value(func.count())": (
+        "joined to another class"
+    ),
     "session.query(User.name).union(session.query(User.name)).filter_by(name='x').all()": "a union of columns",
     "session.query(Address).join(User).with_parent(session.get(User, 1), User.addresses).all()": (
         "behind a join() without a relationship"

@@ -272,7 +272,7 @@ class Run(Crossing):
             if part in self.solver.sources:
                 return
             if begins_query(part, self.solver.knowledge):
-                steps = [step_of(each) for each in _spine(node)]
+                steps = [step_of(each) for each in _spine(node, part)]
                 if not any(step is not None and step.name in TERMINALS for step in steps):
                     self.solver.sources.add(part)
                 return

@@ -313,7 +313,7 @@ class QueryKnowledge:
             return None
         model = owner.model
         if model is None:
-            return UNKNOWN_ENTITY
+            return None if self._is_plain_class(base, file) else UNKNOWN_ENTITY
         if value.name in model.relationships:
             return EntityInfo(EntityKind.RELATIONSHIP, model, owner.owner, value.name)
         if value.name in model.columns:
@@ -324,6 +324,15 @@ class QueryKnowledge:
         if value.name == "__table__":
             return EntityInfo(EntityKind.TABLE, model, owner.owner)
         return None if model.complete else UNKNOWN_ENTITY
+
+    def _is_plain_class(self, value: Value, file: SourceFile) -> bool:
+        """Whether something is a class of the workspace that is not mapped: an enumeration, or a mixin."""
+        return all(
+            isinstance(option, ClassType)
+            and isinstance(option.ref, tuple)
+            and self.mappings.model(option.ref) is None
+            for option in options(self.resolver.type_of(value, file))
+        )
 
     def _operation(self, value: Operation, file: SourceFile, depth: int) -> EntityInfo:
         found = [self.entity_of(operand, file, depth + 1) for operand in value.operands]

@@ -59,7 +59,8 @@ def value(ending: Ending) -> None:
     statement = ending.statement
     before = [each.info.owner for each in statement.selected]
     links.apply(statement, replace(ending.link, name="with_entities"))
-    if statement.joined and [each.info.owner for each in statement.selected] != before[:1]:
+    after = [each.info.owner for each in statement.selected]
+    if statement.joined and (after != before[:1] or None in after):
         raise Refuse(
             "what is joined would be joined to another class: write `session.scalar(select(column))`"
         )

@@ -36,7 +36,7 @@ MIXED = "mixed"
 _OF_ANY_COLUMNS = frozenset(("filter", "where", "order_by", "group_by", "having", "limit", "offset", "slice"))
 """Links whose form does not rest on which columns are selected."""
 
-ENDS_OF_ANY_COLUMNS = frozenset(("all", "first", "one", "one_or_none", "scalar"))
+ENDS_OF_ANY_COLUMNS = frozenset(("all", "first", "one", "one_or_none"))
 """The same of terminals."""
 
 _LABELS = frozenset(("set_label_style", "with_labels", "apply_labels"))
@@ -146,7 +146,7 @@ def join(one: State, other: State, name: str) -> State:
         what = sorted((first.clauses ^ second.clauses) & CERTAIN) or ["params"]
         raise Refuse(f"{what[0]}() under a condition changes what the query gives: build two statements")
     mixed = not _same_selection(first, second)
-    if mixed and not (_are_columns(first) and _are_columns(second) and _same_width(first, second)):
+    if mixed and not (_are_columns(first) and _are_columns(second)):
         raise Refuse(
             f"`{name}` selects different things in each branch: execute it there, or build one select()"
         )
@@ -185,13 +185,9 @@ def _joined(first: Statement, second: Statement, *, mixed: bool) -> Statement:
 
 
 def _same_selection(first: Statement, second: Statement) -> bool:
-    return _same_width(first, second) and all(
+    return len(first.selected) == len(second.selected) and all(
         _same(*pair) for pair in zip(first.selected, second.selected, strict=True)
     )
-
-
-def _same_width(first: Statement, second: Statement) -> bool:
-    return len(first.selected) == len(second.selected)
 
 
 def _are_columns(statement: Statement) -> bool:
@@ -201,6 +197,7 @@ def _are_columns(statement: Statement) -> bool:
         and not any(isinstance(each.node, ast.Starred) for each in statement.selected)
         and statement.same_names() is None
         and not statement.options
+        and "distinct" not in statement.clauses
     )
 
 
