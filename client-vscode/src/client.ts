@@ -30,6 +30,9 @@ const PIPELINES = [
   "**/{Procfile,Jenkinsfile,Makefile,makefile,GNUmakefile}*",
   "**/*.sh",
   "**/*.ini",
+  "**/{fly,fly.*,railway}.toml",
+  "**/{render,heroku}.{yml,yaml}",
+  "**/railway.json",
 ];
 
 /** Documents that the server is told of. */

@@ -7,7 +7,6 @@ This module must never know a rule by its name.
 
 from __future__ import annotations
 
-import logging
 import os
 import tomllib
 from functools import lru_cache
@@ -18,6 +17,7 @@ from sqlalchemy_guard.config import ConfigProblem, parse_document, rule_selected
 from sqlalchemy_guard.context import Context, DocumentContext, PlainContext
 from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.facts.values import Attr, Ref
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.notes import Apart, Notes, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.bodies import whole
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.suppressions import Suppression
     from sqlalchemy_guard.syntax.syntax import Problem
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _OURS = "SAG"
 """What the codes of our rules begin with."""

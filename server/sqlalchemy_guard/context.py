@@ -368,6 +368,10 @@ class Context(DocumentContext):
 
     def is_test(self) -> bool:
         """Whether the file belongs to tests: by its own name or by a folder called `tests` or `test`."""
+        return self._is_test
+
+    @cached_property
+    def _is_test(self) -> bool:
         return is_test_file(self.file.file_id)
 
     def is_migration(self) -> bool:

@@ -6,7 +6,6 @@ know a rule by its name.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.context import PlainContext
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.text.document import Document
 
     Dispatch = Callable[[list[tuple[Rule, Check]], object, PlainContext, list[Violation]], None]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,6 @@ a fix go with it. This module must never know a rule by its name, and never writ
 from __future__ import annotations
 
 import ast
-import logging
 import re
 import warnings
 from bisect import bisect_left, bisect_right, insort
@@ -20,7 +19,9 @@ from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.fixes import imports
 from sqlalchemy_guard.fixes.chain import are_one_chain
 from sqlalchemy_guard.fixes.excerpt import Run, runs
+from sqlalchemy_guard.fixes.silenced import settled
 from sqlalchemy_guard.fixes.source import Source
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.records import dataclass, field, replace
 from sqlalchemy_guard.rules.api import Applicability
 from sqlalchemy_guard.text.document import Document, LineEdit
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.rules.api import Fix, Violation
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 ROUNDS = 10
 STEP = 20
@@ -442,8 +443,24 @@ def _gone(checker: _Checker, file_id: str, edits: tuple[Edit, ...]) -> set[str]:
     return gone
 
 
+def _settled(checker: _Checker, file_id: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits, with comments that silence other linters brought to where these read them."""
+    found: list[Edit] = []
+    for run in _runs(checker.workspace, file_id, edits):
+        after = run.edited(run.edits) if "noqa" in run.text else ""
+        moved = settled(run.text, after) if after else ()
+        if moved:
+            changed = minimal_edits(run.text, apply_edits(after, moved))
+            found += (Edit(run.base + edit.start, run.base + edit.end, edit.new) for edit in changed)
+        else:
+            found += run.edits
+    return sort_edits(found)
+
+
 def _tidied(checker: _Checker, file_id: str, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The edits, and those that remove the imports whose last reader they take away."""
+    if _is_python(file_id):
+        edits = _settled(checker, file_id, edits)
     gone = _gone(checker, file_id, edits) if _is_python(file_id) else set()
     text = _text(checker.workspace, file_id)
     before = _parse(text) if gone else None

@@ -353,6 +353,30 @@ def test_start_up_imports_nothing_that_it_does_not_need(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_server_starts_without_what_only_some_messages_need(tmp_path: Path) -> None:
+    """The first diagnostics wait for every module that is loaded in front of them."""
+    (tmp_path / "a.py").write_text(BAD)
+    program = f"""
+import sys
+import sqlalchemy_guard.cli.main, sqlalchemy_guard.cli.server, sqlalchemy_guard.lsp.main, sqlalchemy_guard.lsp.front
+from sqlalchemy_guard.lsp.analysis import build
+analysis = build([{str(tmp_path)!r}])
+assert analysis.checker.check({canonical(str(tmp_path / "a.py"))!r}).violations
+never = {{'argparse', 'logging', 'hashlib', 'difflib', 'unicodedata', 'asyncio', 'inspect', 'dataclasses'}}
+sys.exit(', '.join(never & set(sys.modules)) or 0)
+"""
+    environment = os.environ | {"PYTHONPATH": str(SERVER)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
     for number in range(300):
         (folder / f"a{number}.py").write_text(BAD)

@@ -40,6 +40,7 @@ def job(*steps: str, service: str = SERVICE) -> str:
 
 
 CI = ".github/workflows/ci.yml"
+DOCKER = {"Dockerfile": "FROM python:3.13\nCMD uvicorn shop.main:app\n"}
 BAD: dict[str, tuple[dict[str, str], str, str]] = {
     # title: files, the document that is reported, and its text after the fix
     "a job of GitHub": (
@@ -221,8 +222,68 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
         "Dockerfile",
         "FROM python:3.13\nCMD alembic upgrade head && python -m shop.serve\n",
     ),
+    "processes of Fly": (
+        {"fly.toml": 'app = "shop"\n\n[processes]\n  web = "uvicorn shop.main:app --host 0.0.0.0"\n  worker = "celery -A shop worker"\n'},
+        "fly.toml",
+        'app = "shop"\n\n[processes]\n  web = "uvicorn shop.main:app --host 0.0.0.0"\n  worker = "celery -A shop worker"\n'
+        '\n[deploy]\n  release_command = "alembic upgrade head"\n',
+    ),
+    "an image that Fly runs": (
+        DOCKER | {"fly.toml": '# Fly\napp = "shop"\n\n[deploy]\n    strategy = "rolling"\n'},
+        "fly.toml",
+        '# Fly\napp = "shop"\n\n[deploy]\n    release_command = "alembic upgrade head"\n    strategy = "rolling"\n',
+    ),
+    "a blueprint of Render": (
+        {"render.yaml": "services:\n  - type: web\n    name: shop\n    startCommand: uvicorn shop.main:app\n"},
+        "render.yaml",
+        "services:\n  - type: web\n    name: shop\n    preDeployCommand: alembic upgrade head\n    startCommand: uvicorn shop.main:app\n",
+    ),
+    "an image that Render runs": (
+        DOCKER | {"render.yaml": "services:\n  - runtime: docker\n    type: web\n    name: shop\n"},
+        "render.yaml",
+        "services:\n  - preDeployCommand: alembic upgrade head\n    runtime: docker\n    type: web\n    name: shop\n",
+    ),
+    "images of Heroku": (
+        DOCKER | {"heroku.yml": "build:\n  docker:\n    web: Dockerfile\n"},
+        "heroku.yml",
+        "build:\n  docker:\n    web: Dockerfile\nrelease:\n  image: web\n  command:\n    - alembic upgrade head\n",
+    ),
+    "processes of Heroku": (
+        {"heroku.yml": "build:\n  languages:\n    - python\nrun:\n  web: uvicorn shop.main:app\n"},
+        "heroku.yml",
+        "build:\n  languages:\n    - python\nrun:\n  web: uvicorn shop.main:app\nrelease:\n  command:\n    - alembic upgrade head\n",
+    ),
+    "a service of Railway": (
+        {"railway.toml": '[deploy]\nstartCommand = "uvicorn shop.main:app --port $PORT"\n'},
+        "railway.toml",
+        '[deploy]\npreDeployCommand = ["alembic upgrade head"]\nstartCommand = "uvicorn shop.main:app --port $PORT"\n',
+    ),
+    "a service of Railway in JSON": (
+        {"railway.json": '{\n  "deploy": {\n    "startCommand": "uvicorn shop.main:app"\n  }\n}\n'},
+        "railway.json",
+        '{\n  "deploy": {\n    "preDeployCommand": ["alembic upgrade head"],\n    "startCommand": "uvicorn shop.main:app"\n  }\n}\n',
+    ),
+    "an image and a service that is made of it": (
+        DOCKER | {"docker-compose.yml": "services:\n  api:\n    build: .\n    command: uvicorn shop.main:app --reload\n"},
+        "Dockerfile",
+        "FROM python:3.13\nCMD alembic upgrade head && uvicorn shop.main:app\n",
+    ),
+    "an image for development and a deployment": (
+        {
+            "Dockerfile.dev": DOCKER["Dockerfile"],
+            "compose.yaml": "services:\n  api:\n    command: uvicorn shop.main:app\n  admin:\n    command: uvicorn shop.main:app\n",
+        },
+        "compose.yaml",
+        "services:\n  api:\n    command: sh -c 'alembic upgrade head && exec uvicorn shop.main:app'\n"
+        "  admin:\n    command: uvicorn shop.main:app\n",
+    ),
+    "the last stage": (
+        {"Dockerfile": "FROM python:3.13 AS debug\nCMD uvicorn shop.main:app --reload\nFROM python:3.13\nCMD uvicorn shop.main:app\n"},
+        "Dockerfile",
+        "FROM python:3.13 AS debug\nCMD uvicorn shop.main:app --reload\n"
+        "FROM python:3.13\nCMD alembic upgrade head && uvicorn shop.main:app\n",
+    ),
 }  # fmt: skip
-DOCKER = {"Dockerfile": "FROM python:3.13\nCMD uvicorn shop.main:app\n"}
 GOOD: dict[str, dict[str, str]] = {
     "migrated in a step before": {CI: job("run: alembic upgrade head", "run: pytest")},
     "migrated by a target of make": {
@@ -281,6 +342,17 @@ GOOD: dict[str, dict[str, str]] = {
         "Procfile": "release: alembic upgrade head\nweb: gunicorn shop.main:app\n",
     },
     "migrated by the platform": DOCKER | {"fly.toml": '[deploy]\nrelease_command = "alembic upgrade head"\n'},
+    "migrated by Render": {
+        "render.yaml": "services:\n  - type: web\n    startCommand: uvicorn shop.main:app\n    preDeployCommand: make migrate\n"
+    },
+    "migrated by Railway": {
+        "railway.json": '{"deploy": {"startCommand": "uvicorn shop.main:app", "preDeployCommand": ["alembic upgrade head"]}}'
+    },
+    "migrated by Heroku": DOCKER
+    | {
+        "heroku.yml": "build:\n  docker:\n    web: Dockerfile\nrelease:\n  command:\n    - flask db upgrade\n"
+    },
+    "an image that Fly has from elsewhere": {"fly.toml": 'app = "shop"\n[build]\n  image = "shop:1"\n'},
     "migrated by a job that deploys": DOCKER
     | {
         CI: "jobs:\n  deploy:\n    steps:\n      - run: ssh host docker compose run web alembic upgrade head\n"
@@ -349,6 +421,15 @@ def test_another_file_that_is_called_is_pointed_at(make_project: Callable[..., P
     (violation,) = project.report(CI).violations
     (related,) = violation.related
     assert (related.path.endswith("ci.sh"), related.span.line) == (True, 1)
+
+
+def test_where_else_it_is_started_is_pointed_at(make_project: Callable[..., Project]) -> None:
+    compose = "services:\n  api:\n    build: .\n    command: uvicorn shop.main:app\n"
+    project = make_project(APPLICATION | DOCKER | {"docker-compose.yml": compose})
+    assert not project.report("docker-compose.yml").violations
+    (violation,) = project.report("Dockerfile").violations
+    (related,) = violation.related
+    assert (related.path.endswith("docker-compose.yml"), related.span.line) == (True, 3)
 
 
 def test_what_an_image_holds_is_not_guessed(make_project: Callable[..., Project]) -> None:

@@ -94,6 +94,25 @@ def test_a_submodule_is_reused() -> None:
             "import flask\nimport sqlalchemy.exc as e\nfrom flask import x\nfrom sqlalchemy import select\n\nfrom ours import y\n",
         ),
         ("from sqlalchemy import *\n", "from sqlalchemy import *\nfrom sqlalchemy import select\n"),
+        # A statement for each name, as isort's force_single_line has it.
+        (
+            "from sqlalchemy import case\nfrom sqlalchemy import Table\n",
+            "from sqlalchemy import case\nfrom sqlalchemy import select\nfrom sqlalchemy import Table\n",
+        ),
+        (
+            "from a import b\nfrom a import c\nfrom sqlalchemy import case",
+            "from a import b\nfrom a import c\nfrom sqlalchemy import case\nfrom sqlalchemy import select",
+        ),
+        # What gets another name stands by itself, unless the file has it otherwise.
+        (
+            "from sqlalchemy import func as f\n",
+            "from sqlalchemy import func as f\nfrom sqlalchemy import select\n",
+        ),
+        (
+            "from sqlalchemy import func as f\nfrom sqlalchemy import text\n",
+            "from sqlalchemy import func as f\nfrom sqlalchemy import select, text\n",
+        ),
+        ("from sqlalchemy import func as f, text\n", "from sqlalchemy import func as f, select, text\n"),
     ],
 )
 def test_what_is_missing_is_added_in_its_place(before: str, after: str) -> None:
@@ -102,7 +121,10 @@ def test_what_is_missing_is_added_in_its_place(before: str, after: str) -> None:
 
 def test_a_name_that_means_something_else_is_not_used() -> None:
     text = "from sqlalchemy import func\n\n\ndef select(): ...\n"
-    assert needed(text) == ("sa_select", text.replace("func", "func, select as sa_select"))
+    assert needed(text) == (
+        "sa_select",
+        text.replace("func\n", "func\nfrom sqlalchemy import select as sa_select\n"),
+    )
     assert needed("from sqlalchemy import func\n", taken=frozenset({"select"}))[0] == "sa_select"
     assert needed("import sqlalchemy as sa\n", taken=frozenset({"sa"}))[0] == "select"
     rebound = "from sqlalchemy import select\n\nselect = 1\n"

@@ -127,6 +127,40 @@ def test_a_chain_that_was_broken_and_fits_now_is_joined_where_the_code_is_format
     assert changed(text, "somebody", "x") == text.replace("somebody", "x")
 
 
+def test_a_chain_keeps_a_line_for_each_link_where_the_code_is_not_formatted() -> None:
+    """Whether its lines are joined by backslashes or by parentheses; one link is no chain."""
+    wide = 200
+    assert _relaid("x = a.b(1) \\\n    .c(2) \\\n    .d(3)\n", "f(g(1).c(2).d(3))", wide) == (
+        "x = f(\n    g(1)\n    .c(2)\n    .d(3)\n)\n"
+    )
+    assert _relaid("x = (a.b(1)\n     .c(2).\n     d(3))\n", "g(1).c(2).d(f(3).g(4).h(5))", wide) == (
+        "x = (\n    g(1)\n    .c(2)\n    .d(f(3).g(4).h(5))\n)\n"
+    )
+    assert (
+        _relaid("x = a.b(1) \\\n    .c(2) \\\n    .d(3)\n", "f(g(1).c(2)).d()", wide)
+        == "x = f(g(1).c(2)).d()\n"
+    )
+
+
+def test_what_was_broken_in_short_lines_does_not_become_a_long_one() -> None:
+    """However long lines may be elsewhere."""
+    names = [f"name_{number}" for number in range(12)]
+    before = f"x = call({', '.join(names[:6])},\n         {', '.join(names[6:])})\n"
+    after = _relaid(before, f"other({', '.join(names)}).first()", 200)
+    assert max(map(len, after.splitlines())) <= 88
+    single = f"x = call({', '.join(names)})\n"
+    assert _relaid(single, f"other({', '.join(names)}).first()", 200).count("\n") == 1
+
+
+def _relaid(text: str, value: str, columns: int) -> str:
+    """A statement after an edit has replaced its value, without the parentheses around it."""
+    source = Source(text, columns)
+    statement = ast.parse(text).body[0]
+    assert isinstance(statement, ast.Assign)
+    start, end = source.start(statement.value), source.end(statement.value)
+    return apply_edits(text, list(reflow(source, statement, [Edit(start, end, value)])))
+
+
 def test_tabs_crlf_and_wide_characters_survive() -> None:
     text = "def f():\r\n\tx = g(aaaa, '漢字')\r\n"
     assert (
@@ -161,10 +195,61 @@ def test_two_calls_with_or_between_break_in_their_brackets() -> None:
         assert "def f():\n" + "".join(map(_rewritten, [head] * len(texts), texts)) == wanted
 
 
-def _rewritten(head: str, text: str) -> str:
+def operation(random_: random.Random) -> str:
+    """An operation as stands around what fixes rewrite: some operands are long, some end in brackets."""
+    operands = (
+        "x",
+        "1",
+        "not_there",
+        "f()",
+        "len(created)",
+        'row["categories"]',
+        "(x, y)",
+        "[]",
+        "[user.name]",
+        "{}",
+        "not f(x)",
+        "(a and b)",
+        "await run(x)",
+        "session.scalar(select(func.count()).select_from(SettingsGroup))",
+        "session.scalars(select(User).where(User.name == name)).unique().all()",
+        "(session.execute(select(User.id).where(User.name == name)).first().id)",
+        "session.get(User, identifier, options=[selectinload(User.addresses)]).name",
+        "some_rather_long_name.of_something.that_goes_on_and_on_for_a_while",
+    )
+    parts = [random_.choice(operands)]
+    for _ in range(random_.choice((1, 1, 1, 2))):
+        operator = random_.choice(("==", "==", "!=", "in", "or", "and", "+", "%", "-", "is not"))
+        parts += [operator, random_.choice(operands)]
+    return " ".join(parts)
+
+
+def test_operations_are_laid_out_as_ruff_does() -> None:
+    random_ = random.Random(11)
+    heads, texts = [], []
+    for _ in range(1500):
+        text = operation(random_)
+        head = random_.choice(("    assert ", "    total = ", "    return ", "    if "))
+        try:
+            ast.parse(text)
+        except SyntaxError:
+            continue
+        texts.append(text)
+        heads.append(head)
+    tails = [":\n        pass\n" if "if " in head else "\n" for head in heads]
+    whole = formatted("def f():\n" + "".join(map("".join, zip(heads, texts, tails, strict=True))))
+    rows = whole.splitlines(keepends=True)
+    function = ast.parse(whole).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    theirs = ["".join(rows[node.lineno - 1 : node.end_lineno]) for node in function.body]
+    ours = [_rewritten(head, text, tail) for head, text, tail in zip(heads, texts, tails, strict=True)]
+    assert ours == theirs
+
+
+def _rewritten(head: str, text: str, tail: str = "\n") -> str:
     """A statement after an edit has put an expression into it."""
     begin = "def f():\n" + head
-    source = Source(f"{begin}x\n", 88)
+    source = Source(f"{begin}x{tail}", 88)
     function = ast.parse(source.text).body[0]
     assert isinstance(function, ast.FunctionDef)
     edits = reflow(source, function.body[0], [Edit(len(begin), len(begin) + 1, text)])

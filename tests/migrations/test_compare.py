@@ -201,12 +201,15 @@ op.create_table(
     sa.Column("size", sa.Integer, server_default=sa.text("1")),
     sa.Column("made", sa.DateTime, server_default=sa.func.now()),
     sa.Column("old", sa.Boolean, server_default=sa.false()),
+    sa.Column("note", sa.String(9)),
     sa.CheckConstraint("size > 0", name="ck_size"),
 )
 """
 
 
-def _jobs(metadata: sa.MetaData, *more: Any, values: str = "ab", size: Any = "1", made: Any = None) -> None:
+def _jobs(
+    metadata: sa.MetaData, *more: Any, values: str = "ab", size: Any = "1", made: Any = None, note: Any = None
+) -> None:
     sa.Table(
         "jobs",
         metadata,
@@ -218,6 +221,8 @@ def _jobs(metadata: sa.MetaData, *more: Any, values: str = "ab", size: Any = "1"
         ),
         # A default that the history left is nobody's difference.
         sa.Column("old", sa.Boolean),
+        # NULL is what a column has anyway; its text is a default.
+        sa.Column("note", sa.String(9), server_default=note),
         *more,
     )
 
@@ -229,6 +234,17 @@ def test_beyond_alembic(tmp_path: Path) -> None:
     check = sa.CheckConstraint("size > 0", name="ck_other")
     found = differences(tmp_path / "2", JOBS, lambda metadata: _jobs(metadata, check, values="abc", size="2"))
     assert found == [("add_check", None), ("remove_check", None), ("default", "size"), ("enum", "state")]
+
+
+def test_null_as_default(tmp_path: Path) -> None:
+    """NULL is no default of its own; the text that is written like it is one."""
+    check = sa.CheckConstraint("size > 0", name="ck_size")
+    assert (
+        differences(tmp_path / "1", JOBS, lambda metadata: _jobs(metadata, check, note=sa.text("NULL"))) == []
+    )
+    found = differences(tmp_path / "2", JOBS, lambda metadata: _jobs(metadata, check, note="NULL"))
+    assert found == [("default", "note")]
+    assert differences(tmp_path / "3", JOBS, lambda metadata: _jobs(metadata, check, size="NULL")) == []
 
 
 def test_what_is_not_known_is_not_compared(tmp_path: Path) -> None:

@@ -213,6 +213,13 @@ def test_keys_to_a_table_that_was_exchanged(tmp_path: Path) -> None:
     ("upgrades", "words"),
     [
         (('op.add_column("users", sa.Column("x", sa.Integer))',), "its history is not whole"),
+        # Every step is for another database than the one that is assumed.
+        (
+            (
+                'if op.get_context().dialect.name == "oracle":\n        op.create_index("by_name", "users", ["name"])',
+            ),
+            "create none of the models' tables",
+        ),
         ((USERS, "pass"), "which no revision is"),
     ],
 )
@@ -227,6 +234,32 @@ def test_histories_that_cannot_be_compared(
     assert main(["drift", str(tmp_path)]) == 2
     assert words in capsys.readouterr().out
     assert violations(workspace, tmp_path) == []
+
+
+def test_a_history_that_asks_for_servers_is_not_one_of_sqlite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The engine of a try-out on SQLite does not say which database the migrations are for."""
+    ask = 'if op.get_context().dialect.name in ["mysql", "postgresql"]:\n        '
+    made = files(IN_STEP, ask + 'op.create_index("by_name", "users", ["name"])', ask + "pass")
+    made["alembic.ini"] = "[alembic]\nscript_location = alembic\n"
+    made["app.py"] = 'from sqlalchemy import create_engine\n\nengine = create_engine("sqlite:///try.db")\n'
+    workspace = opened(tmp_path, made)
+    assert main(["drift", str(tmp_path)]) == 2
+    assert "its history is not whole" in capsys.readouterr().out
+    assert violations(workspace, tmp_path) == []
+
+
+def test_tables_of_tests_need_no_migration(tmp_path: Path) -> None:
+    """The tests make them where they need them."""
+    model = "class {0}(Base):\n    __tablename__ = '{0}'\n    id = Column(Integer, primary_key=True)\n"
+    made = files(IN_STEP)
+    for name in ("tests/test_a", "more"):
+        made[f"{name}.py"] = (
+            "from sqlalchemy import Column, Integer\nfrom models import Base\n" + model.format(name[-1])
+        )
+    (message,) = messages(opened(tmp_path, made))
+    assert message == "no migration creates the table `e`"
 
 
 def violations(workspace: Workspace, folder: Path) -> list[Violation]:

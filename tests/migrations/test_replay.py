@@ -101,6 +101,25 @@ op.execute(sa.text("INSERT INTO tags (id, label) VALUES (1, 'x')"))
 op.get_bind().execute(sa.text("ALTER TABLE tags DROP COLUMN owner"))
 """,
     ],
+    "sql of a session": [
+        USERS,
+        """
+from sqlalchemy.orm import Session, sessionmaker
+
+session = sessionmaker()(bind=op.get_bind())
+session.execute(sa.text("ALTER TABLE users ADD COLUMN note VARCHAR(30)"))
+session.commit()
+with Session(op.get_bind()) as other:
+    other.execute(sa.text("ALTER TABLE posts ADD COLUMN note VARCHAR(40)"))
+""",
+    ],
+    "an index by its name": [
+        USERS,
+        """
+op.create_index("ix_users_by_name", "users", ["name"])
+op.drop_index("ix_users_by_name", table_name="posts")
+""",
+    ],
     "tables that make themselves": [
         """
 metadata = sa.MetaData()

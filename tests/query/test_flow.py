@@ -451,6 +451,69 @@ FLOWS = {
             return session.scalar(select(query.exists()))
         """,
     ),
+    "definitions inside with parameters of the same name": (
+        """
+        def run(session: Session, flag):
+            def narrowed(q, word):
+                return q.filter(User.name.contains(word))
+
+            q = session.query(User)
+            for word in ("a", "n"):
+                q = narrowed(q, word)
+            known = sorted(((each.id, each.id) for each in q), key=lambda q: [-each for each in q])
+            return known, [each.id for each in q.order_by(User.id)]
+        """,
+        """
+        def run(session: Session, flag):
+            def narrowed(q, word):
+                return q.where(User.name.contains(word))
+
+            q = select(User)
+            for word in ("a", "n"):
+                q = narrowed(q, word)
+            known = sorted(
+                ((each.id, each.id) for each in session.scalars(q)),
+                key=lambda q: [-each for each in q],
+            )
+            return known, [each.id for each in session.scalars(q.order_by(User.id))]
+        """,
+    ),
+    "bulk writes at the end": (
+        """
+        def run(session: Session, flag):
+            q = session.query(Tag).filter_by(word="red")
+            if flag:
+                q = q.filter(Tag.id > 0)
+            names = session.query(User)
+            for part in ("a", "n"):
+                names = names.filter(User.name.contains(part))
+            changed = names.filter(User.id < 4).update({"name": "other"}, synchronize_session="fetch")
+            q.delete(synchronize_session=False)
+            gone = session.query(Address)
+            gone = gone.filter(Address.id > 2).filter(Address.user_id != None)
+            deleted = gone.delete()
+            return changed, deleted, session.query(User).order_by(User.id).all()
+        """,
+        """
+        def run(session: Session, flag):
+            q = delete(Tag).filter_by(word="red")
+            if flag:
+                q = q.where(Tag.id > 0)
+            names = update(User)
+            for part in ("a", "n"):
+                names = names.where(User.name.contains(part))
+            changed = session.execute(
+                names.where(User.id < 4)
+                .values({"name": "other"})
+                .execution_options(synchronize_session="fetch")
+            ).rowcount
+            session.execute(q.execution_options(synchronize_session=False))
+            gone = delete(Address)
+            gone = gone.where(Address.id > 2).where(Address.user_id != None)
+            deleted = session.execute(gone).rowcount
+            return changed, deleted, session.scalars(select(User).order_by(User.id)).all()
+        """,
+    ),
     "the session of the module, in another module": (
         """
         # database.py
@@ -577,7 +640,9 @@ FLOWS |= {
             q = select(type(user))
             if flag:
                 q = q.where(User.id > 1)
-            return sorted(each.id for each in session.scalars(q).unique().all()) + [session.get(user.__class__, 1).id]
+            return sorted(each.id for each in session.scalars(q).unique().all()) + [
+                session.get(user.__class__, 1).id
+            ]
         """,
     ),
 }
@@ -658,11 +723,59 @@ REFUSED = {
         """,
         "conditional join",
     ),
-    "a bulk write at the end": (
+    "a definition inside that reads it": (
         """
         def run(session: Session, flag):
             q = session.query(User)
-            return q.filter(User.id > 2).delete()
+
+            def rows(one=None, *, other=lambda: q.all()):
+                return other()
+
+            return rows()
+        """,
+        "is read in a function or lambda inside run()",
+    ),
+    "a default of a lambda": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User)
+            return (lambda q=q: q.count())()
+        """,
+        "is read in a",
+    ),
+    "a bulk write beside another use": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User).filter(User.id > 2)
+            found = q.count()
+            return found, q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write behind what it does not take": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User).filter(User.id > 2)
+            q = q.execution_options(synchronize_session=False)
+            return q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write of two kinds": (
+        """
+        def run(session: Session, flag):
+            q = session.query(User).filter(User.id > 2)
+            return q.update({"name": "x"}), q.delete()
+        """,
+        "in one expression",
+    ),
+    "a bulk write of another function's query": (
+        """
+        def found(session: Session):
+            return session.query(User).filter(User.id > 2)
+
+        def run(session: Session, flag):
+            return found(session).delete()
         """,
         "in one expression",
     ),

@@ -123,3 +123,56 @@ def test_sqlite_takes_what_is_said(tmp_path: Path) -> None:
     names = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
     assert names == {"blog_post", "post_tags", "tag", "http_server_log"}
     connection.close()
+
+
+ELSEWHERE = """
+from sqlalchemy import Enum, ForeignKey, Integer
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Other(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    __table_args__ = {"schema": "people"}
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role_id: Mapped[int] = mapped_column(Integer, ForeignKey("library_roles.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    boss_id: Mapped[int | None] = mapped_column(ForeignKey("people.users.id"))
+    state = mapped_column(Enum("a", "b", name="states"))
+
+
+class Job(Other):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state = mapped_column(Enum("a", "b", name="states"))
+"""
+
+
+def test_keys_to_tables_of_others(tmp_path: Path) -> None:
+    """They are left out, and said to be; schemas and types come first, and once."""
+    schema = models.rebuild(Project(tmp_path, {"main.py": ELSEWHERE}).workspace)
+    made = list(ddl.statements(schema, "postgresql"))
+    kinds = [
+        next(line for line in one.splitlines() if not line.startswith("--"))
+        for one in made
+        if "CREATE" in one
+    ]
+    assert kinds == [
+        "CREATE SCHEMA IF NOT EXISTS people",
+        "CREATE TYPE states AS ENUM ('a', 'b')",
+        "CREATE TABLE people.users (",
+        "CREATE TABLE jobs (",
+    ]
+    (users,) = (one for one in made if "people.users (" in one)
+    assert "-- people.users: the foreign key to library_roles.id is left out: no model has that\n" in users
+    assert "-- people.users.team_id: its type (of what it refers to) could not be told\n" in users
+    assert "role_id INTEGER NOT NULL" in users
+    assert users.count("FOREIGN KEY") == 1
+    assert any("CREATE TABLE" in one and "users" in one for one in ddl.statements(schema, "sqlite"))

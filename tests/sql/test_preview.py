@@ -136,6 +136,30 @@ class Repository:
     }
 
 
+def test_a_loop_that_is_left_somewhere_runs_once(tmp_path: Path) -> None:
+    """Nobody knows when; what comes behind it, and in it, is seen without going round for ever."""
+    body = (
+        "def f(s):\n    number = 0\n    while True:\n"
+        "        rows = s.scalars(select(User).limit(20).offset(number)).all()  # loop\n"
+        "        if not rows:\n            break\n        number += 20\n"
+        "    return s.scalars(select(Post))  # here\n"
+    )
+    (one,) = variants(tmp_path / "1", body)
+    assert flat(one) == POSTS
+    (one,) = variants(tmp_path / "2", body.replace("# here", "").replace("# loop", "# here"))
+    assert flat(one) == f"{USERS} LIMIT 20 OFFSET 0"
+    steps = 0
+
+    def counted() -> None:
+        nonlocal steps
+        steps += 1
+
+    project = Project(tmp_path / "3", {"models.py": MODELS, "helpers.py": HELPERS, "main.py": HEAD + body})
+    line = HEAD.count("\n") + body[: body.index("# here")].count("\n")
+    assert preview(project.workspace, project.report("main.py").file_id, line, "postgresql", counted)
+    assert steps < 40
+
+
 def test_generic_repositories_and_statements_deep_inside(tmp_path: Path) -> None:
     body = """
 from typing import Generic, TypeVar

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,9 @@ from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.text.edit import Edit, apply_edits, sort_edits
 from sqlalchemy_guard.text.lines import split_lines
 from sqlalchemy_guard.text.minimal import minimal_edits
+
+if TYPE_CHECKING:
+    import random
 
 PIECES = ["a", "b", "é", "😀", "\n", "\r\n", "\r", "\x0c", "\u2028", "\x85", "\t", " "]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
@@ -62,6 +67,30 @@ def test_edit_scripts_give_the_text_of_the_reference(
         assert document.version == version
         assert before.lines[: edit.start] == document.lines[: edit.start]
         assert before.lines[edit.start + edit.removed :] == document.lines[edit.start + edit.added :]
+
+
+@given(TEXTS, st.lists(st.tuples(st.integers(0, 6), PLACES, PLACES, TEXTS), max_size=6), st.randoms())
+@settings(max_examples=200, deadline=None)
+def test_older_versions_stay_what_they_were(
+    text: str,
+    edits: list[tuple[int, tuple[int, int], tuple[int, int], str]],
+    order: random.Random,
+) -> None:
+    """Versions share their lines; whichever is asked or edited again has its own."""
+    versions = [(Document.from_text("a", text), reference_lines(text))]
+    for which, start, end, new in edits:
+        document, _ = versions[which % len(versions)]
+        newer, _ = document.replace(*start, *end, new)
+        versions.append((newer, reference_lines(newer.text)))
+        turned = document.turned(newer)
+        assert turned is not None
+        gone, come = Counter(document.lines), Counter(newer.lines)
+        assert set((gone - come) + (come - gone)) <= {line for lines in turned for line in lines}
+    order.shuffle(versions)
+    for document, lines in versions:
+        assert document.lines == lines
+    for document, lines in versions:
+        assert Document("b", document.lines).text == "".join(lines)
 
 
 @given(TEXTS, ENCODINGS)

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     opened = open_workspace([options.path])
     if not opened.files:
         raise UsageError(f"no Python files under {options.path}")
-    opened.read_project(show_progress=options.output_format == "text")
+    opened.read_project(show_progress=options.output_format == "text", put_aside=False)
     found = list(drifts(opened.workspace, options.dialect))
     if not found:
         raise UsageError("no Alembic environment was found: a folder with an env.py that runs migrations")

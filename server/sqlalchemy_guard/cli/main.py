@@ -6,7 +6,6 @@ module must never import pygls, lsprotocol or SQLAlchemy.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import importlib
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlalchemy_guard import __version__
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 COMMANDS = {
@@ -38,7 +38,7 @@ class UsageError(Exception):
 
 def entry() -> NoReturn:
     """Run and leave the process; the console script."""
-    if sys.argv[1:2] in (["check"], ["baseline"], ["stats"], ["schema"], ["sql"]):
+    if sys.argv[1:2] != ["server"]:
         # A run ends before collecting its trees would give anything back, and walking them is a third of the time.
         gc.disable()
     try:
@@ -60,6 +60,8 @@ def entry() -> NoReturn:
             file=sys.stderr,
         )
         code = EXIT_ERROR
+    # What Python collects on its way out would be everything that was analysed: longer than the run itself.
+    gc.freeze()
     sys.exit(code)
 
 
@@ -69,6 +71,11 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0 when there is nothing to complain of, 1 for violations, 2 when it failed.
     """
+    if list(arguments) in (["server"], ["server", "--stdio"]):
+        # How editors start it. Their users wait, and a parser takes as long to load as ten modules of the server.
+        from sqlalchemy_guard.cli.server import serve_editor
+
+        return serve_editor()
     parser = build_parser(arguments)
     try:
         parsed = parser.parse_args(arguments)
@@ -93,6 +100,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that the arguments name has its options."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="sqlalchemy-guard",
         description="Finds and fixes violations of SQLAlchemy guidelines. Never imports or runs your code.",

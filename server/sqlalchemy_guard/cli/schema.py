@@ -71,7 +71,7 @@ def open_project(paths: list[str]) -> Workspace:
     opened = open_workspace(paths)
     if not opened.files:
         raise UsageError(f"no Python files under {', '.join(paths)}")
-    opened.read_project(show_progress=True)
+    opened.read_project(show_progress=True, put_aside=False)
     for file_id in opened.files:
         opened.workspace.file(file_id)
     for path, _, reason in opened.skipped:

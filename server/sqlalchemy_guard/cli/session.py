@@ -44,10 +44,17 @@ class Opened(NamedTuple):
     skipped: list[Skipped]
     is_project: bool
 
-    def read_project(self, show_progress: bool) -> None:
-        """Read what the files may rely on, so that the order in which they are looked at changes nothing."""
+    def read_project(self, show_progress: bool, *, put_aside: bool = True) -> None:
+        """Read what the files may rely on, so that the order in which they are looked at changes nothing.
+
+        Args:
+            show_progress: Whether to show how far it is.
+            put_aside: Whether to analyse the files that nothing in them makes relevant, too; nobody may check them otherwise.
+        """
         if self.is_project:
             drain(self.workspace.index_steps(), "reading", show_progress)
+            if not put_aside:
+                return
         # Those that the index puts aside as well: one that came between two checks would make answers about all files anew.
         for file_id in self.python_files():
             self.workspace.file(file_id)

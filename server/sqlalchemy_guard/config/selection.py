@@ -81,12 +81,15 @@ def severity_of(settings: Settings, rule: RuleLike) -> str | None:
 def is_excluded(settings: Settings, path: str, *, ancestors: bool = True) -> bool:
     """Whether the excludes name a path or, unless `ancestors` is false, a folder it lies in."""
     patterns = (*settings.exclude, *settings.extend_exclude)
-    return any(path_matches(pattern, settings.root, path, ancestors=ancestors) for pattern in patterns)
+    return _is_named(_compiled(patterns), settings.root, path, ancestors)
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """One expression for all of some globs: every file of a walk is asked for."""
+    globs = [pattern.replace("\\", "/").removeprefix("./").rstrip("/") for pattern in patterns]
+    parts = [fnmatch.translate(glob) for glob in globs if glob]
+    return re.compile("|".join(parts)) if parts else None
 
 
 def path_matches(pattern: str, root: str, path: str, *, ancestors: bool = True) -> bool:
@@ -94,15 +97,18 @@ def path_matches(pattern: str, root: str, path: str, *, ancestors: bool = True) 
 
     `*` also crosses folder separators, as in Ruff's patterns. Folders above `root` are not looked at.
     """
-    glob = pattern.replace("\\", "/").removeprefix("./").rstrip("/")
-    if not glob:
+    return _is_named(_compiled((pattern,)), root, path, ancestors)
+
+
+def _is_named(expression: re.Pattern[str] | None, root: str, path: str, ancestors: bool) -> bool:
+    if expression is None:
         return False
     whole = path.replace("\\", "/")
     base = root.replace("\\", "/").rstrip("/")
     inside = bool(base) and whole.startswith(base + "/")
     relative = whole[len(base) + 1 :] if inside else whole.lstrip("/")
     start = whole[: len(whole) - len(relative)]
-    match = _compiled(glob).match
+    match = expression.match
     parts = relative.split("/")
     for count in range(len(parts), 0 if ancestors else len(parts) - 1, -1):
         below = "/".join(parts[:count])

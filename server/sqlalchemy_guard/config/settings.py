@@ -155,7 +155,7 @@ class Settings:
         "Case and underscores do not matter.",
         (
             "created_at", "created_on", "created", "created_dt", "create_time", "created_time", "creation_time", "created_date",
-            "creation_date", "date_created", "date_added", "inserted_at",
+            "creation_date", "date_created", "date_added", "inserted_at", "time_created", "ctime",
         ),
     )  # fmt: skip
     updated_at_names: tuple[str, ...] = _option(
@@ -165,7 +165,9 @@ class Settings:
         (
             "updated_at", "updated_on", "updated", "updated_dt", "update_at", "update_time", "updated_time",
             "updated_date", "last_updated", "modified_at", "modified_on", "modified", "modified_dt", "modified_time",
-            "last_modified", "date_modified", "changed_on", "changed_at",
+            "last_modified", "date_modified", "changed_on", "changed_at", "last_updated_at", "last_update", "last_update_date",
+            "last_upd_date", "last_modified_at", "last_modified_date", "modified_date", "modification_date", "date_updated",
+            "time_updated", "mtime",
         ),
     )  # fmt: skip
     run: Literal["onType", "onSave"] = _option(

@@ -42,6 +42,7 @@ class UnmigratedRun:
         origin: Where the program is called, when that is another file.
         environment: The folder of the migrations, as messages call it.
         upgrade: The command that would run the migrations from there, None when it is not known.
+        elsewhere: Where else the same application is started.
     """
 
     document: PlainDocument
@@ -52,6 +53,7 @@ class UnmigratedRun:
     origin: Origin | None
     environment: str
     upgrade: str | None
+    elsewhere: tuple[Origin, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -13,10 +13,12 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 
 Kind: TypeAlias = Literal[
     "github", "gitlab", "circleci", "azure", "jenkins", "compose", "kubernetes", "dockerfile", "procfile", "shell", "make",
-    "tox", "ini", "hint",
+    "tox", "ini", "fly", "render", "heroku", "railway", "hint",
 ]  # fmt: skip
 
-YAML_KINDS = frozenset({"github", "gitlab", "circleci", "azure", "compose", "kubernetes"})
+CI_KINDS = frozenset({"github", "gitlab", "circleci", "azure", "jenkins"})
+PLATFORM_KINDS = frozenset({"fly", "render", "heroku", "railway"})
+YAML_KINDS = frozenset({"github", "gitlab", "circleci", "azure", "compose", "kubernetes", "render", "heroku"})
 
 _COMPOSE = lazy_pattern(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
 _DOCKERFILE = lazy_pattern(r"(?:[\w.-]+\.)?(?:dockerfile|containerfile)(?:[.-][\w.-]+)?", re.IGNORECASE)
@@ -31,9 +33,14 @@ _CLUSTER_FOLDERS = frozenset(
         "kustomize", "overlays", "base", "infra", "infrastructure", "ops", "gitops", "argocd", "argo", "cluster", "clusters",
     }
 )  # fmt: skip
+_PLATFORMS: dict[str, Kind] = {
+    "fly.toml": "fly", "render.yaml": "render", "render.yml": "render", "heroku.yml": "heroku", "railway.json": "railway",
+    "railway.toml": "railway",
+}  # fmt: skip
+_FLY = lazy_pattern(r"fly\.[\w-]+\.toml")
 _HINT_NAMES = frozenset(
     {
-        "fly.toml", "app.json", "heroku.yml", "railway.json", "railway.toml", "nixpacks.toml", "render.yaml", "justfile",
+        "app.json", "nixpacks.toml", "justfile",
         "package.json", "Vagrantfile", "Tiltfile", "Earthfile", "Caddyfile", "Dockerrun.aws.json", "captain-definition",
         "zappa_settings.json", "appspec.yml", "Pipfile", "tasks.py", "dodo.py", "fabfile.py", "noxfile.py", ".envrc",
         "project.toml", "scalingo.json", "dagger.json", "Taskfile.yml", "Taskfile.yaml", "taskfile.yml", "bake.hcl",
@@ -55,6 +62,8 @@ def kind_of(path: str) -> Kind | None:
     if name.endswith((".py", ".pyi", ".ipynb")):
         return "hint" if name in _HINT_NAMES else None
     lower = name.lower()
+    if name in _PLATFORMS or _FLY.fullmatch(name):
+        return _PLATFORMS.get(name, "fly")
     if lower.endswith((".yml", ".yaml")):
         return None if lower.endswith(_LOCKS) else _yaml_kind(folder, lower, name)
     if lower.endswith(".ini"):
@@ -111,5 +120,8 @@ EDITOR_PATTERNS = (
     "**/{Procfile,Jenkinsfile,Makefile,makefile,GNUmakefile}*",
     "**/*.sh",
     "**/*.ini",
+    "**/{fly,fly.*,railway}.toml",
+    "**/{render,heroku}.{yml,yaml}",
+    "**/railway.json",
 )
 """The checked kinds as an editor is told to watch them: a little more than `checked_kind` takes, never less of what is usual."""

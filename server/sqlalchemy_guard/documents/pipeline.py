@@ -8,11 +8,11 @@ from sqlalchemy_guard.documents.shell import Script, Simple, Word, simple_comman
 from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
-Form: TypeAlias = Literal["step", "lines", "shell", "argv", "item", "none"]
+Form: TypeAlias = Literal["step", "lines", "shell", "argv", "item", "key", "none"]
 """How a command is put in front of one: as a step of its own, a line of its own, `a && b`, by giving the argument list to a
-shell, as an item of its own in a list, or not at all."""
+shell, as an item of its own in a list, as what a platform runs before a release, or not at all."""
 
-Role: TypeAlias = Literal["job", "container", "process", "release", "target", "script"]
+Role: TypeAlias = Literal["job", "container", "process", "release", "target", "script", "image"]
 
 _SERVERS = lazy_pattern(
     r"(?:image|docker|name)\s*:\s*['\"]?[\w./-]*(?:postgres|postgis|timescale|pgvector|mysql|mariadb|mssql|cockroach|oracle)"

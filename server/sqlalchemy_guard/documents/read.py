@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.documents import ci, containers, scripts
+from sqlalchemy_guard.documents import ci, containers, platforms, scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,10 @@ _READERS: Mapping[str, Callable[[str], list[Entry]]] = {
     "shell": scripts.shell,
     "make": scripts.make,
     "tox": scripts.tox,
+    "fly": platforms.fly,
+    "render": platforms.render,
+    "heroku": platforms.heroku,
+    "railway": platforms.railway,
 }
 
 

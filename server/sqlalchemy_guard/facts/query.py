@@ -93,6 +93,10 @@ class ColumnInfo:
     hashable: bool | None = True
 
 
+DEFERRED = "deferred"
+"""The strategy of a column that is loaded when it is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelationshipInfo:
     """A relationship attribute.

@@ -1,4 +1,4 @@
-"""Annotations of attributes: `name = value` becomes `name: annotation = value`, an old annotation gives way.
+"""Annotations: `name = value` becomes `name: annotation = value`, an old annotation gives way, a function says its result.
 
 This module must never know what an annotation means.
 """
@@ -31,6 +31,18 @@ def annotate(
         return (Edit(source.start(old, shift), source.end(old, shift), annotation),)
     at = source.end(target_of(statement), shift)
     return (Edit(at, at, f": {annotation}"),)
+
+
+def annotate_result(
+    source: Source, header: ast.FunctionDef | ast.AsyncFunctionDef, annotation: str, shift: int = 0
+) -> tuple[Edit, ...]:
+    """Say what a function without such an annotation returns."""
+    start, depth = source.start(header, shift), 0
+    for token in source.tokens(start, source.end(header, shift)):
+        depth += (token.kind == "open") - (token.kind == "close")
+        if token.kind == "close" and depth == 0:
+            return (Edit(token.end, token.end, f" -> {annotation}"),)
+    return ()
 
 
 def prefers_optional(statements: Sequence[Placed]) -> bool:

@@ -7,12 +7,13 @@ raises `Unknown`. This module must never print anything of the expression but it
 from __future__ import annotations
 
 import ast
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.doc import Doc, Group, IfBreak, Indent, Line, Text, Trailing, must_break
+from sqlalchemy_guard.fixes.doc import Choice, Doc, Group, IfBreak, Indent, Line, Text, Trailing, must_break
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy_guard.fixes.scan import Token
     from sqlalchemy_guard.fixes.source import Located, Source
@@ -28,18 +29,84 @@ PRAGMAS = ("# noqa", "# type:", "# pyright:", "# pylint:", "# fmt:", "# ruff:", 
 SOFT, SPACE, HARD = Line(), Line(" "), Line(hard=True)
 
 _BOOLEAN = (ast.BoolOp, ast.BinOp, ast.Compare)
+_ARITHMETIC: tuple[tuple[type[ast.operator], ...], ...] = (
+    (ast.Pow,),
+    (ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.MatMult),
+    (ast.Add, ast.Sub),
+    (ast.LShift, ast.RShift),
+    (ast.BitAnd,),
+    (ast.BitXor,),
+    (ast.BitOr,),
+)
+"""Operators from what binds most to what binds least."""
+
+
+def _rank(node: ast.expr) -> tuple[int, int]:
+    """How little an operation's operators bind, and how many they are."""
+    match node:
+        case ast.BinOp(op=op):
+            return next(rank for rank, ops in enumerate(_ARITHMETIC, 1) if isinstance(op, ops)), 1
+        case ast.Compare(ops=ops):
+            return len(_ARITHMETIC) + 1, len(ops)
+        case ast.BoolOp(values=values):
+            return len(_ARITHMETIC) + 2, len(values) - 1
+    return 0, 0
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    """What the operators of an operation stand between or before."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.Compare(left=left, comparators=comparators):
+            return [left, *comparators]
+        case ast.BoolOp(values=values):
+            return values
+        case ast.UnaryOp(operand=operand):
+            return [operand]
+        case ast.Await(value=value):
+            return [value]
+    return []
+
+
+def _has_items(node: ast.expr) -> bool:
+    """Whether a node is a collection in brackets of its own that is not empty."""
+    match node:
+        case ast.List(elts=items) | ast.Set(elts=items) | ast.Tuple(elts=items):
+            return bool(items)
+        case ast.Dict(keys=keys):
+            return bool(keys)
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            return True
+    return False
 
 
 class Builder:
-    """Builds the documents of one text whose tree starts at the text's beginning."""
+    """Builds the documents of one text whose tree starts at the text's beginning.
 
-    def __init__(self, source: Source) -> None:
+    Args:
+        source: The text.
+        vertical: Whether an outermost chain of several links has each on a line of its own, however short it is.
+    """
+
+    def __init__(self, source: Source, *, vertical: bool = False) -> None:
         self.source = source
+        self.vertical = vertical
         self.text = source.text
         self.tokens: list[Token] = [
             token for token in source.tokens(0, len(self.text)) if token.kind != "newline"
         ]
         self.used: set[int] = set()
+        self.tight = False
+
+    @contextmanager
+    def _form(self, *, tight: bool) -> Iterator[None]:
+        """Build with no breaks outside of brackets, or with breaks."""
+        before, self.tight = self.tight, tight
+        try:
+            yield
+        finally:
+            self.tight = before
 
     def finish(self) -> None:
         """Demand that every comment has found its place.
@@ -76,20 +143,47 @@ class Builder:
             raise Unknown("a tuple without parentheses")
         if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
             raise Unknown(type(node).__name__)
-        if self._breaks_in_calls(node):
+        if not self._wraps(node):
             return body
-        if self._wraps(node):
-            return Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
-        return body
+        wrapped = Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
+        if not self._breaks_in_brackets(node):
+            return wrapped
+        with self._form(tight=True):
+            return Choice(self.doc(node, start), wrapped)
 
-    def _breaks_in_calls(self, node: ast.expr) -> bool:
-        """Whether an operation of two calls breaks in their brackets alone."""
+    def _breaks_in_brackets(self, node: ast.expr) -> bool:
+        """Whether an operation needs no parentheses: its one operator begins or ends with something in brackets."""
+        if not isinstance(node, (*_BOOLEAN, ast.UnaryOp)) or self._operators(node)[1] != 1:
+            return False
+        first: ast.expr = node
+        left = self.source.start(node)
+        while isinstance(first, _BOOLEAN) and not self._parenthesised(first, left):
+            first = _operands(first)[0]
+        last: ast.expr = node
+        while isinstance(last, (*_BOOLEAN, ast.UnaryOp, ast.Await)):
+            if last is not node and self._parenthesised(last, left):
+                break
+            *before, inner = _operands(last)
+            left = self.source.end(before[-1]) if before else self.source.start(last)
+            last = inner
         return (
-            isinstance(node, ast.BoolOp)
-            and len(node.values) == 2
-            and all(isinstance(each, ast.Call) and self._links(each) < 2 for each in node.values)
-            and all(each.args or each.keywords for each in node.values[1:] if isinstance(each, ast.Call))
+            self._parenthesised(first, self.source.start(node))
+            or _has_items(first)
+            or self._parenthesised(last, left)
+            or _has_items(last)
+            or (isinstance(last, ast.Call) and bool(last.args or last.keywords))
         )
+
+    def _operators(self, node: ast.expr) -> tuple[int, int]:
+        """The rank of the operators outside of brackets that bind least, and how many of them there are."""
+        found = [_rank(node)]
+        left = self.source.start(node)
+        for operand in _operands(node):
+            if isinstance(operand, (*_BOOLEAN, ast.UnaryOp)) and not self._parenthesised(operand, left):
+                found.append(self._operators(operand))
+            left = self.source.end(operand)
+        top = max(rank for rank, _count in found)
+        return top, sum(count for rank, count in found if rank == top)
 
     def _wraps(self, node: ast.expr) -> bool:
         """Whether an expression gets parentheses when it breaks, because it breaks outside brackets."""
@@ -98,8 +192,6 @@ class Builder:
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
             return self._links(node) > 1
         if isinstance(node, _BOOLEAN):
-            if self._operators(node) == 1 and self.text[self.source.end(node) - 1] in ")]}":
-                raise Unknown("an operation that may break in its last operand")
             return True
         if isinstance(node, ast.UnaryOp):
             return not self._parenthesised(node.operand, self.source.start(node)) and self._wraps(
@@ -108,11 +200,6 @@ class Builder:
         if isinstance(node, ast.IfExp):
             raise Unknown(type(node).__name__)
         return False
-
-    def _operators(self, node: ast.expr) -> int:
-        if isinstance(node, ast.Compare):
-            return len(node.ops)
-        return len(node.values) - 1 if isinstance(node, ast.BoolOp) else 1
 
     def _parenthesised(self, node: ast.expr, left: int) -> bool:
         return any(self.text[token.start] == "(" for token in self.between(left, self.source.start(node)))
@@ -137,7 +224,8 @@ class Builder:
         """The document of an expression, with the parentheses that open in `[left, start of node)`."""
         start = self.source.start(node)
         opened = [token for token in self.between(left, start) if self.text[token.start] == "("]
-        body = self._bare(node)
+        with self._form(tight=self.tight and not opened):
+            body = self._bare(node)
         for _ in opened:
             body = Group((Text("("), Indent((SOFT, body)), SOFT, Text(")")))
         return body
@@ -160,9 +248,10 @@ class Builder:
                 sign = "not " if isinstance(op, ast.Not) else self.text[self.source.start(node)]
                 return (Text(sign), self.doc(operand, self.source.start(node)))
             case ast.BoolOp() | ast.BinOp() | ast.Compare():
-                return Group(self._operation(node))
+                return self._operation(node) if self.tight else Group(self._operation(node))
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self._comprehension(node)
+                with self._form(tight=False):
+                    return self._comprehension(node)
         return self._verbatim(node)
 
     def _verbatim(self, node: ast.expr) -> Doc:
@@ -180,7 +269,7 @@ class Builder:
                 parts: list[Doc] = [Text(strings[0])]
                 for string in strings[1:]:
                     parts += [HARD, Text(string)]
-                return Group(tuple(parts))
+                return tuple(parts) if self.tight else Group(tuple(parts))
         raise Unknown(f"{type(node).__name__} over several lines")
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Doc:
@@ -223,18 +312,23 @@ class Builder:
         return False
 
     def _operation(self, node: ast.expr) -> Doc:
-        """Operands with a possible break before each operator, operands of equal rank in one group."""
+        """Operands with a possible break before each operator, operands of equal rank in one group.
+
+        `and` and `or` count as equal there.
+        """
+        operands: list[ast.expr]
+        same: type[ast.expr] | tuple[()]
         if isinstance(node, ast.BoolOp):
-            operands, same = node.values, None
+            operands, same = node.values, ast.BoolOp
         elif isinstance(node, ast.Compare):
-            operands, same = [node.left, *node.comparators], None
+            operands, same = [node.left, *node.comparators], ()
         else:
             assert isinstance(node, ast.BinOp)
             if isinstance(node.op, ast.Pow):
                 return self._verbatim(node)
-            operands, same = [node.left, node.right], node.left
+            operands, same = [node.left, node.right], ast.BinOp
         left = self.source.start(node)
-        space: Doc = Text(" ") if self._breaks_in_calls(node) else SPACE
+        space: Doc = Text(" ") if self.tight else SPACE
         parts: list[Doc] = []
         for operand in operands:
             if parts:
@@ -248,7 +342,12 @@ class Builder:
                     raise Unknown("an operator that cannot be found")
                 parts += [space, Text(" ".join(words) if words[0].isalpha() else "".join(words)), Text(" ")]
             flat = (
-                operand is same and isinstance(operand, ast.BinOp) and not self._parenthesised(operand, left)
+                isinstance(operand, same)
+                and (
+                    isinstance(node, ast.BoolOp)
+                    or (operand is operands[0] and _rank(operand)[0] == _rank(node)[0])
+                )
+                and not self._parenthesised(operand, left)
             )
             parts.append(self._operation(operand) if flat else self.doc(operand, left))
             left = self.source.end(operand)
@@ -256,8 +355,12 @@ class Builder:
 
     def _chain(self, node: ast.Call | ast.Attribute | ast.Subscript) -> Doc:
         links = self._links(node)
-        parts = self._link(node, links > 1)
-        return Group(parts) if links > 1 else parts
+        fluent = links > 1 and not self.tight
+        vertical = fluent and self.vertical
+        self.vertical = self.vertical and not vertical
+        parts = self._link(node, fluent)
+        self.vertical = self.vertical or vertical
+        return Group(parts, vertical) if fluent else parts
 
     def _link(self, node: ast.Call | ast.Attribute | ast.Subscript, fluent: bool) -> Doc:
         """A chain up to and with `node`; in a fluent one a break stands before each attribute of a call."""
@@ -268,10 +371,10 @@ class Builder:
             before = self._link(value, fluent)
         else:
             before = self.doc(value, start)
-        if isinstance(node, ast.Call):
-            return (before, self._arguments(node))
-        if isinstance(node, ast.Subscript):
-            return (before, self._subscript(node))
+        if isinstance(node, ast.Call | ast.Subscript):
+            with self._form(tight=False):
+                inner = self._arguments(node) if isinstance(node, ast.Call) else self._subscript(node)
+            return (before, inner)
         parts: list[Doc] = [before]
         comments = [
             token
@@ -322,16 +425,18 @@ class Builder:
         return self._bracket(opening, end, items, inner=True)
 
     def _collection(self, node: ast.expr, items: Sequence[ast.expr]) -> Doc:
-        return self._bracket(
-            self.source.start(node), self.source.end(node), [(item, None) for item in items], inner=False
-        )
+        with self._form(tight=False):
+            return self._bracket(
+                self.source.start(node), self.source.end(node), [(item, None) for item in items], inner=False
+            )
 
     def _dictionary(self, node: ast.Dict) -> Doc:
         items: list[tuple[Located, ast.expr | None]] = [
             (value, None) if key is None else (key, value)
             for key, value in zip(node.keys, node.values, strict=True)
         ]
-        return self._bracket(self.source.start(node), self.source.end(node), items, inner=False)
+        with self._form(tight=False):
+            return self._bracket(self.source.start(node), self.source.end(node), items, inner=False)
 
     def _bracket(
         self, opening: int, end: int, items: Sequence[tuple[Located, ast.expr | None]], *, inner: bool

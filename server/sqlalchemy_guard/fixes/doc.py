@@ -6,8 +6,6 @@ otherwise all its own breaks become line ends. This module must never know Pytho
 
 from __future__ import annotations
 
-import unicodedata
-
 from sqlalchemy_guard.records import dataclass
 
 
@@ -58,7 +56,19 @@ class Trailing:
     free: bool = False
 
 
-Doc = Text | Line | Indent | Group | IfBreak | Trailing | tuple["Doc", ...]
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Two forms of one thing that are the same on one line; it is never part of another group.
+
+    `tight` has no breaks but those inside its groups, its brackets. It is taken when what stands before, between and
+    behind them leaves room on their lines, however long they are inside; otherwise `loose` is.
+    """
+
+    tight: Doc
+    loose: Doc
+
+
+Doc = Text | Line | Indent | Group | IfBreak | Trailing | Choice | tuple["Doc", ...]
 
 
 def must_break(doc: Doc) -> bool:
@@ -74,6 +84,8 @@ def must_break(doc: Doc) -> bool:
             return must_break(body)
         case Group(body=body, expand=expand):
             return expand or must_break(body)
+        case Choice(loose=loose):
+            return must_break(loose)
         case Trailing():
             return True
     return False
@@ -83,6 +95,8 @@ def width(text: str) -> int:
     """How many columns a text takes in a terminal, as formatters count them."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
@@ -122,6 +136,11 @@ def render(doc: Doc, columns: int, margin: str, unit: str, newline: str, column:
             case Group(body=body):
                 expand = must_break(item) or not _fits(columns - column, stack, body)
                 stack.append((level, expand, body))
+            case Choice(tight=tight, loose=loose):
+                flat = not must_break(loose) and _fits(columns - column, stack, loose)
+                edge = columns - width((margin + unit * level).expandtabs(4))
+                form = tight if not flat and _has_room(columns - column, edge, stack, tight) else loose
+                stack.append((level, broken, form))
             case Line(flat=flat) if not broken:
                 out.append(flat)
                 column += width(flat)
@@ -160,7 +179,7 @@ def _fits(room: int, rest: list[tuple[int, bool, Doc]], body: Doc) -> bool:
                 stack.extend((broken, part) for part in reversed(item))
             case Indent(body=inner):
                 stack.append((broken, inner))
-            case Group(body=inner):
+            case Group(body=inner) | Choice(loose=inner):
                 # What follows a group may break if it has to, so a group there counts as broken.
                 stack.append((broken, inner))
             case Trailing(text=text, free=False):
@@ -171,4 +190,34 @@ def _fits(room: int, rest: list[tuple[int, bool, Doc]], body: Doc) -> bool:
                 if broken:
                     return True
                 room -= width(flat)
+    return False
+
+
+def _has_room(room: int, edge: int, rest: list[tuple[int, bool, Doc]], tight: Doc) -> bool:
+    """Whether the lines have room for what stands around the groups of `tight`, when each of these is broken.
+
+    Args:
+        room: The columns left on the first line.
+        edge: The columns of a line on which a group closes.
+        rest: What follows, outermost first.
+        tight: No break stands outside its groups.
+    """
+    waiting = len(rest)
+    stack: list[Doc] = [tight]
+    while room >= 0:
+        if not stack:
+            waiting -= 1
+            if waiting < 0 or not isinstance(rest[waiting][2], Text):
+                return True
+            stack.append(rest[waiting][2])
+        match stack.pop():
+            case Text(text=text):
+                room = edge if "\n" in text or "\r" in text else room
+                room -= width(text[max(text.rfind("\n"), text.rfind("\r")) + 1 :])
+            case Group() if room > 0:
+                room = edge - 1
+            case tuple() as parts:
+                stack.extend(reversed(parts))
+            case _:
+                return False
     return False

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.import_lists import extend, shorten, swap
+from sqlalchemy_guard.fixes.import_places import (
+    beside_its_names,
+    has_one_name_a_line,
+    joins_renamed,
+    module_of,
+    new_line,
+)
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.syntax.syntax import Syntax
@@ -77,14 +84,28 @@ def need(
         return Imported(known, ())
     bound = _free_name(module, name, taken, {binding for binding, _ in bindings})
     alias = name if bound == name else f"{name} as {bound}"
-    for statement in statements:
-        node = statement.node
-        if isinstance(node, ast.ImportFrom) and _module(node) == module and node.names[0].name != "*":
-            edits = extend(source, node, alias, statement.shift)
+    line = f"from {module} import {alias}"
+    same = [
+        statement
+        for statement in statements
+        if isinstance(statement.node, ast.ImportFrom)
+        and module_of(statement.node) == module
+        and statement.node.names[0].name != "*"
+    ]
+    apart = has_one_name_a_line(statements)
+    keeps_apart = apart or not joins_renamed(statements)
+    for node, shift in same:
+        assert isinstance(node, ast.ImportFrom)
+        renamed = any(each.asname for each in node.names)
+        if not apart and not (keeps_apart and (renamed or bound != name)):
+            edits = extend(source, node, alias, shift)
             if edits is not None:
                 return Imported(bound, edits)
-    line = f"from {module} import {alias}"
-    return Imported(bound, (_new_line(source, statements, module, line, first_party or source.first_party),))
+    if same and keeps_apart:
+        edit = beside_its_names(source, same, name, line)
+        if edit is not None:
+            return Imported(bound, (edit,))
+    return Imported(bound, (new_line(source, statements, module, line, first_party or source.first_party),))
 
 
 def instead(
@@ -102,7 +123,7 @@ def instead(
         source: The text.
         statements: The module's top level, in order.
         module: The absolute name of the module.
-        old: The name that the text mentions only at its import and where the fix takes it away.
+        old: The name, as the import binds it, that the text mentions only there and where the fix takes it away.
         new: What to import.
         taken: As in `need`.
     """
@@ -116,9 +137,9 @@ def instead(
         return imported
     for node, shift in statements:
         if isinstance(node, ast.ImportFrom):
-            alias = next((one for one in node.names if one.name == old and not one.asname), None)
+            alias = next((one for one in node.names if (one.asname or one.name) == old), None)
             edits = swap(source, node, alias, new, shift) if alias is not None else None
-            if _module(node) != module and edits is not None:
+            if module_of(node) != module and edits is not None:
                 # From another module: only a statement of its own changes, which `need` would leave behind unused
                 # because of its comment, or for which it would add a new one.
                 start = source.start(node, shift) + source.segment(node, shift).index(node.module or "")
@@ -126,7 +147,7 @@ def instead(
                 others = (other.node for other in statements if isinstance(other.node, ast.ImportFrom))
                 alone = len(node.names) == 1 and (
                     bool(source.comments(end, source.line_end(end)))
-                    or not any(_module(other) == module for other in others)
+                    or not any(module_of(other) == module for other in others)
                 )
                 edits = (Edit(start, start + len(node.module or ""), module), *edits) if alone else None
             if edits is not None:
@@ -158,11 +179,16 @@ def need_all(
         expressions.append(imported.expression)
         if imported.edits:
             text = apply_edits(now.text, imported.edits)
-            now = source.with_text(text)
-            # Whatever Python the file is written for: the running one may know less.
-            chunks = Syntax(Document.from_text("", text)).chunks
-            level = [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
+            now, level = source.with_text(text), _top_level(text)
     return expressions, minimal_edits(source.text, now.text) if now is not source else ()
+
+
+@lru_cache(maxsize=4)
+def _top_level(text: str) -> list[Placed]:
+    """The statements of a module's own level. Kept, because the fixes of a file mostly want the same imports."""
+    # Whatever Python the file is written for: the running one may know less.
+    chunks = Syntax(Document.from_text("", text)).chunks
+    return [Placed(node, chunk.shift) for chunk in chunks for node in chunk.body]
 
 
 def need_module(
@@ -184,9 +210,9 @@ def need_module(
     if root in taken or (root in names and not _is_package_import(statements, root)):
         bound = _free_name(module, module.rpartition(".")[2], taken, names)
         return Imported(
-            bound, (_new_line(source, statements, module, f"import {module} as {bound}", first_party),)
+            bound, (new_line(source, statements, module, f"import {module} as {bound}", first_party),)
         )
-    return Imported(module, (_new_line(source, statements, module, f"import {module}", first_party),))
+    return Imported(module, (new_line(source, statements, module, f"import {module}", first_party),))
 
 
 def _is_package_import(statements: Sequence[Placed], root: str) -> bool:
@@ -194,16 +220,12 @@ def _is_package_import(statements: Sequence[Placed], root: str) -> bool:
     return any(alias.asname is None and alias.name.partition(".")[0] == root for alias in aliases)
 
 
-def _module(node: ast.ImportFrom) -> str:
-    return "." * node.level + (node.module or "")
-
-
 def _bindings(statements: Iterable[Placed]) -> Iterator[tuple[str, tuple[str, str] | None]]:
     """The names that a module's top level binds, with (module, name) where an unconditional import binds them."""
     for node, _ in statements:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                yield alias.asname or alias.name, (_module(node), alias.name)
+                yield alias.asname or alias.name, (module_of(node), alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.asname or alias.name.partition(".")[0], (alias.name, "")
@@ -267,7 +289,7 @@ def _modules(statements: Iterable[Placed], module: str) -> Iterator[tuple[str, s
         for alias in node.names if isinstance(node, ast.Import) else ():
             if alias.name == module:
                 yield (alias.asname or module), (alias.asname or module.partition(".")[0])
-        for alias in node.names if isinstance(node, ast.ImportFrom) and _module(node) == parent else ():
+        for alias in node.names if isinstance(node, ast.ImportFrom) and module_of(node) == parent else ():
             if alias.name == last:
                 yield (alias.asname or last), (alias.asname or last)
 
@@ -291,171 +313,6 @@ class _Union:
 
     def __contains__(self, name: object) -> bool:
         return name in self.first or name in self.second
-
-
-_FUTURE, _STANDARD, _THIRD, _FIRST, _RELATIVE = range(5)
-
-
-def _section(module: str, first_party: Container[str]) -> int:
-    if module == "__future__":
-        return _FUTURE
-    if module.startswith("."):
-        return _RELATIVE
-    package = module.partition(".")[0]
-    if package in sys.stdlib_module_names:
-        return _STANDARD
-    return _FIRST if package in first_party else _THIRD
-
-
-def _rank(module: str, from_import: bool, first_party: Container[str]) -> tuple[int, bool, str]:
-    return _section(module, first_party), from_import, module.lower()
-
-
-def _head(statements: Sequence[Placed]) -> tuple[int, list[Placed]]:
-    """How many statements the docstring is (0 or 1), and the imports that follow without a gap."""
-    first = 0
-    if statements:
-        node = statements[0].node
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            first = 1
-    imports: list[Placed] = []
-    for statement in statements[first:]:
-        if not isinstance(statement.node, ast.Import | ast.ImportFrom):
-            break
-        imports.append(statement)
-    return first, imports
-
-
-def _new_line(
-    source: Source, statements: Sequence[Placed], module: str, line: str, first_party: Container[str]
-) -> Edit:
-    """The edit that adds an import as a line of its own, where isort would put it."""
-    newline = source.newline
-    docstring, imports = _head(statements)
-    if not imports:
-        return _first_import(source, statements, docstring, line)
-    beside = _beside_its_package(source, imports, module, line)
-    if beside is not None:
-        return beside
-    imports = _own_block(source, imports, module)
-    rank = _rank(module, line.startswith("from "), first_party)
-    before: Placed | None = None
-    after: Placed | None = None
-    for statement in imports:
-        node = statement.node
-        if isinstance(node, ast.ImportFrom):
-            own = _rank(_module(node), True, first_party)
-        else:
-            assert isinstance(node, ast.Import)
-            own = _rank(node.names[0].name, False, first_party)
-        if own <= rank:
-            before = statement
-            after = None
-        elif after is None:
-            after = statement
-            after_section = own[0]
-        if before is statement:
-            before_section = own[0]
-    if before is not None:
-        at = source.next_line(source.end(before.node, before.shift))
-        lead = newline if at and not source.text[:at].endswith(("\n", "\r")) else ""
-        gap = newline if before_section != rank[0] else ""
-        tail = newline
-        if gap and after is not None and after_section == rank[0]:
-            # The line begins an existing block: the blank line is above it already.
-            at = _block_start(source, after)
-            gap = ""
-        elif (
-            after is not None
-            and after_section != rank[0]
-            and at == source.offset(after.node.lineno - 1 + after.shift)
-        ):
-            tail += newline
-        return Edit(at, at, lead + gap + line + ("" if lead else tail))
-    assert after is not None
-    at = _block_start(source, after)
-    return Edit(at, at, line + newline + (newline if after_section != rank[0] else ""))
-
-
-def _own_block(source: Source, imports: list[Placed], module: str) -> list[Placed]:
-    """The imports without a blank line between them that have one of the same package among them; all where none has."""
-    package = module.partition(".")[0]
-    blocks: list[list[Placed]] = []
-    for statement in imports:
-        row = source.first_line(statement.node, statement.shift)
-        if not blocks or (row and not source.lines[row - 1].strip()):
-            blocks.append([])
-        blocks[-1].append(statement)
-    for block in blocks:
-        if any(
-            isinstance(statement.node, ast.Import)
-            and any(alias.name.partition(".")[0] == package for alias in statement.node.names)
-            for statement in block
-        ):
-            return block
-    return imports
-
-
-def _beside_its_package(source: Source, imports: Sequence[Placed], module: str, line: str) -> Edit | None:
-    """The edit that adds a `from` import next to those of the same package; None where there is none.
-
-    Whatever order a file keeps its imports in, that is where its authors would look for it.
-    """
-    package = module.partition(".")[0]
-    relatives = [
-        statement
-        for statement in imports
-        if isinstance(statement.node, ast.ImportFrom) and _module(statement.node).partition(".")[0] == package
-    ]
-    if not package or not relatives or not line.startswith("from "):
-        return None
-    modules = [
-        _module(statement.node).lower()
-        for statement in relatives
-        if isinstance(statement.node, ast.ImportFrom)
-    ]
-    later = next((place for place, name in enumerate(modules) if name > module.lower()), None)
-    if later is not None:
-        start = _block_start(source, relatives[later])
-        return Edit(start, start, line + source.newline)
-    end = source.next_line(source.end(relatives[-1].node, relatives[-1].shift))
-    lead = source.newline if end and not source.text[:end].endswith(("\n", "\r")) else ""
-    return Edit(end, end, lead + line + ("" if lead else source.newline))
-
-
-def _block_start(source: Source, statement: Placed) -> int:
-    """The start of a statement's line; comments above an import are left above the block."""
-    return source.line_start(source.start(statement.node, statement.shift))
-
-
-def _first_import(source: Source, statements: Sequence[Placed], docstring: int, line: str) -> Edit:
-    """The edit that adds a module's first import."""
-    newline = source.newline
-    if docstring:
-        at = source.next_line(source.end(statements[0].node, statements[0].shift))
-        lead = newline if source.text[:at].endswith(("\n", "\r")) else newline * 2
-        if len(statements) == 1:
-            return Edit(at, at, lead + line + newline)
-        return Edit(at, at, lead + line + newline)
-    if not statements:
-        at = len(source.text)
-        lead = newline if source.text and not source.text.endswith(("\n", "\r")) else ""
-        return Edit(at, at, lead + line + newline)
-    node = statements[0].node
-    row = source.first_line(node, statements[0].shift)
-    top = row
-    while top > 0 and source.lines[top - 1].startswith("#"):
-        top -= 1
-    if top == 0:
-        # The comments at the very top speak of the file: shebang, encoding, licence.
-        top = row
-    definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    at = source.offset(top)
-    return Edit(at, at, line + newline * (3 if definition else 2))
 
 
 def unused(

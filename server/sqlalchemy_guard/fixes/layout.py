@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LINE = lazy_pattern(r"\r\n|\n|\r")
+_USUAL = 88
+"""The columns that formatters allow when nobody tells them."""
+_LINK_LINES = lazy_pattern(r"[\r\n][ \t]*\.[ \t]*[A-Za-z_]|\.[ \t]*\\?[ \t]*[\r\n]")
+"""Where a link of a chain stands on another line than the one before it."""
 
 
 def expression(text: str, source: Source, at: int, *, margin: str | None = None, after: int = 0) -> str:
@@ -51,27 +55,28 @@ def _columns(text: str) -> int:
     return width(text.expandtabs(4))
 
 
-def _whole(text: str, start: int, end: int) -> Doc:
+def _whole(text: str, start: int, end: int, *, vertical: bool = False) -> Doc:
     """The document of an expression `text[start:end]` that stands by itself, as a statement's value does."""
     # The parentheses let a text that spans lines parse, and add one byte to the first line's columns only.
     prefix = "(\n"
     tree = ast.parse(prefix + text[start:end] + "\n)", mode="eval")
     source = Source(prefix + text[start:end] + "\n)")
-    builder = Builder(source)
+    builder = Builder(source, vertical=vertical)
     doc = builder.standing(tree.body, len(prefix), len(source.text) - 2)
     builder.finish()
     return doc
 
 
-def _render(doc: Doc, source: Source, margin: str, column: int) -> str:
-    return render(doc, source.line_length, margin, source.indentation, source.newline, column)
+def _render(doc: Doc, source: Source, margin: str, column: int, limit: int | None = None) -> str:
+    return render(doc, limit or source.line_length, margin, source.indentation, source.newline, column)
 
 
 def reflow(source: Source, statement: ast.stmt, edits: Sequence[Edit], shift: int = 0) -> tuple[Edit, ...]:
     """The edits, with the statement they change laid out anew where that is due.
 
     Edits outside the statement's first expression are passed through. A statement that was laid out as Black does
-    stays so; in any other statement only a line that the edits made too long is a reason to break it.
+    stays so; in any other statement only a line that the edits made too long is a reason to break it, or a chain that had a
+    line for each of its links, which it keeps.
 
     Args:
         source: The text that the edits belong to.
@@ -99,9 +104,11 @@ def reflow(source: Source, statement: ast.stmt, edits: Sequence[Edit], shift: in
         moved = [edit for edit in outside if line <= edit.start and edit.end <= start]
         head = apply_edits(head, [Edit(edit.start - line, edit.end - line, edit.new) for edit in moved])
     old = _laid_out(source, statement, start, end, before)
-    if old != before and not _overflows(source, start, end, before, after, head):
+    vertical = old != before and len(_LINK_LINES.findall(before)) > 1
+    limit = source.line_length if old == before else _author_limit(source, start, end)
+    if old != before and not vertical and not _overflows(source, start, end, before, after, head, limit):
         return tuple(edits)
-    new = _laid_out(source, statement, start, end, after, head)
+    new = _laid_out(source, statement, start, end, after, head, vertical=vertical, limit=limit)
     if new is None:
         return tuple(edits)
     return (*outside, *_difference(start, before, new))
@@ -162,11 +169,19 @@ def _after(source: Source, end: int) -> str:
 
 
 def _laid_out(
-    source: Source, statement: ast.stmt, start: int, end: int, text: str, head: str | None = None
+    source: Source,
+    statement: ast.stmt,
+    start: int,
+    end: int,
+    text: str,
+    head: str | None = None,
+    *,
+    vertical: bool = False,
+    limit: int | None = None,
 ) -> str | None:
     """The layout of a statement's value behind `head`, or None when its form is not known."""
     try:
-        doc = _whole(text, 0, len(text))
+        doc = _whole(text, 0, len(text), vertical=vertical)
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return None
     column = _columns(source.text[source.line_start(start) : start] if head is None else head)
@@ -176,14 +191,21 @@ def _laid_out(
         source,
         source.margin(start),
         column,
+        limit,
     )
     return laid[: len(laid) - len(rest)]
 
 
-def _overflows(source: Source, start: int, end: int, before: str, after: str, head: str) -> bool:
+def _author_limit(source: Source, start: int, end: int) -> int:
+    """The columns that a value may take which no formatter laid out: who broke it in short lines allows long ones elsewhere."""
+    lines = _LINE.split(source.text[source.line_start(start) : source.line_end(end)])
+    if len(lines) == 1:
+        return source.line_length
+    return min(source.line_length, max(_USUAL, *map(width, lines)))
+
+
+def _overflows(source: Source, start: int, end: int, before: str, after: str, head: str, limit: int) -> bool:
     """Whether a line of the new text, which stands behind `head`, is too long and was not there before."""
     rest = _after(source, end)
     old = set(_LINE.split(source.text[source.line_start(start) : start] + before + rest))
-    return any(
-        width(line) > source.line_length for line in _LINE.split(head + after + rest) if line not in old
-    )
+    return any(width(line) > limit for line in _LINE.split(head + after + rest) if line not in old)

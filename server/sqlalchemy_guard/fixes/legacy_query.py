@@ -102,9 +102,11 @@ def _imports(
     found = {each: need(source, statements, *each, taken=taken, by_name=each in by_name) for each in wanted}
     missing = [each for each, imported in found.items() if imported.edits]
     spelled = {each: imported.expression for each, imported in found.items()}
-    if len({module for module, _ in missing}) == len(missing):
-        return spelled, tuple(edit for imported in found.values() for edit in imported.edits)
-    # Two names for one import: the second one is added to what the first one made of it.
+    edits = [edit for imported in found.values() for edit in imported.edits]
+    modules, places = {module for module, _ in missing}, {edit.start for edit in edits}
+    if len(modules) == len(missing) and len(places) == len(edits):
+        return spelled, tuple(edits)
+    # Two names for one import, or two imports at one place: the second one is put beside what the first one made of it.
     here, current = source, statements
     for each in missing:
         imported = need(here, current, *each, taken=taken, by_name=each in by_name)

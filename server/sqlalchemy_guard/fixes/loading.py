@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.query import DEFERRED
 from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.fixes.arguments import add_keyword, insert_positional
 from sqlalchemy_guard.fixes.file_source import source_of
@@ -145,6 +146,8 @@ def plan(
 
 
 def _loader(info: RelationshipInfo, statement: Statement) -> str:
+    if info.lazy == DEFERRED:
+        return "undefer"
     joins = not any(link.func.name in _NO_JOINS for link in statement.links)  # type: ignore[attr-defined]
     return "joinedload" if info.collection is False and joins else "selectinload"
 
@@ -320,6 +323,13 @@ def _added(source: Source, place: Place, text: str, shift: int, parent: Parent) 
     if options is not None:
         return insert_positional(source, options, len(options.args), text, shift)
     end = source.end(last, shift)
+    line_end = source.line_end(end)
+    statement = _statement(place, parent)
+    # A statement with a body goes on behind its header, where no line may begin with a link.
+    around = _expression(place, parent) if hasattr(statement, "body") else statement
+    if source.end(around, shift) > line_end and source.comments(end, line_end):
+        # What stands behind the link on its line speaks of the link.
+        return (Edit(line_end, line_end, f"{source.newline}{source.margin(end)}.options({text})"),)
     return (Edit(end, end, f".options({text})"),)
 
 
@@ -343,6 +353,15 @@ def _links(place: Place, parent: Parent) -> Iterator[ast.Call]:
             return
         yield call
         node = call
+
+
+def _expression(place: Place, parent: Parent) -> ast.expr:
+    """The outermost expression around a query."""
+    found, node = place.node, parent(place.chunk, place.node)
+    while node is not None and not isinstance(node, ast.stmt):
+        found = node if isinstance(node, ast.expr) else found
+        node = parent(place.chunk, node)
+    return found
 
 
 def _statement(place: Place, parent: Parent) -> ast.stmt:

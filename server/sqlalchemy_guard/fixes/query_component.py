@@ -109,9 +109,11 @@ class Solver:
         start: The expression that makes the query: `session.query(…)` or `Model.query`.
         knowledge: What is known where it stands.
         source: The text of its file.
+        bulk: `delete` or `update` where the query is to begin as that statement, and to stay in its function.
     """
 
-    def __init__(self, start: ast.expr, knowledge: QueryKnowledge, source: Source) -> None:
+    def __init__(self, start: ast.expr, knowledge: QueryKnowledge, source: Source, bulk: str = "") -> None:
+        self.bulk = bulk
         self.bodies = Bodies(knowledge)
         self.workspace = knowledge.workspace
         self.knowledge = JointKnowledge(self.bodies)
@@ -144,7 +146,7 @@ class Solver:
         try:
             return self._solve()
         except Refuse as refused:
-            return Refusal(self.start, str(refused))
+            return Refusal(self.start, str(refused), refused.bulk)
 
     def _solve(self) -> Component:
         first = self.bodies.around(self.start, self.bodies.first.file, self._chunk(self.start))
@@ -194,6 +196,7 @@ class Solver:
 
     def add_returning(self, body: Body, name: str = "") -> None:
         """A function returns the query."""
+        self._check_bulk(body)
         if body.key in self.returning:
             return
         function = body.function
@@ -209,6 +212,7 @@ class Solver:
 
     def add_filled(self, body: Body, name: str) -> None:
         """A parameter is given the query."""
+        self._check_bulk(body)
         if (body.key, name) in self.filled:
             return
         if name in body.captured:
@@ -216,6 +220,12 @@ class Solver:
         self._check_decorators(body)
         self._add_references(body)
         self.filled[body.key, name] = body
+
+    def _check_bulk(self, body: Body) -> None:
+        if self.bulk:
+            raise Refuse(
+                f"{self.bulk}() of a query that goes through {body.name}(): write it in one expression"
+            )
 
     def _check_decorators(self, body: Body) -> None:
         for decorator in body.function.decorators:

@@ -64,8 +64,7 @@ def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> 
         and resolver.holds(kept.rests)
     ):
         return kept.told(start)
-    solver = Solver(start, knowledge, source)
-    found, rests = resolver.recorded(solver.solve)
+    solver, found, rests = _solved(start, knowledge, source)
     outcome = found if isinstance(found, Component) else None
     if rests is not None and (outcome is not None or solver.unknown is not None):
         if len(memory) > _MOST:
@@ -75,6 +74,26 @@ def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> 
         solved = _Solved(solver, outcome, rests)
         memory.update((node, solved) for node in solver.sources if solver.covers(node))
     return found
+
+
+def _solved(
+    start: ast.expr, knowledge: QueryKnowledge, source: Source
+) -> tuple[Solver, Component | Refusal, Rests | None]:
+    """The component; one that ends in bulk writes begins with the statement of theirs."""
+    resolver = knowledge.workspace.resolver
+    solver = Solver(start, knowledge, source)
+
+    def solve() -> tuple[Solver, Component | Refusal]:
+        found = solver.solve()
+        if isinstance(found, Refusal) and found.bulk:
+            again = Solver(start, knowledge, source, found.bulk)
+            component = again.solve()
+            if isinstance(component, Component):
+                return again, component
+        return solver, found
+
+    (used, found), rests = resolver.recorded(solve)
+    return used, found, rests
 
 
 def is_current(workspace: Workspace, file: File, chunk: Chunk) -> bool:

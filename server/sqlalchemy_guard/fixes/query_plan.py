@@ -110,7 +110,7 @@ def _is_chosen(node: ast.expr, scope: QueryScope) -> bool:
 def _of_component(component: Component) -> Plan:
     taken: dict[str, frozenset[str]] = {}
     for body in component.functions:
-        names = body.stores.keys() | body.captured | {each.name for each in body.function.parameters}
+        names = body.stores.keys() | body.mentioned | {each.name for each in body.function.parameters}
         taken[body.file.file_id] = taken.get(body.file.file_id, frozenset()) | names
     return Plan(
         tuple(component.written),

@@ -13,10 +13,12 @@ from sqlalchemy_guard.facts.query import TERMINALS, Consumer, Link, begins_query
 from sqlalchemy_guard.fixes.query_crossing import Crossing
 from sqlalchemy_guard.fixes.select import comments, links, source
 from sqlalchemy_guard.fixes.select.ending import Ending, finish
+from sqlalchemy_guard.fixes.select.keyed import bulk_base, check_bulk
 from sqlalchemy_guard.fixes.select.rewrite import Rewrite, begin, form_of, nested_in, without_eagerloads
 from sqlalchemy_guard.fixes.select.source import Refuse
-from sqlalchemy_guard.fixes.select.state import ENDS_OF_ANY_COLUMNS, MIXED, WHOLE, State, admit, join
+from sqlalchemy_guard.fixes.select.state import BULK, ENDS_OF_ANY_COLUMNS, MIXED, WHOLE, State, admit, join
 from sqlalchemy_guard.fixes.select.tree import Text, walk
+from sqlalchemy_guard.project.query_bodies import parameters
 from sqlalchemy_guard.project.query_consumers import SET_OPERATIONS, consumer_of, is_method_of_query
 from sqlalchemy_guard.project.query_paths import Path, argument_of, path_of
 from sqlalchemy_guard.project.query_references import given_by_caller
@@ -118,9 +120,8 @@ class Run(Crossing):
     def _visit(self, node: ast.expr) -> None:
         """Look at an expression that is not itself a value that is followed."""
         if isinstance(node, ast.Lambda):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and part.id in self._held_now:
-                    raise Refuse(f"`{part.id}` is read in a lambda: build the select() outside of it")
+            self._visit_lambda(node)
+            return
         if isinstance(node, ast.Call) and self._passes(node):
             return
         taken = self._chain(node)
@@ -129,6 +130,22 @@ class Run(Crossing):
             return
         self._visit_all(node)
         self._bind(node) if isinstance(node, ast.NamedExpr) else None
+
+    def _visit_lambda(self, node: ast.Lambda) -> None:
+        """A lambda must not read a query that is followed; its parameters are other values by the same names."""
+        outer = self._held_now
+        inner = {name: state for name, state in outer.items() if name not in parameters(node.args)}
+        # Its defaults are read outside of it.
+        for held, part in ((outer, node.args), (inner, node.body)):
+            for each in ast.walk(part):
+                if isinstance(each, ast.Name) and each.id in held:
+                    raise Refuse(f"`{each.id}` is read in a lambda: build the select() outside of it")
+        self._visit_all(node.args)
+        self._held = inner
+        try:
+            self._visit(node.body)
+        finally:
+            self._held = outer
 
     def _chain(self, node: ast.expr) -> tuple[State, list[Link], Link | None] | None:
         """An expression that begins with a query that is followed: the query, its links, its terminal."""
@@ -185,6 +202,8 @@ class Run(Crossing):
             self._visit_inside(argument)
         receiver = source.receiver(expression.source, self.solver.text)
         statement = begin(expression, self.solver.knowledge, self.solver.text)
+        if self.solver.bulk:
+            bulk_base(statement, self.solver.bulk)
         for doubt in doubts:
             statement.doubt(doubt)
         self._import_registry(expression.source)
@@ -288,10 +307,14 @@ class Run(Crossing):
             else:
                 self._visit_arguments(link)
             links.apply(statement, link)
+        if self.solver.bulk:
+            check_bulk(statement, self.solver.bulk)
         return state
 
     def _unite(self, statement: Statement, link: Link) -> None:
         """Follow the queries that a set operation takes besides the one that it is called on."""
+        if self.solver.bulk:
+            raise Refuse(f"{self.solver.bulk}() of {link.name}(): Query raises here")
         members: dict[ast.expr, Tree] = {}
         extra = statement.clauses - _UNITED
         for node in link.args:
@@ -346,8 +369,14 @@ class Run(Crossing):
             raise Refuse(
                 f"{link.name}() of what selects different columns in each branch: build two statements"
             )
-        if link.name in WHOLE:
-            raise Refuse(f"{link.name}() of a query that was built before: write it in one expression")
+        bulk = self.solver.bulk
+        if bulk and link.name != bulk:
+            raise Refuse(f"{bulk}() of a query that is used in other ways, too: build two statements")
+        if bulk:
+            check_bulk(statement, bulk)
+        elif link.name in WHOLE:
+            why = f"{link.name}() of a query that was built before: write it in one expression"
+            raise Refuse(why, link.name if link.name in BULK else "")
         if "no_eagerloads" in statement.clauses:
             without_eagerloads(statement, link)
         if not form.shape and statement.options:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import os
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.source import Source
@@ -62,6 +61,8 @@ def merged(workspace: Workspace, file_id: str, heads: tuple[str, ...]) -> tuple[
     file = workspace.file(file_id)
     if file is None:
         return None
+    from hashlib import sha256
+
     source = Source(file.document.text, lines=file.document.lines)
     id_ = sha256("\0".join(heads).encode("utf-8", "surrogatepass")).hexdigest()[:12]
     folder, name = os.path.dirname(file_id), f"{id_}_merge_heads.py"

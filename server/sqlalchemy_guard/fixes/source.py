@@ -51,7 +51,8 @@ class Source:
         self.text = text
         self.line_length = line_length
         self.first_party = first_party
-        self.lines = split_lines(text) if lines is None else lines
+        # A copy: a document's list becomes that of its next version.
+        self.lines = split_lines(text) if lines is None else lines.copy()
 
     def with_text(self, text: str) -> Source:
         """Another text with the same conventions."""

@@ -9,6 +9,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.fixes.release_command import before_release
 from sqlalchemy_guard.text.edit import Edit
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def edits_of(document: Document, run: UnmigratedRun) -> tuple[Edit, ...]:
         return ()
     text, step, command = document.text, run.step, run.command
     newline = "\r\n" if "\r\n" in text else "\n"
+    if step.form == "key":
+        return before_release(text, run.document.kind, step.start, upgrade, newline)
     line_start = text.rfind("\n", 0, command.start) + 1
     if step.form == "step":
         return _step(text, run, upgrade, newline)

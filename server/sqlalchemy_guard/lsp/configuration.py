@@ -6,13 +6,13 @@ module must never interpret a setting: the settings store does.
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.config import options
 from sqlalchemy_guard.config.store import FILE_NAMES
 from sqlalchemy_guard.documents.kinds import EDITOR_PATTERNS
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp.capabilities import SECTION, dig
 from sqlalchemy_guard.lsp.uris import to_file_id
 from sqlalchemy_guard.project.target import PATTERNS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.vfs.files import Stamp
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _READ = ("*.ini", ".git/HEAD", ".git/index", "script.py.mako", "*.html", "*.jinja", "*.jinja2", "*.j2")
 _NAMES = dict.fromkeys((*FILE_NAMES, "*.py", "*.pyi", *PATTERNS, *_READ))

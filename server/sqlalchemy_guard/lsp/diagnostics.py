@@ -7,7 +7,6 @@ session asks it to.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.documents import OpenDocument, Part
     from sqlalchemy_guard.rules.api import Violation
 
-log = logging.getLogger(__name__)
 
 EMPTY = "[]"
 

@@ -5,7 +5,6 @@ This module must never analyse; it only keeps texts and what the workspace has n
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.documents.kinds import checked_kind
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.rules.api import Fix, Violation
     from sqlalchemy_guard.text.columns import Encoding
     from sqlalchemy_guard.text.document import LineEdit
-
-log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):

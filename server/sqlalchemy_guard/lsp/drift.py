@@ -6,17 +6,17 @@ This module must never compare anything.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp.schedule import IDLE
 from sqlalchemy_guard.migrations.known import refresh
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 MOST_FAILURES = 3
 """How often an error is met before nothing but a change makes it be tried again."""

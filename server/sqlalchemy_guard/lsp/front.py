@@ -7,11 +7,11 @@ asyncio loop. This module must never know a method.
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.logs import Log, begin
 from sqlalchemy_guard.lsp.lifecycle import watch_process
 from sqlalchemy_guard.lsp.pipes import connect
 from sqlalchemy_guard.lsp.session import Session
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.server import GuardServer
     from sqlalchemy_guard.lsp.transport import ByteSink, ByteSource
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the importing thread must let a keystroke through."""
@@ -78,6 +78,7 @@ class Loading:
 
     def _load(self) -> None:
         try:
+            begin()
             import asyncio  # noqa: F401 (loaded here so that the loop starts at once)
 
             from sqlalchemy_guard.lsp.server import make_server

@@ -5,16 +5,17 @@ Its process is watched, because a pipe may be held open by others. This module m
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.logs import Log
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 POLL = 2.0
 """Seconds between two looks where the system cannot wait for a process."""

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from typing import TYPE_CHECKING
-
+from sqlalchemy_guard.logs import begin, configure
 from sqlalchemy_guard.lsp.analysis import build
 
-if TYPE_CHECKING:
-    import argparse
 
-
-def main(options: argparse.Namespace) -> int:
+def main(channel: str, host: str, port: int, log_level: str) -> int:
     """Serve until the client leaves.
 
     Args:
-        options: `tcp` or `ws` with `host` and `port`, else standard input and output; `log_level`.
+        channel: `tcp` or `ws`, which listen, else standard input and output.
+        host: The address to listen on.
+        port: The port to listen on.
+        log_level: What is logged to standard error, and what is worse.
 
     Returns:
         0 when the client said goodbye properly, else 1; 2 when the port cannot be had.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=getattr(logging, options.log_level.upper()),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    if options.ws:
+    configure(log_level)
+    if channel != "stdio":
+        begin()
+    if channel == "ws":
         from sqlalchemy_guard.lsp.network import serve_websocket
 
-        return serve_websocket(options.host, options.port, build)
-    if options.tcp:
+        return serve_websocket(host, port, build)
+    if channel == "tcp":
         from sqlalchemy_guard.lsp.network import serve_tcp
 
-        return serve_tcp(options.host, options.port, build)
+        return serve_tcp(host, port, build)
     from sqlalchemy_guard.lsp.front import serve
     from sqlalchemy_guard.lsp.transport import protect_stdout
 

@@ -6,17 +6,17 @@ for. This module must never analyse.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.cache.pages import keep_page, page_path
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp.uris import to_uri
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.rules.api import Rule
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 WHEN_IDLE = 3.0
 """Seconds after which pages are written: nobody reads that early."""

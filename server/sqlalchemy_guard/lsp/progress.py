@@ -5,7 +5,6 @@ A step never starts while a message waits. This module must never index by itsel
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.lsp.session import Session
 
-log = logging.getLogger(__name__)
 
 REPORT_EVERY = 0.2
 """Seconds between two reports of progress."""

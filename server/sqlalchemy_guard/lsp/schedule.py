@@ -7,14 +7,15 @@ everything waits. No thread is ever started here. This module must never know wh
 from __future__ import annotations
 
 import gc
-import logging
 from typing import TYPE_CHECKING
+
+from sqlalchemy_guard.logs import Log
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 QUIET = 0.15
 """Seconds without a change of the same kind before dependents are looked at again."""

@@ -7,7 +7,6 @@ life cycle are not used: see `transport.py`, `session.py` and `lifecycle.py`. Th
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 
 from sqlalchemy_guard import __version__
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp import actions, hover, lenses, pages
 from sqlalchemy_guard.lsp.capabilities import OPEN_FILE, SHOW_DOCUMENTATION, SHOW_SQL
 from sqlalchemy_guard.lsp.messages import ErrorCode, RequestError, error_text
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.session import Session
     from sqlalchemy_guard.lsp.transport import Message
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 
 class GuardProtocol(LanguageServerProtocol):

@@ -7,11 +7,11 @@ What is answered here is answered from raw messages, whether or not pygls is loa
 from __future__ import annotations
 
 import json
-import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp.capabilities import Client, dig, initialize_result
 from sqlalchemy_guard.lsp.configuration import Configuration
 from sqlalchemy_guard.lsp.convert import DiagnosticTexts
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.lsp.analysis import Analysis
     from sqlalchemy_guard.lsp.transport import Inbox, Message
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 SUPERSEDED = ("superseded by a newer version", {"retriggerRequest": True})
 PUMP_SLICE = 0.05

@@ -9,7 +9,6 @@ is by a thread of its own. This module must never know what a message means beyo
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import sys
@@ -17,6 +16,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterator
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 Message: TypeAlias = dict[str, Any]
 

@@ -126,6 +126,9 @@ def _default(
         return
     if (new is None and not (both and old is not None)) or model.primary_key:
         return
+    if new is not None and _is_null(side, new, model.type):
+        # What a column has that says nothing of a default.
+        return
     before, after = _normal(side, old, column_type(state)), _normal(side, new, model.type)
     if before == after or (before is None and old is not None) or (after is None and new is not None):
         return
@@ -151,6 +154,14 @@ _WORDS = {
     "t": "1",
     "f": "0",
 }
+
+
+def _is_null(side: Side, default: sa_schema.DefaultClause, type_: Any) -> bool:
+    """Whether a default is SQL for NULL, and not the text; of a number that text can mean nothing else."""
+    if isinstance(default.arg, str):
+        is_number = isinstance(type_, (sqlalchemy.Integer, sqlalchemy.Numeric))
+        return is_number and default.arg.upper() == "NULL"
+    return not isinstance(default.arg, (str, enum.Enum)) and _normal(side, default, None) in ("NULL", "null")
 
 
 def _normal(side: Side, default: sa_schema.DefaultClause | None, type_: Any) -> str | None:

@@ -41,7 +41,7 @@ def compare(
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool] = lambda _: True,
     may_be_elsewhere: Callable[[str], bool] = lambda _: False,
-    is_open: Callable[[sqlalchemy.Table], bool] = lambda _: False,
+    open_parts: Callable[[sqlalchemy.Table], frozenset[str]] = lambda _: frozenset(),
 ) -> Comparison:
     """What differs.
 
@@ -51,10 +51,10 @@ def compare(
         configured: What `env.py` says about comparing.
         is_own: Whether a table is declared in the user's own files; others are not looked at.
         may_be_elsewhere: Whether a table of a name may be declared in a way that nobody saw: it is not missed then.
-        is_open: Whether a table may have columns that nobody saw.
+        open_parts: What a table may have that nobody saw: columns, constraints.
     """
     dialect = replay.dialect
-    target, left_out = _copied(metadata, dialect, configured, is_own, is_open)
+    target, left_out = _copied(metadata, dialect, configured, is_own, open_parts)
     left_out |= _stood_in_for(target)
     # What may not be there, or not be the same, is not compared at all.
     left_out |= {key for key, table in replay.schema.tables.items() if EXISTENCE in table.unknown}
@@ -102,7 +102,7 @@ def _copied(
     dialect: Any,
     configured: Configured,
     is_own: Callable[[sqlalchemy.Table], bool],
-    is_open: Callable[[sqlalchemy.Table], bool],
+    open_parts: Callable[[sqlalchemy.Table], frozenset[str]],
 ) -> tuple[sqlalchemy.MetaData, set[Key]]:
     """The tables of the models, copied so that they may be changed, and the keys of those that are not compared: foreign keys
     of others point at them."""
@@ -120,8 +120,8 @@ def _copied(
                 warnings.simplefilter("ignore")
                 copy = table.to_metadata(target, schema=key[0])  # type: ignore[arg-type]
             copy.info = dict(table.info)
-            if is_open(table):
-                copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {COLUMNS, CONSTRAINTS}
+            if unseen := open_parts(table):
+                copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | unseen
             for column in copy.columns:
                 if column.info.get(UNKNOWN) and _INDEX_PARTS & set(column.info[UNKNOWN]):
                     copy.info[UNKNOWN] = frozenset(copy.info.get(UNKNOWN, ())) | {CONSTRAINTS}
@@ -249,7 +249,8 @@ def _object_filter(side: Side, ask: Callable[..., bool | None] | None) -> Callab
     def is_compared(element: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
         if kind == "table" and (element.schema, str(name)) in side.left_out:
             return False
-        return ask is None or ask(element, name, kind, reflected, other) is True
+        plain = None if name is None else str(name)
+        return ask is None or ask(element, plain, kind, reflected, other) is True
 
     return is_compared
 
@@ -351,7 +352,9 @@ def _part(
     """A constraint or an index."""
     if isinstance(operation, ops.DropIndexOp):
         index = state.index(str(operation.index_name))
-        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()):
+        if str(operation.index_name) in model.info.get(EXPRESSIONS, ()) or _is_on_unseen(
+            index, model, unknown
+        ):
             return
         yield Difference("remove_index", key, None, index.revision if index else state.revision, (operation,))
     elif isinstance(operation, ops.CreateIndexOp):
@@ -364,7 +367,7 @@ def _part(
     elif isinstance(operation, ops.DropConstraintOp):
         constraint = state.constraint(str(operation.constraint_name)) if operation.constraint_name else None
         kind = "foreignkey" if operation.constraint_type == "foreignkey" else "unique"
-        if kind == "foreignkey" and "foreign keys" in unknown:
+        if (kind == "foreignkey" and "foreign keys" in unknown) or _is_on_unseen(constraint, model, unknown):
             return
         revision = constraint.revision if constraint is not None else state.revision
         yield Difference(f"remove_{kind}", key, None, revision, (operation,))
@@ -372,3 +375,8 @@ def _part(
         yield Difference("add_foreignkey", key, None, state.revision, (operation,))
     elif isinstance(operation, ops.CreateUniqueConstraintOp):
         yield Difference("add_unique", key, None, state.revision, (operation,))
+
+
+def _is_on_unseen(part: Any, model: sqlalchemy.Table, unknown: set[str]) -> bool:
+    """Whether a part of a table in the history may come with a column of the model that nobody saw."""
+    return COLUMNS in unknown and (part is None or any(name not in model.c for name in part.columns))

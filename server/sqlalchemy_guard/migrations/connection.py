@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.sql.values import Host, Opaque, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy_guard.migrations.emulation import Emulation
+
+
+class ConfigHost(Host):
+    """`op.get_context().config`: what the configuration file says; whatever it does not say is not set."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self._options = options
+
+    def get_main_option(self, name: Value = None, default: Value = None) -> Value:
+        """`config.get_main_option(name)`; where the database is, only the run knows."""
+        if not isinstance(name, str) or "url" in name:
+            return Opaque("get_main_option()")
+        return self._options.get(name, default)
 
 
 class ContextHost(Host):
@@ -22,6 +37,7 @@ class ContextHost(Host):
         self.dialect = environment.dialect
         self.bind = environment.bind
         self.connection = environment.bind
+        self.config = environment.config
         self.as_sql = False
 
     def is_offline_mode(self) -> Value:

@@ -19,6 +19,8 @@ _IMPORT = lazy_pattern(
     r"^\s*(?:from|import)\s+sqlalchemy\.dialects(?:\.|\s+import\s+)(postgresql|mysql|sqlite|mssql|oracle)",
     re.M,
 )
+_ASKS = lazy_pattern(r"""\bdialect(?:\.name|_name)?\b[^\n]*?(?:==|\bin\b|!=)([^\n]*)""")
+_STRING = lazy_pattern(r"""["'](\w+)["']""")
 
 
 def dialects_of(workspace: Workspace, environment: Environment, wanted: str | None = None) -> tuple[str, ...]:
@@ -37,18 +39,29 @@ def dialects_of(workspace: Workspace, environment: Environment, wanted: str | No
     configured = _of_url(environment.options.get("sqlalchemy.url", ""))
     if configured is not None:
         return (configured,)
-    imported = {
-        found
+    texts = [
+        file.document.text
         for revision in environment.revisions
-        if (file := workspace.file(revision.file_id)) is not None and "dialects" in file.document.text
-        for found in _IMPORT.findall(file.document.text)
-    }
-    engines = {known for name in dialects(workspace) if (known := _known(name)) is not None}
+        if (file := workspace.file(revision.file_id)) is not None and "dialect" in file.document.text
+    ]
+    imported = {found for text in texts for found in _IMPORT.findall(text)}
+    engines = frozenset(known for name in dialects(workspace) if (known := _known(name)) is not None)
+    if engines == {"sqlite"}:
+        # What is started on SQLite for a try may run elsewhere: most revisions that ask for a database say where.
+        asked = [names for text in texts if (names := _asked(text))]
+        if 2 * sum("sqlite" in names for names in asked) < len(asked):
+            engines = frozenset().union(*asked) - {"sqlite"}
     for candidates in (engines, imported, engines - {"sqlite"}, imported - {"sqlite"}):
         if len(candidates) == 1:
             return tuple(candidates)
     several = sorted(engines | imported, key=DIALECTS.index)
     return tuple(several[:2]) if len(several) > 1 else _UNKNOWN
+
+
+def _asked(text: str) -> frozenset[str]:
+    """The dialects that a revision compares the name of its own with."""
+    names = (name for line in _ASKS.findall(text) for name in _STRING.findall(line))
+    return frozenset(known for name in names if (known := _known(name)) is not None)
 
 
 def _of_url(url: str) -> str | None:

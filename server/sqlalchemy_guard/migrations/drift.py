@@ -22,6 +22,8 @@ from sqlalchemy_guard.migrations.findings import Finding, findings_of
 from sqlalchemy_guard.migrations.history import history, is_complete
 from sqlalchemy_guard.migrations.reading import key_of
 from sqlalchemy_guard.migrations.replay import replay
+from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS
+from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.sql.models import rebuild
 from sqlalchemy_guard.sql.values import Class, Opaque
@@ -46,6 +48,10 @@ _WITHOUT_COLUMNS = frozenset(
 
 _MOST_FOREIGN = 3
 """How many tables a history may change that neither it nor a model has: what more there are, somebody made by hand."""
+
+
+_BEGINNING = 40
+"""How many revisions are replayed before the models are made."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,9 +108,9 @@ def drifts(
         return
     for environment in environments:
         dialects = dialects_of(workspace, environment, dialect)
-        # The longest part comes last: a history that cannot be compared costs no models.
+        # The longest parts come last: a history that cannot be compared mostly shows it where it begins, and costs no models.
         problem = _unreadable(workspace, environment)
-        first = None if problem else replay(workspace, environment, dialects[0], None, poll)
+        first = None if problem else replay(workspace, environment, dialects[0], None, poll, _BEGINNING)
         if first is not None and len(first.absent) > _MOST_FOREIGN:
             problem = _cut(first)
         if problem:
@@ -133,11 +139,13 @@ def _drift(
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
-    if {name for _, name in replays[0].absent} & {
-        table.name for one in targets for table in one.tables.values()
-    }:
+    modelled = {table.name for one in targets for table in one.tables.values()}
+    if len(replays[0].absent) > _MOST_FOREIGN or modelled & {name for _, name in replays[0].absent}:
         # A few tables of libraries may be made by those; what the models have must be there.
         return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
+    made = {name for each in replays for _, name in each.schema.tables}
+    if environment.graph.revisions and modelled.isdisjoint(made):
+        return Drift(environment, _ELSEWHERE, dialects, replay=replays[0], configured=said)
     state = _State(
         models,
         tuple(one.schema for one in replays),
@@ -152,6 +160,9 @@ def _drift(
     found.dialects = dialects
     _KEPT[workspace][key] = (state, found)
     return found
+
+
+_ELSEWHERE = "its revisions create none of the models' tables; the schema was made in another way"
 
 
 def _is_same(one: _State, other: _State) -> bool:
@@ -196,9 +207,11 @@ def _compared(
     targets: list[sqlalchemy.MetaData],
     replays: list[Replay],
 ) -> Drift:
-    own = _Own(workspace, models, _touched_elsewhere(workspace))
+    own = _Own(workspace, environment, models, _touched_elsewhere(workspace))
     elsewhere = _Elsewhere(workspace, environment, models)
-    comparisons = [compare(one, targets, said, own.has, elsewhere.may_have, own.is_open) for one in replays]
+    comparisons = [
+        compare(one, targets, said, own.has, elsewhere.may_have, own.open_parts) for one in replays
+    ]
     first = comparisons[0]
     for other in comparisons[1:]:
         # Which database it is, is not known: only what differs on each of them counts.
@@ -241,30 +254,44 @@ _VERSIONING = ("_version", "_versions", "_history", "transaction", "transaction_
 class _Own:
     """Which tables are declared in the user's own files, and migrated by this history alone."""
 
-    def __init__(self, workspace: Workspace, models: Models, elsewhere: str) -> None:
+    def __init__(
+        self, workspace: Workspace, environment: Environment, models: Models, elsewhere: str
+    ) -> None:
         self._workspace, self._models, self._elsewhere = workspace, models, elsewhere
+        self._is_of_tests = is_test_file(environment.env)
         # Classes with an attribute that could not be made, which may be a column.
-        self._incomplete = {one.what.partition(".")[0] for one in models.unknown if one.what[:1].isupper()}
+        self._incomplete = {
+            one.what.partition(".")[0]
+            for one in models.unknown
+            if one.what[:1].isupper() and not one.is_relationship
+        }
 
     def has(self, table: sqlalchemy.Table) -> bool:
         """Whether a table is."""
         place = self._models.place(table)
         if place is None or f'"{table.name}"' in self._elsewhere or f"'{table.name}'" in self._elsewhere:
             return False
+        if is_test_file(place.file_id) and not self._is_of_tests:
+            # The tests make it themselves.
+            return False
         parts = place.file_id.replace(os.sep, "/").split("/")
         return not {"site-packages", "dist-packages"} & set(parts) and any(
             place.file_id.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._workspace.folders
         )
 
-    def is_open(self, table: sqlalchemy.Table) -> bool:
-        """Whether a table's class has a base that nobody could read, which may bring columns."""
+    def open_parts(self, table: sqlalchemy.Table) -> frozenset[str]:
+        """What a table may have more than is seen: columns where an attribute of its class could not be made, anything where
+        nobody could read a base."""
         cls = self._models.owners.get(id(table))
-        if cls is not None and {one.name for one in cls.mro if isinstance(one, Class)} & self._incomplete:
-            return True
-        return cls is not None and any(
+        if cls is None:
+            return frozenset()
+        if any(
             isinstance(one, Opaque) and one.dotted.partition(".")[0] not in _WITHOUT_COLUMNS
             for one in cls.mro
-        )
+        ):
+            return frozenset({COLUMNS, CONSTRAINTS})
+        incomplete = {one.name for one in cls.mro if isinstance(one, Class)} & self._incomplete
+        return frozenset({COLUMNS}) if incomplete else frozenset()
 
 
 class _Elsewhere:

@@ -15,16 +15,16 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.sql import elements
 
 from sqlalchemy_guard.migrations import reading
-from sqlalchemy_guard.migrations.connection import BindHost, ContextHost
+from sqlalchemy_guard.migrations.connection import BindHost, ConfigHost, ContextHost
 from sqlalchemy_guard.migrations.inspection import DialectHost, InspectorHost
 from sqlalchemy_guard.migrations.operations import OperationsHost
 from sqlalchemy_guard.migrations.reflection import column_type
 from sqlalchemy_guard.migrations.sql_statements import Statements
-from sqlalchemy_guard.sql.values import Native, Opaque, Value
+from sqlalchemy_guard.sql.values import MISSING, Native, Opaque, Value
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy_guard.migrations.recorder import Recorder
     from sqlalchemy_guard.sql.evaluator import Evaluator
@@ -47,13 +47,19 @@ class Emulation:
         recorder: Where operations end.
         metadata: What the environment compares with: its naming convention holds for operations, too. None when unknown.
         limit: Told, in words, what could not be followed.
+        configuration: What the configuration file says.
 
     Attributes:
         applied: Told each operation that was applied: its name, its arguments, and the table of the batch that it belongs to.
     """
 
     def __init__(
-        self, evaluator: Evaluator, recorder: Recorder, metadata: Any, limit: Callable[[str], None]
+        self,
+        evaluator: Evaluator,
+        recorder: Recorder,
+        metadata: Any,
+        limit: Callable[[str], None],
+        configuration: Mapping[str, str],
     ) -> None:
         self.evaluator = evaluator
         self.recorder = recorder
@@ -65,6 +71,7 @@ class Emulation:
         self.inspector = InspectorHost(recorder)
         self.dialect = DialectHost(recorder, self.inspector)
         self.bind = BindHost(self)
+        self.config = ConfigHost(configuration)
         self.op = OperationsHost(self)
         context = ContextHost(self)
         made: dict[str, Value] = {
@@ -80,6 +87,7 @@ class Emulation:
             "sqlalchemy.Inspector.from_engine": Native("inspect", self._inspect),
         }
         evaluator.hosts.update(made)
+        evaluator.unknown_call = self._unknown_call
         evaluator.methods.update(
             create_all=self._create_all, create=self._create, drop=self._drop, reflect=self._reflect
         )
@@ -88,6 +96,14 @@ class Emulation:
         given = args[0] if args else keywords.get("subject")
         # What is not known here is nearly always the connection under another name.
         return self.inspector if isinstance(given, (BindHost, Opaque)) else Opaque("inspect()")
+
+    def _unknown_call(self, callee: Opaque, args: list[Value], keywords: dict[str, Value]) -> Value:
+        """What is unknown and executes SQL stands for the connection: a session, an engine, a helper's result."""
+        if callee.name.endswith((".execute", ".exec_driver_sql")):
+            given = args[0] if args else keywords.get("statement")
+            if isinstance(given, (str, elements.TextClause)):
+                self.sql(given)
+        return MISSING
 
     def sql(self, given: Value) -> None:
         """SQL that a revision runs in whatever way."""

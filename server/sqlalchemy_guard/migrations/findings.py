@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
@@ -75,9 +76,9 @@ def findings_of(
             # All columns of a type have its values.
             groups[enum, one.old].append((one, place))
             continue
-        what = (place, one.kind, one.column or tuple(_columns(one)) or one.key)
+        what = (place, one.kind, one.column or tuple(_columns(one)) or one.key, _target(one))
         # Two of a kind in one table are two findings.
-        number = sum(other.key == one.key for other, _ in groups[(*what, 0)])
+        number = next(n for n in count() if all(other.key != one.key for other, _ in groups[(*what, n)]))
         groups[(*what, number)].append((one, place))
     found = []
     for group in filter(None, groups.values()):
@@ -129,6 +130,15 @@ def _columns(one: Difference) -> list[str]:
             return [element.parent.name for element in constraint.elements]
         return [column.name for column in getattr(constraint, "columns", ())]
     return []
+
+
+def _target(one: Difference) -> str:
+    """The table that a foreign key points at; empty for other parts, and where it is changed."""
+    operation = one.operations[-1] if one.operations else None
+    if not one.kind.endswith("_foreignkey"):
+        return ""
+    elements = getattr(operation.to_constraint(), "elements", ())  # type: ignore[union-attr]
+    return elements[0].target_fullname.rpartition(".")[0] if elements else ""
 
 
 def _declared(workspace: Workspace, environment: Environment) -> Place | None:
@@ -212,7 +222,7 @@ def _of_part(one: Difference, table: str) -> str:
     verb, _, what = one.kind.partition("_")
     part = _PARTS[what]
     columns = _columns(one)
-    name = _name(one)
+    name, target = _name(one), _target(one)
     shown = " ".join(
         word
         for word in (
@@ -220,6 +230,7 @@ def _of_part(one: Difference, table: str) -> str:
             f"`{name}`" if name else "",
             f"on {table}",
             f"({', '.join(columns)})" if columns else "",
+            f"to `{target}`" if target else "",
         )
         if word
     )

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.state import ConstraintState, TableState
 
 _VERSION_TABLE = "alembic_version"
+_DIALECTS = "sqlalchemy.dialects."
+
+
+def _name(name: str | None) -> Value:
+    """A name as plain text; where nobody chose one, which the database took is not known."""
+    return Opaque("name") if name is None else str(name)
+
+
+def _column(name: str | None) -> Value:
+    """A column of an index or constraint as plain text; an expression has no name."""
+    return None if name is None else str(name)
 
 
 class InspectorHost(Host):
@@ -68,7 +79,7 @@ class InspectorHost(Host):
             return Opaque("get_columns()")
         return [
             {
-                "name": column.name,
+                "name": _name(column.name),
                 "type": column.type,
                 "nullable": Opaque("nullable") if "nullable" in column.unknown else column.nullable,
                 "default": None if column.default is None else Opaque("default"),
@@ -83,12 +94,16 @@ class InspectorHost(Host):
         if table is None:
             return Opaque("get_indexes()")
         found: list[dict[str, Any]] = [
-            {"name": index.name, "column_names": list(index.columns), "unique": index.unique}
+            {
+                "name": _name(index.name),
+                "column_names": list(map(_column, index.columns)),
+                "unique": index.unique,
+            }
             for index in table.indexes
         ]
         if self._recorder.dialect.name in ("postgresql", "mysql", "mariadb"):
             found += [
-                {"name": one.name, "column_names": list(one.columns), "unique": True}
+                {"name": _name(one.name), "column_names": list(map(_column, one.columns)), "unique": True}
                 for one in table.of_kind("unique")
             ]
         return found
@@ -111,14 +126,14 @@ class InspectorHost(Host):
         found = self._constraints(table_name, schema, "unique")
         if found is None:
             return Opaque("get_unique_constraints()")
-        return [{"name": one.name, "column_names": list(one.columns)} for one in found]
+        return [{"name": _name(one.name), "column_names": list(map(_column, one.columns))} for one in found]
 
     def get_check_constraints(self, table_name: Value = None, schema: Value = None, **_: Value) -> Value:
         """The checks of a table."""
         found = self._constraints(table_name, schema, "check")
         if found is None:
             return Opaque("get_check_constraints()")
-        return [{"name": one.name, "sqltext": Opaque("sqltext")} for one in found]
+        return [{"name": _name(one.name), "sqltext": Opaque("sqltext")} for one in found]
 
     def get_foreign_keys(self, table_name: Value = None, schema: Value = None, **_: Value) -> Value:
         """The foreign keys of a table."""
@@ -127,11 +142,11 @@ class InspectorHost(Host):
             return Opaque("get_foreign_keys()")
         return [
             {
-                "name": one.name,
-                "constrained_columns": list(one.columns),
+                "name": _name(one.name),
+                "constrained_columns": list(map(_column, one.columns)),
                 "referred_schema": one.target[0],
                 "referred_table": one.target[1],
-                "referred_columns": list(one.target_columns),
+                "referred_columns": list(map(_column, one.target_columns)),
                 "options": {key: value for key, value in one.options if key in ("ondelete", "onupdate")},
             }
             for one in found
@@ -144,8 +159,8 @@ class InspectorHost(Host):
             return Opaque("get_pk_constraint()")
         first = found[0] if found else None
         return {
-            "name": first.name if first is not None else None,
-            "constrained_columns": list(first.columns) if first is not None else [],
+            "name": _name(first.name) if first is not None else None,
+            "constrained_columns": list(map(_column, first.columns)) if first is not None else [],
         }
 
 
@@ -155,6 +170,16 @@ class DialectHost(Host):
     def __init__(self, recorder: Recorder, inspector: InspectorHost) -> None:
         self.name = recorder.dialect.name
         self._inspector = inspector
+
+    def is_kind_of(self, cls: Value) -> bool | None:
+        """`isinstance(bind.dialect, PGDialect)`, where the dialect of a whole module means whichever driver it has."""
+        if not isinstance(cls, Opaque) or not cls.dotted.startswith(_DIALECTS):
+            return None
+        rest = cls.dotted.removeprefix(_DIALECTS)
+        backend, _, name = rest.partition(".")
+        if backend != self.name:
+            return False
+        return True if name == "dialect" or name.startswith("base.") else None
 
     def has_table(
         self, connection: Value = None, table_name: Value = None, schema: Value = None, **_: Value

@@ -8,7 +8,6 @@ must never raise because something optional is not installed.
 from __future__ import annotations
 
 import weakref
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.migrations.history import history
@@ -85,6 +84,8 @@ def _computed(workspace: Workspace) -> list[Drift]:
 
 def id_for(drift: Drift) -> str:
     """The id of the revision that a fix writes: the same each time it is asked for."""
+    from hashlib import sha256
+
     heads = [head.id for head in drift.environment.graph.heads]
     text = "\0".join([*heads, *(finding.message for finding in drift.findings)])
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

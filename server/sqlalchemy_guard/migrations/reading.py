@@ -221,9 +221,10 @@ def chosen_name(
     columns: tuple[str, ...],
     dialect: Dialect,
     others: Iterable[ConstraintState],
+    more: Iterable[str] = (),
 ) -> str | None:
-    """The name that the database gives to a constraint without one; None where that is not known."""
-    taken = {one.name for one in others} | {index.name for index in table.indexes}
+    """The name that the database gives to a constraint without one, beside those that are taken; None where that is not known."""
+    taken = {one.name for one in others} | {index.name for index in table.indexes} | set(more)
     if dialect.name == "postgresql":
         return _postgresql_name(kind, table.name, columns, taken)
     if dialect.name in ("mysql", "mariadb"):

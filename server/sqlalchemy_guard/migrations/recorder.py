@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
+_BY_TABLE = ("mysql", "mariadb", "mssql")
+"""Dialects whose DROP INDEX names the table: an index of another one stays."""
+
 
 class Recorder(DefaultImpl):
     """Applies operations to a schema.
@@ -328,9 +331,16 @@ class Recorder(DefaultImpl):
 
     def unindex(self, name: str | None, key: Key | None, if_exists: bool = False) -> None:
         """An index goes; a unique constraint may be dropped as the index under it."""
-        if key is not None and self.find(key[1], key[0]) is None:
-            return
-        tables = [self.schema.tables[key]] if key is not None else list(self.schema.tables.values())
+        tables = list(self.schema.tables.values())
+        if key is not None:
+            table_meant = self.find(key[1], key[0])
+            if table_meant is None:
+                return
+            if self.dialect.name in _BY_TABLE:
+                tables = [table_meant]
+            else:
+                # The table is left out of the statement: whichever has an index of that name loses it.
+                tables.sort(key=lambda table: table is not table_meant)
         for table in tables:
             index = table.index(name) if name else None
             constraint = table.constraint(name, "unique") if name else None

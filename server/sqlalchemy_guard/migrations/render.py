@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from alembic.autogenerate.api import render_python_code
+from alembic.autogenerate.render import _repr_type
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 
@@ -27,6 +28,7 @@ from sqlalchemy_guard.fixes.layout import expression as laid_out
 from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.migrations import reviewed
 from sqlalchemy_guard.migrations.template import NotUnderstood, fill, written
+from sqlalchemy_guard.project.target import Targets
 from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
 
@@ -37,6 +39,14 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.drift import Drift
     from sqlalchemy_guard.project.workspace import Workspace
 
+_ALTERING = (
+    ops.AlterColumnOp,
+    ops.CreateForeignKeyOp,
+    ops.CreateUniqueConstraintOp,
+    ops.CreateCheckConstraintOp,
+    ops.CreatePrimaryKeyOp,
+    ops.DropConstraintOp,
+)
 _DEFAULT_FILE = "%(rev)s_%(slug)s"
 _DEFAULT_SLUG = 40
 _TEMPLATE = '''\
@@ -49,6 +59,7 @@ Revises: ${down_revision | comma,n}
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
+
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
@@ -121,10 +132,11 @@ def render(
         dialect=comparison.side.dialect, opts={"target_metadata": comparison.side.target}
     )
     imports: set[str] = set()
-    upgrades = _code(review.upgrade, context, drift, imports)
+    is_old = _target(workspace, heads[0].file_id) == "1.4"
+    upgrades = _code(review.upgrade, context, drift, imports, is_old)
     if review.has_unnamed:
         upgrades = [_with_convention(statement) for statement in upgrades]
-    downgrades = _code(review.downgrade, context, drift, imports)
+    downgrades = _code(review.downgrade, context, drift, imports, is_old)
     id_ = revision or uuid.uuid4().hex[-12:]
     created = now or _now(environment.options.get("timezone"))
     values = {
@@ -155,6 +167,12 @@ def render(
         id_,
         tuple(notes),
     )
+
+
+def _target(workspace: Workspace, file_id: str) -> str | None:
+    """For which SQLAlchemy a file is written, as far as that is known."""
+    targets = Targets(workspace.vfs, workspace.folders, workspace.resolver)
+    return workspace.settings_for(file_id).target_version or targets.of(file_id)
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------------
@@ -203,14 +221,27 @@ def _file_name(options: Any, id_: str, message: str, created: datetime.datetime)
 # -- code ----------------------------------------------------------------------------------------------------------------
 
 
-def _code(operations: Sequence[Any], context: MigrationContext, drift: Drift, imports: set[str]) -> list[str]:
-    """Statements of Python for operations."""
-    as_batch = bool(drift.configured.options.get("render_as_batch"))
+def _code(
+    operations: Sequence[Any], context: MigrationContext, drift: Drift, imports: set[str], is_old: bool
+) -> list[str]:
+    """Statements of Python for operations; `is_old`: for SQLAlchemy 1.4."""
+    as_batch = drift.configured.options.get("render_as_batch") is True or (
+        # SQLite alters no tables: there the option is no matter of taste.
+        "sqlite" in drift.dialects and any(isinstance(one, _ALTERING) for one in operations)
+    )
     prefix = drift.configured.options.get("user_module_prefix")
     container = ops.UpgradeOps(list(_grouped(operations)))
 
     def render_item(kind: str, item: Any, autogenerate: Any) -> Any:
-        return _own_type(item, drift, prefix) if kind == "type" else False
+        if kind != "type":
+            return False
+        found = _own_type(item, drift, prefix)
+        if isinstance(found, str):
+            return found
+        if is_old and isinstance(found or item, sqlalchemy.UUID) and context.dialect.name == "postgresql":
+            # SQLAlchemy 1.4 knows this one as PostgreSQL's alone.
+            return "postgresql.UUID()"
+        return False if found is None else _repr_type(found, autogenerate)
 
     try:
         with warnings.catch_warnings():
@@ -270,21 +301,48 @@ def _needs_own_block(block: ops.ModifyTableOps, operation: Any) -> bool:
 
 
 def _own_type(type_: Any, drift: Drift, prefix: Any) -> Any:
-    """A type of the user's as the type that is behind it in the database: a revision must not change with the application."""
-    if not isinstance(type_, sqlalchemy.types.TypeDecorator) or type(type_).__module__.startswith(
+    """How a type is written: as text, as another type, or None for as Alembic writes it.
+
+    A type of the user's is the type that is behind it in the database: a revision must not change with the application.
+    """
+    is_own = isinstance(type_, sqlalchemy.types.TypeDecorator) and not type(type_).__module__.startswith(
         "sqlalchemy."
-    ):
-        return False
+    )
+    if not is_own:
+        public = _public(type_)
+        return None if public is type_ else public
     if isinstance(prefix, str):
         return f"{prefix}{type(type_).__name__}()"
     assert drift.comparison is not None
     inner = type_.dialect_impl(drift.comparison.side.dialect)
     plain = inner.impl_instance if isinstance(inner, sqlalchemy.types.TypeDecorator) else inner
     generic = type_.impl_instance
-    shown = generic if type(generic).__module__ == "sqlalchemy.sql.sqltypes" else plain
-    module = type(shown).__module__
-    home = f"{module.split('.')[2]}." if module.startswith("sqlalchemy.dialects.") else "sa."
-    return f"{home}{shown!r}"
+    is_portable = type(generic).__module__ == "sqlalchemy.sql.sqltypes" and _is_same(generic, plain, drift)
+    return _public(generic if is_portable else plain)
+
+
+def _is_same(one: Any, other: Any, drift: Drift) -> bool:
+    """Whether two types are one for the database."""
+    assert drift.comparison is not None
+    compiler = drift.comparison.side.dialect.type_compiler_instance
+    try:
+        return bool(compiler.process(one) == compiler.process(other))
+    except LIBRARY_ERRORS:
+        return False
+
+
+def _public(type_: Any) -> Any:
+    """A type as the nearest one that SQLAlchemy exports: dialects and drivers have their own beneath."""
+    for cls in type(type_).__mro__:
+        parts = cls.__module__.split(".")
+        home = sqlalchemy
+        if parts[:2] == ["sqlalchemy", "dialects"]:
+            home = getattr(sqlalchemy.dialects, parts[2], sqlalchemy)
+        elif parts[0] != "sqlalchemy":
+            return type_
+        if getattr(home, cls.__name__, None) is cls:
+            return type_ if cls is type(type_) else type_.adapt(cls)
+    return type_
 
 
 def _statements(text: str) -> list[str]:
@@ -337,22 +395,18 @@ def _tidied(text: str, limit: int) -> str:
     if not text.endswith("\n"):
         text += "\n"
     text = re.sub(r'(?s)\A("""(?:(?!""").)*"""\n)(?=\S)', r"\1\n", text)
-    done: set[str] = set()
-    while True:
-        source = Source(text, limit)
-        target = next((one for one in _long_calls(text, limit) if ast.unparse(one) not in done), None)
-        if target is None:
-            return text
-        done.add(ast.unparse(target))
+    # From the last to the first: what is laid out moves only what stands behind it.
+    source = Source(text, limit)
+    for target in reversed(_long_calls(text, limit)):
         start, end = source.start(target, 0), source.end(target, 0)
-        new = laid_out(text[start:end], source, start)
-        text = text[:start] + new + text[end:]
+        text = text[:start] + laid_out(text[start:end], source, start) + text[end:]
+    return text
 
 
 def _long_calls(text: str, limit: int) -> list[ast.expr]:
-    """Calls that stand alone in functions on lines that are too long."""
+    """Calls that stand alone in functions on lines that are too long, in the order of the lines."""
     lines = text.splitlines()
-    return [
+    found = [
         node.value
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Expr)
@@ -361,3 +415,4 @@ def _long_calls(text: str, limit: int) -> list[ast.expr]:
         and node.lineno == node.end_lineno
         and len(lines[node.lineno - 1]) > limit
     ]
+    return sorted(found, key=lambda node: node.lineno)

@@ -103,6 +103,7 @@ def replay(
     dialect: str,
     metadata: Any = None,
     poll: Callable[[], None] | None = None,
+    most: int | None = None,
 ) -> Replay:
     """The schema that a history builds.
 
@@ -112,17 +113,18 @@ def replay(
         dialect: One of `DIALECTS`.
         metadata: What the environment compares with, as far as it is known: its naming convention names constraints.
         poll: Called now and then; ends everything by raising.
+        most: How many revisions of it; all when not given.
     """
     key = _key(environment, dialect, metadata)
     kept = _KEPT.setdefault(workspace, {}).get(key, ())
     order = environment.revisions
     steps = _still_valid(workspace, kept, order)
     real = dialect_of(dialect)
-    runner = _Runner(workspace, real, metadata, steps[-1] if steps else None, poll)
+    runner = _Runner(workspace, environment, real, metadata, steps[-1] if steps else None, poll)
     reused = len(steps)
     # Kept at once: who is interrupted goes on where it was.
     _KEPT[workspace][key] = steps
-    for revision in order[reused:]:
+    for revision in order[reused:most]:
         steps.append(runner.run(revision))
     limits = [limit for step in steps for limit in step.limits]
     absent = {key for step in steps for key in step.absent}
@@ -183,7 +185,9 @@ def follow(
     at = next((index for index, step in enumerate(steps) if step.revision == revision), len(steps))
     before = at if direction == "downgrade" else at - 1
     real = dialect_of(dialect)
-    runner = _Runner(workspace, real, None, steps[before] if 0 <= before < len(steps) else None, poll)
+    runner = _Runner(
+        workspace, environment, real, None, steps[before] if 0 <= before < len(steps) else None, poll
+    )
     runner.tell(revision, told)
     runner.run(revision, direction)
     return real
@@ -199,7 +203,8 @@ def _steps_of(
 def _key(environment: Environment, dialect: str, metadata: Any) -> tuple[str, ...]:
     """What the steps of a replay are kept under: other conventions give other names."""
     folders = environment.scripts.version_folders
-    return (environment.scripts.folder, *folders, dialect, repr(_convention(metadata)))
+    options = repr(sorted(environment.options.items()))
+    return (environment.scripts.folder, *folders, dialect, repr(_convention(metadata)), options)
 
 
 def _convention(metadata: Any) -> Any:
@@ -234,6 +239,7 @@ class _Runner:
     def __init__(
         self,
         workspace: Workspace,
+        environment: Environment,
         dialect: Any,
         metadata: Any,
         start: _Step | None,
@@ -249,7 +255,9 @@ class _Runner:
         self._revision: Revision | None = None
         schema = start.schema.copy() if start is not None else Schema()
         self._recorder = Recorder(dialect, schema, lambda: bool(self._evaluator.uncertain), self._limit)
-        self._emulation = Emulation(self._evaluator, self._recorder, metadata, self._limit)
+        self._emulation = Emulation(
+            self._evaluator, self._recorder, metadata, self._limit, environment.options
+        )
 
     def _limit(self, reason: str) -> None:
         revision = self._revision

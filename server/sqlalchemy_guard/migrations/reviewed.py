@@ -5,6 +5,7 @@ This module must never write Python.
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -13,12 +14,13 @@ from alembic.util import sqla_compat
 from sqlalchemy import schema as sa_schema
 from sqlalchemy.sql.elements import conv
 
+from sqlalchemy_guard.migrations import conversions
 from sqlalchemy_guard.migrations.reading import chosen_name
 from sqlalchemy_guard.records import dataclass, field
-from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS
+from sqlalchemy_guard.sql.natives import LIBRARY_ERRORS, quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy_guard.migrations.difference import Difference
     from sqlalchemy_guard.migrations.drift import Drift
@@ -43,6 +45,7 @@ _ORDER = {
 _BETWEEN = 5
 
 
+_ALONE = (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp, conversions.EnumTypeOp)
 CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -60,6 +63,7 @@ class Review:
         upgrade_notes: Comments for the first lines of `upgrade`.
         downgrade_notes: The same of `downgrade`.
         notes: What somebody should know who reads it, in sentences.
+        enums: The names of the enum types that the operations make.
         has_unnamed: Whether a constraint is dropped that has no name in the database: `CONVENTION` is needed to find it.
     """
 
@@ -68,12 +72,13 @@ class Review:
     upgrade_notes: list[str] = field(default_factory=list)
     downgrade_notes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    enums: set[str] = field(default_factory=set)
     has_unnamed: bool = False
 
 
 def table_of(operation: Any) -> Key | None:
     """The table that an operation changes; None for those that stand alone."""
-    if isinstance(operation, (ops.CreateTableOp, ops.DropTableOp, ops.RenameTableOp, ops.ExecuteSQLOp)):
+    if isinstance(operation, _ALONE):
         return None
     if isinstance(operation, ops.CreateIndexOp) and operation.kw.get("postgresql_concurrently"):
         return None
@@ -119,7 +124,8 @@ def review(workspace: Workspace, drift: Drift, differences: Sequence[Difference]
 def _ordered(drift: Drift, tables: list[Difference]) -> list[Difference]:
     """New tables, each behind those that it refers to."""
     assert drift.comparison is not None
-    names = [table.key for table in drift.comparison.side.target.sorted_tables]
+    target = drift.comparison.side.target
+    names = [table.key for table in quietly(lambda: target.sorted_tables)]
     return sorted(tables, key=lambda one: names.index(one.table) if one.table in names else len(names))
 
 
@@ -159,6 +165,20 @@ def _add(made: Review, drift: Drift, one: Difference, operation: Any, concurrent
         made.has_unnamed = True
     if isinstance(operation, ops.CreateTableOp):
         made.downgrade += _types_of(drift, operation)
+    if isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None:
+        assert drift.comparison is not None
+        side = drift.comparison.side
+        enums = conversions.enums_of(side.schema.tables.values()) | made.enums
+        converted = conversions.steps(operation, side.dialect, enums)
+        if converted is not None:
+            made.upgrade += [forth for forth, _ in converted]
+            made.downgrade += [back for _, back in converted]
+            if isinstance(operation.modify_type, sqlalchemy.Enum):
+                made.enums.add(str(operation.modify_type.name))
+            made.notes.append(
+                f"every value of {one.table}.{one.column} is converted: try it on a copy of the data"
+            )
+            return
     if isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
         made.upgrade_notes.append(
             f"Rows in which {one.table}.{one.column} is NULL must be filled in before this runs."
@@ -200,8 +220,24 @@ def _name(made: Review, drift: Drift, operation: Any) -> None:
     plain = "_".join(("fk" if is_key else "uq", key[1], *columns))
     gone = {str(one.constraint_name) for one in made.upgrade if isinstance(one, ops.DropConstraintOp)}
     others = [one for one in state.constraints if one.name not in gone]
-    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others)
-    operation.constraint_name = conv(name if name is not None and name != columns[0] else plain)
+    new = {
+        str(one.constraint_name)
+        for one in made.upgrade
+        if isinstance(one, (ops.CreateForeignKeyOp, ops.CreateUniqueConstraintOp)) and table_of(one) == key
+    }
+    name = chosen_name(kind, state, columns, drift.comparison.side.dialect, others, new)
+    operation.constraint_name = conv(
+        name
+        if name is not None and name != columns[0]
+        else _free(plain, {*new, *(one.name for one in others)})
+    )
+
+
+def _free(name: str, taken: Collection[str | None]) -> str:
+    """A name that is not taken, with a number where it has to be."""
+    return next(
+        one for one in chain((name,), (f"{name}_{number}" for number in count(1))) if one not in taken
+    )
 
 
 def _named_by_convention(operation: ops.DropConstraintOp) -> ops.DropConstraintOp:

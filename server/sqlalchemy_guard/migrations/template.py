@@ -1,14 +1,16 @@
 """`script.py.mako` read as data: text with a few forms of `${…}` in it, which are what templates of revisions are made of.
 
 An expression is a name, a string, `repr(name)`, `a if b else c`, `a or b`, with the filters `comma`, `n`, `str` and `trim`.
-Whatever else a template has (control lines, Python blocks, calls) makes it one that is not understood. This module must never
-compile or evaluate anything.
+Blocks of Python that do nothing but name things are left out: whoever uses such a name is not understood. Whatever else a
+template has (control lines, other blocks, calls) makes it one that is not understood. This module must never compile or evaluate
+anything.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.text.patterns import lazy_pattern
@@ -23,6 +25,9 @@ _CONTROL = lazy_pattern(r"(?m)^[ \t]*%(?!%)|<%(?!doc>)|</?%")
 _DOC = lazy_pattern(r"(?s)<%doc>.*?</%doc>\n?")
 
 
+_BLOCK = lazy_pattern(r"(?s)<%!?(?P<code>[ \t\r\n].*?)%>")
+
+
 class NotUnderstood(Exception):
     """The template has a form that is not read here; the message names it."""
 
@@ -33,7 +38,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     Raises:
         NotUnderstood: it has a form that is not read here.
     """
-    text = _DOC.sub("", template)
+    text = _BLOCK.sub(_without_names, _DOC.sub("", template))
     control = _CONTROL.search(text)
     if control is not None:
         line = text[control.start() :].strip().splitlines()[0]
@@ -44,6 +49,16 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
         return "" if expression is None else _filtered(expression, values)
 
     return _PARTS.sub(one, text)
+
+
+def _without_names(block: re.Match[str]) -> str:
+    """A block of Python that only binds names writes nothing; every other one stays."""
+    try:
+        body = ast.parse(textwrap.dedent(block["code"].strip("\r\n"))).body
+    except (SyntaxError, ValueError):
+        return block[0]
+    harmless = all(isinstance(one, (ast.Assign, ast.Import, ast.ImportFrom)) for one in body)
+    return "" if harmless else block[0]
 
 
 def _filtered(written: str, values: Mapping[str, Any]) -> str:

@@ -289,8 +289,27 @@ def _may_be_dataclass(resolver: Resolver, files: Mentioning, ref: ClassRef, seen
     # `db.Model` is what the extension was made with; of one that is handed in nobody knows.
     if registry.kind != "flask_sqlalchemy.Model":
         return False
-    return type(registry.made) is not Call or any(
-        name in (None, "model_class") for name, _ in registry.made.keywords
+    if type(registry.made) is not Call or any(name is None for name, _ in registry.made.keywords):
+        return True
+    given = registry.made.keyword("model_class")
+    return given is not None and not _is_plain_base(resolver, given, registry.home)
+
+
+def _is_plain_base(resolver: Resolver, value: Value, home: str) -> bool:
+    """Whether `model_class=` gives a base of which it is known that no dataclass comes of it."""
+    file = resolver.sources.file(home)
+    if file is None:
+        return False
+    made, _ = resolver.definition_of(value, file)
+    found = list(known(resolver.type_of(value, file)))
+    return bool(found) and all(
+        isinstance(option, ClassType)
+        and (
+            option.ref == "sqlalchemy.orm.declarative_base()" and type(made) is Call and not made.keywords
+            if isinstance(option.ref, str)
+            else not is_dataclass(resolver, option) and not has_unknown_base(resolver, option)
+        )
+        for option in found
     )
 
 

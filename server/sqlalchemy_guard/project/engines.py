@@ -32,7 +32,7 @@ class Engine:
 
     Attributes:
         dialect: `sqlite`, `postgresql`, … where the URL can be read, else None.
-        in_memory: Whether it is an in-memory SQLite database.
+        in_memory: Whether it is an in-memory database, of SQLite or DuckDB.
         pool: Last part of the pool class's name, None when none is given, "?" when it cannot be told.
         options: Keyword arguments by name, those of readable `**mapping`s included.
         is_open: Whether options may come from a mapping that cannot be read.
@@ -46,8 +46,12 @@ class Engine:
 
     @property
     def has_no_pool(self) -> bool:
-        """Whether connections are not pooled, or only one is ever held."""
-        return self.pool in ("NullPool", "StaticPool") or self.in_memory
+        """Whether connections are not pooled, only one is ever held, or the pool was made elsewhere, with its own options.
+
+        An engine that is given a pool refuses all options of pools, and so does one that only prints SQL.
+        """
+        made_elsewhere = not self.options.keys().isdisjoint(("pool", "strategy"))
+        return self.pool in ("NullPool", "StaticPool") or self.in_memory or made_elsewhere
 
 
 def engine_of(resolver: Resolver, value: Call, file: SourceFile) -> Engine:
@@ -85,7 +89,7 @@ def _database(text: str | None) -> tuple[str | None, bool]:
         return None, False
     dialect = scheme.partition("+")[0]
     memory = rest in ("", "/", "/:memory:") or ":memory:" in rest or "mode=memory" in rest
-    return dialect, dialect == "sqlite" and memory
+    return dialect, dialect in ("sqlite", "duckdb") and memory
 
 
 def leading_text(resolver: Resolver, value: Value, file: SourceFile, depth: int = 0) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy_guard.facts.values import (
     Typed,
     Value,
 )
+from sqlalchemy_guard.project.keyed_queries import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,8 @@ def may_stand_apart(statements: Statements, form: Statement) -> bool:
         if any(type(arg) is Star for arg in args):
             return False
         if step.name in _CRITERIA:
+            if any(_is_sql(arg) for arg in args):
+                return False
             for arg in args:
                 reader.criterion(arg, step.file)
         elif step.name in _JOINS:
@@ -86,6 +89,11 @@ def may_stand_apart(statements: Statements, form: Statement) -> bool:
         elif step.name not in _NEUTRAL:
             return False
     return reader.apart() >= 2
+
+
+def _is_sql(value: Value) -> bool:
+    """Whether a criterion holds SQL as text, which may name any table."""
+    return any(type(part) is Call and _last(part.func) in ("literal_column", "text") for part in parts(value))
 
 
 class _Reader:

@@ -22,6 +22,7 @@ from sqlalchemy_guard.project.types import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy_guard.facts.values import Param
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 _SESSION_NAMES = frozenset(
@@ -70,6 +71,28 @@ def guess(resolver: Resolver, name: str, file: SourceFile) -> Type:
     if name in _SESSION_NAMES and uses_sqlalchemy(resolver, file):
         return SESSION
     return UNKNOWN_TYPE
+
+
+def is_of_another_library(resolver: Resolver, value: Param, file: SourceFile) -> bool:
+    """Whether a parameter's annotation names a class of a library that is neither SQLAlchemy nor made for it.
+
+    `db: databases.Database` is what it says. What is called `…Session` there may well be one of SQLAlchemy's.
+    """
+    function = file.facts.function(value.qualname)
+    parameter = function.parameter(value.name) if function is not None else None
+    if parameter is None or parameter.annotation is None:
+        return False
+    said = list(known(resolver.type_of(parameter.annotation, file)))
+    return bool(said) and all(
+        isinstance(option, External)
+        and (
+            option.name.startswith("databases.")
+            or not option.name.startswith((*SQLALCHEMY_FAMILY, "typing.", "typing_extensions."))
+        )
+        and option.name.rpartition(".")[2][:1].isupper()
+        and not option.name.endswith("Session")
+        for option in said
+    )
 
 
 def guess_made(resolver: Resolver, func: Type, name: str, file: SourceFile) -> Type:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Item, Param, Ref, Typed, Value
-from sqlalchemy_guard.project.origins import Origin, Origins
+from sqlalchemy_guard.project.origins import Origin, Origins, is_checked
 from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
 from sqlalchemy_guard.project.sql_text import Interpolated, SqlText, texts_of
 from sqlalchemy_guard.records import NamedTuple
@@ -16,6 +16,7 @@ from sqlalchemy_guard.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
 
@@ -33,15 +34,24 @@ class Dangers(NamedTuple):
     can_bind: bool
 
 
-def dangers(resolver: Resolver, value: Value, file: SourceFile) -> Dangers | None:
-    """What is dangerous in the texts that an expression may give; None when nothing is, or when it is no SQL text."""
+def dangers(
+    resolver: Resolver, value: Value, file: SourceFile, function: FunctionFacts | None
+) -> Dangers | None:
+    """What is dangerous in the texts that an expression may give; None when nothing is, or when it is no SQL text.
+
+    Args:
+        resolver: Types.
+        value: The expression.
+        file: Where it stands.
+        function: The function that it stands in, whose tests say what may pass.
+    """
     found: dict[str, Position] = {}
     binds = True
     for text in texts_of(resolver, value, file):
         if not text.holes or text.text.strip() == HOLE or not any(char.isalpha() for char in text.text):
             continue
         binds = binds and can_bind(text.text)
-        for name, position in _offenders(resolver, text):
+        for name, position in _offenders(resolver, text, function):
             if found.get(name) is not Position.VALUE:
                 found[name] = position
     if not found:
@@ -50,12 +60,16 @@ def dangers(resolver: Resolver, value: Value, file: SourceFile) -> Dangers | Non
     return Dangers(values, tuple(name for name in found if name not in values), binds)
 
 
-def _offenders(resolver: Resolver, text: SqlText) -> Iterator[tuple[str, Position]]:
+def _offenders(
+    resolver: Resolver, text: SqlText, function: FunctionFacts | None
+) -> Iterator[tuple[str, Position]]:
     """What is reported of a text: how it is called, and whether it is a value or a name."""
     origins = Origins(resolver)
     bindable = can_bind(text.text)
     for place, hole in zip(placeholders(text.text), text.holes, strict=True):
         if hole.value is None or place.position is Position.BIND:
+            continue
+        if function is not None and is_checked(hole.value, function):
             continue
         is_value = bindable and (place.position is Position.VALUE or _is_list(text, place, hole))
         origin = origins.of(hole.value, hole.file)

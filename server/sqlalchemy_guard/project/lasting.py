@@ -99,6 +99,14 @@ def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: Source
             return True
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
             return True
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "configure"
+        ):
+            # A factory that lasts is told to use it.
+            if any(_mentions(given, name) for given in (*node.args, *(each.value for each in node.keywords))):
+                return True
     return any(_captured(inner, name, file) for inner in function.nested)
 
 

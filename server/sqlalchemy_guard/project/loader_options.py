@@ -1,4 +1,4 @@
-"""Loader options as facts: which relationships a statement's `.options(…)` names, and how each is to be loaded.
+"""Loader options as facts: which relationships and deferred columns a statement's `.options(…)` names, and how to load each.
 
 Options are followed through variables, lists, functions and arguments. What is not understood makes the whole unknown:
 this module must never take a part of the options for all of them.
@@ -34,10 +34,14 @@ EAGER = frozenset(("joinedload", "selectinload", "subqueryload", "contains_eager
                    "subqueryload_all", "selectinload_all", "eagerload", "eagerload_all"))  # fmt: skip
 """Options that load a relationship with the rows."""
 _EXPLICIT = frozenset(("lazyload", "raiseload", "noload", "defaultload", "write_only"))
-_HARMLESS = frozenset(("load_only", "defer", "undefer", "undefer_group", "with_expression", "with_loader_criteria",
-                       "selectin_polymorphic", "set_relationship_caching", "set_ancestor"))  # fmt: skip
+_UNDEFER = frozenset(("undefer", "undefer_group", "load_only"))
+"""Options that load deferred columns with the rows: those that they name, or nobody knows which."""
+_HARMLESS = frozenset(("defer", "with_expression", "with_loader_criteria", "selectin_polymorphic",
+                       "set_relationship_caching", "set_ancestor"))  # fmt: skip
 _NAMES = EAGER | _EXPLICIT
 _ANY = "*"
+_SOME_COLUMNS = "columns"
+"""Stands for columns of which the option does not say the names; no attribute of a path is followed by it."""
 
 
 class LoaderOption(NamedTuple):
@@ -65,6 +69,14 @@ def decides(options: Iterable[LoaderOption], path: tuple[str, ...]) -> LoaderOpt
         if option.strategy != "defaultload" and (option.path == path or option.path[-1:] == (_ANY,)):
             found = option
     return found
+
+
+def undefers(options: Iterable[LoaderOption], path: tuple[str, ...]) -> bool:
+    """Whether an option loads the deferred column at the end of a path."""
+    return any(
+        option.strategy in _UNDEFER and option.path in (path, (*path[:-1], _SOME_COLUMNS))
+        for option in options
+    )
 
 
 def read_options(
@@ -140,17 +152,24 @@ class _Reader:
         name = self._function(value, scope)
         if name in _HARMLESS:
             return ()
+        if name in _UNDEFER:
+            return _columns(name, (), value, scope)
         if name == "Load":
             return (LoaderOption((), "Load", value, scope.file),)
         if name in _NAMES:
             return self._named(name, (), value, scope)
-        if isinstance(value.func, Attr) and value.func.name in _NAMES | _HARMLESS | {"options"}:
+        if isinstance(value.func, Attr) and value.func.name in _NAMES | _HARMLESS | _UNDEFER | {"options"}:
             before = self.read(value.func.base, scope, depth + 1)
             if not before:
                 return None if before is None or value.func.name != "options" else ()
             if value.func.name in _HARMLESS:
                 return before
             path = before[-1].path
+            if before[-1].strategy in _UNDEFER:
+                path = path[:-1]
+            if value.func.name in _UNDEFER:
+                # What is chained to it goes on from the relationship in front of it.
+                return (*before[:-1], *_columns(value.func.name, path, value, scope), before[-1])
             if value.func.name == "options":
                 inner = self._all(value.args, scope, depth)
                 if inner is None:
@@ -192,6 +211,20 @@ class _Reader:
             )
             for at in range(len(names))
         )
+
+
+def _columns(strategy: str, before: tuple[str, ...], value: Call, scope: Scope) -> Options:
+    """The deferred columns that an option loads."""
+    named = [_names(argument) if strategy != "undefer_group" else None for argument in value.args]
+    return tuple(
+        LoaderOption(
+            (*before, names[-1] if names and names[-1] != _ANY else _SOME_COLUMNS),
+            strategy,
+            value,
+            scope.file,
+        )
+        for names in named
+    )
 
 
 def _names(value: Value) -> list[str] | None:

@@ -170,7 +170,7 @@ def _is_retry(node: ast.AST) -> bool:
 
 
 def _is_batched(node: ast.AST) -> bool:
-    """The loop walks batches: `range(0, n, size)`, or an iterable that says so."""
+    """The loop walks batches: `range(0, n, size)`, an iterable that says so, what a condition takes from an iterator."""
     if isinstance(node, (ast.For, ast.AsyncFor)):
         if isinstance(node.iter, ast.Call):
             if _called_name(node.iter) == "range" and len(node.iter.args) == 3:
@@ -182,10 +182,25 @@ def _is_batched(node: ast.AST) -> bool:
             for part in ast.walk(node.target)
         )
     if isinstance(node, ast.While):
+        if any(_called_name(part) in ("islice", "batched") for part in ast.walk(node.test)) or _is_refilled(
+            node
+        ):
+            return True
         return any(
             _called_name(part) in ("limit", "fetchmany", "slice", "offset") for part in _own_nodes(node)
         )
     return False
+
+
+def _is_refilled(loop: ast.While) -> bool:
+    """Whether each round fetches anew what the condition asks for: it goes on with the next part until nothing is left."""
+    asked = {part.id for part in ast.walk(loop.test) if isinstance(part, ast.Name)}
+    return any(
+        isinstance(part, ast.Assign)
+        and isinstance(part.value, (ast.Call, ast.Await))
+        and any(isinstance(target, ast.Name) and target.id in asked for target in part.targets)
+        for part in _own_nodes(loop)
+    )
 
 
 def _tests_a_count(frame: Frame) -> bool:
@@ -212,13 +227,23 @@ def _tests_a_count(frame: Frame) -> bool:
 
 
 def _walks_batch_inside(node: ast.AST, fact: CallFact) -> bool:
-    """A loop whose body loops over what this iteration fetched, before the call, or that counts within an inner loop."""
+    """A loop whose body loops over what this iteration fetched, before the call, or that counts within an inner loop.
+
+    Who counts through a `range` and loops over rows inside goes through them in parts.
+    """
     if not isinstance(node, (ast.While, ast.For, ast.AsyncFor)):
         return False
     line = fact.node.lineno
     loops = [part for part in node.body if isinstance(part, (ast.For, ast.AsyncFor)) and part.lineno < line]
     if isinstance(node, ast.While):
         return bool(loops)
+    if _called_name(node.iter) == "range" and isinstance(node.target, ast.Name):
+        numbered = node.target.id
+        return any(
+            isinstance(part, ast.Name) and part.id == numbered
+            for loop in loops
+            for part in ast.walk(loop.iter)
+        )
     return any(
         isinstance(part, ast.If)
         and any(

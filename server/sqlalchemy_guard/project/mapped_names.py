@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Const, Def, Operation, Sequence, Star, Value
 from sqlalchemy_guard.project.columns import attribute_names
-from sqlalchemy_guard.project.mentions import BACKREF
+from sqlalchemy_guard.project.mentions import BACKREF, backref_calls, backref_name, target_name
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.text.patterns import lazy_pattern
@@ -124,7 +124,7 @@ class MappedNames:
             return None
         ref = self._class_of(value.base, file, 0)
         known = self.names(ref) if ref is not None else None
-        if ref is None or known is None or name in known or self._is_set_elsewhere(name):
+        if ref is None or known is None or name in known or self._is_added(name):
             return None
         model = self.statements.mappings.model(ref)
         return Mention(model, name, "attribute", value.base, known) if model is not None else None
@@ -142,9 +142,26 @@ class MappedNames:
         type_ = self.resolver.type_of(found, where)
         return type_.ref if isinstance(type_, ClassType) and isinstance(type_.ref, tuple) else None
 
-    def _is_set_elsewhere(self, name: str) -> bool:
-        """Whether some file assigns to an attribute of that name: it may be added there."""
+    def _is_added(self, name: str) -> bool:
+        """Whether some file may add an attribute of that name: by assigning to it, or as the other side of a relationship."""
+        made = self.resolver.remembered("backrefs of unknown classes", self._backrefs_anywhere)
+        if made is None or name in made:
+            return True
         return next(iter(self.resolver.sources.stored_attributes(name)), None) is not None
+
+    def _backrefs_anywhere(self) -> frozenset[str] | None:
+        """What backrefs whose class cannot be told make, on whichever class; None when one's name cannot be read."""
+        names: set[str | None] = set()
+        self.resolver.keys.add((BACKREF, ""))
+        for file in self.statements.mappings.files.mentioning((BACKREF, "")):
+            for qualname, classes in file.facts.classes.items():
+                self.resolver.keys.add((file.file_id, qualname))
+                for class_ in classes:
+                    self.resolver.keys.update((file.file_id, each) for each in class_.methods.values())
+                    for call, given, _ in backref_calls(file.facts, class_):
+                        if target_name(call) is None:
+                            names.add(backref_name(given))
+        return None if None in names else frozenset(name for name in names if name is not None)
 
     def names(self, ref: tuple[str, str]) -> frozenset[str] | None:
         """The names that a mapped class has for sure; None where there may be more."""
@@ -153,9 +170,6 @@ class MappedNames:
     def _names(self, ref: tuple[str, str]) -> frozenset[str] | None:
         model = self.statements.mappings.model(ref)
         if model is None or not model.complete or not model.columns:
-            return None
-        self.resolver.keys.add((BACKREF, ""))
-        if any(True for _ in self.statements.mappings.files.mentioning((BACKREF, ""))):
             return None
         declared = attribute_names(self.resolver, ClassType(ref))
         if declared is None:
@@ -205,12 +219,7 @@ class MappedNames:
         """`filter_by(name=…)`"""
         subject = self._subject(base, file)
         for key, _ in call.keywords if subject is not None else ():
-            if (
-                subject is not None
-                and key is not None
-                and key not in subject[1]
-                and not self._is_set_elsewhere(key)
-            ):
+            if subject is not None and key is not None and key not in subject[1] and not self._is_added(key):
                 yield Mention(subject[0], key, "keyword", None, subject[1])
 
     def _texts(self, base: Value, call: Call, file: SourceFile) -> Iterator[Mention]:
@@ -218,7 +227,7 @@ class MappedNames:
         for arg in call.args:
             if type(arg) is Const and isinstance(arg.value, str) and _WORD.fullmatch(arg.value):
                 subject = self._subject(base, file)
-                if subject is not None and arg.value not in subject[1]:
+                if subject is not None and arg.value not in subject[1] and not self._is_added(arg.value):
                     yield Mention(subject[0], arg.value, "text", None, subject[1])
 
     def _columns(self, base: Value, call: Call, file: SourceFile) -> Iterator[Mention]:

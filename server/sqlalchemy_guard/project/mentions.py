@@ -74,7 +74,8 @@ def of_queries(lines: Iterable[str]) -> frozenset[Key]:
     found: frozenset[Key] = frozenset()
     for line in lines:
         if "query" not in line:
-            if any(event in line for event in QUERY_EVENTS):
+            # Nearly every line ends here: two words stand in front of the five names that hold one of them.
+            if ("compile" in line or "after_bulk" in line) and any(event in line for event in QUERY_EVENTS):
                 found |= _REPLACES
         elif any(keyword in line for keyword in QUERY_CLASS_KEYWORDS):
             found |= _REPLACES
@@ -103,18 +104,18 @@ class Mentions:
         return tables.union(*self._classes[file_id].values())
 
     def update(
-        self, file_id: str, facts: FileFacts, changed: Iterable[str], typed: Iterable[str]
+        self, file_id: str, facts: FileFacts, changed: Iterable[str], turned: Iterable[str]
     ) -> set[Key]:
-        """A file was edited; looks at the lines that were typed, and at classes only where one changed.
+        """A file was edited; looks at the lines that went or came, and at classes only where one changed.
 
         Args:
             file_id: The file.
             facts: Its facts as they now are.
             changed: The names whose outline changed.
-            typed: The lines that came in.
+            turned: The lines that went and those that came.
         """
         before = self._keys.get(file_id, frozenset())
-        of_query = of_queries(typed) | (before & (_REPLACES | _DOUBLES))
+        of_query = of_queries(turned) | (before & (_REPLACES | _DOUBLES))
         known = self._classes.setdefault(file_id, {})
         owners = {each for name in changed for each in (name, name.rpartition(".")[0])}
         touched = owners.intersection((*facts.classes, *known))
@@ -176,9 +177,9 @@ def of_class(facts: FileFacts, qualname: str) -> frozenset[Key]:
             found.add((BACKREF, target))
             if method is not None:
                 found.add((MAKES_BACKREF, f"{target} {method}"))
-            given = backref.args[0] if type(backref) is Call and backref.args else backref
-            if type(given) is Const and isinstance(given.value, str):
-                found.add((RELATED, given.value))
+            name = backref_name(backref)
+            if name is not None:
+                found.add((RELATED, name))
         found.update((RELATED, name) for name in _related(facts, class_))
     return frozenset(found)
 
@@ -207,6 +208,12 @@ def backref_calls(facts: FileFacts, class_: ClassFacts) -> Iterator[tuple[Call, 
                 yield call, given, method
 
 
+def backref_name(given: Value) -> str | None:
+    """The attribute that `backref="name"` or `backref=backref("name")` makes; None when it cannot be read."""
+    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
+    return named.value if type(named) is Const and isinstance(named.value, str) else None
+
+
 def _may_declare_columns(class_: ClassFacts) -> bool:
     return any(
         type(attribute.value) is Call
@@ -216,11 +223,12 @@ def _may_declare_columns(class_: ClassFacts) -> bool:
 
 
 def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:
-    """The relationships of a class, and the properties of one that has relationships."""
+    """The relationships and deferred columns of a class, and the properties of one that has any."""
     relationships = [
         attribute.name
         for attribute in class_.attributes.values()
-        if type(attribute.value) is Call and last_name(attribute.value.func) in _RELATIONSHIPS
+        if type(attribute.value) is Call
+        and (last_name(attribute.value.func) in _RELATIONSHIPS or _is_deferred(attribute.value))
     ]
     properties: list[str] = []
     for name, qualname in class_.methods.items():
@@ -233,6 +241,10 @@ def _related(facts: FileFacts, class_: ClassFacts) -> list[str]:
         elif any(last_name(decorator) in _PROPERTIES for decorator in function.decorators):
             properties.append(name)
     return relationships + properties if relationships else []
+
+
+def _is_deferred(call: Call) -> bool:
+    return last_name(call.func) == "deferred" or call.keyword("deferred") is not None
 
 
 def last_name(value: Value) -> str | None:

@@ -432,8 +432,8 @@ def _mentions_schema(value: Value) -> bool:
     return False
 
 
-def is_checked(value: Param, function: FunctionFacts) -> bool:
-    """Whether a function tests its parameter against what is allowed, and so decides what may pass."""
+def is_checked(value: Value, function: FunctionFacts) -> bool:
+    """Whether a function tests a value against what is allowed, and so decides what may pass."""
     for call in function.calls:
         func = call.value.func
         if not isinstance(func, (Attr, Ref, Def)):
@@ -444,6 +444,8 @@ def is_checked(value: Param, function: FunctionFacts) -> bool:
             subjects.append(func.base)
         if value in subjects and (name in _TESTS or any(word in name.lower() for word in _CHECKING)):
             return True
+    if type(value) is not Param:
+        return False
     for _, statements in body(function.header, function.chunk):
         for statement in statements:
             for node in ast.walk(statement):

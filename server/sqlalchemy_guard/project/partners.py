@@ -8,10 +8,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Const
+from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.project.columns import attribute_names
 from sqlalchemy_guard.project.configured import Direction, configured
-from sqlalchemy_guard.project.mentions import BACKREF, backref_calls
+from sqlalchemy_guard.project.mentions import BACKREF, backref_calls, backref_name
 from sqlalchemy_guard.project.relationships import Relationship, relationship_of, relationships_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.records import dataclass
@@ -132,14 +132,10 @@ def _is_known(workspace: Workspace, target: ClassId, name: str) -> bool:
         for file in workspace.mentioning((BACKREF, last)):
             for classes in list(file.facts.classes.values()):
                 resolver.keys.update((file.file_id, each) for each in classes[-1].methods.values())
-                if any(_may_make(given, name) for _, given, _ in backref_calls(file.facts, classes[-1])):
+                made = [backref_name(given) for _, given, _ in backref_calls(file.facts, classes[-1])]
+                if None in made or name in made:
                     return False
     return True
-
-
-def _may_make(given: Value, name: str) -> bool:
-    named = (given.args[0] if given.args else given.keyword("name")) if type(given) is Call else given
-    return type(named) is not Const or named.value == name
 
 
 def candidates(workspace: Workspace, relationship: Relationship, target: ClassId) -> Iterator[Relationship]:

@@ -35,7 +35,8 @@ class Body:
         knowledge: What its nodes mean.
         statements: Its statements, nested definitions with theirs.
         stores: For each name that it binds the nodes that do.
-        captured: The names that definitions and lambdas inside it mention.
+        mentioned: The names that definitions and lambdas inside it mention.
+        captured: Those of them that are no parameters there, and so may be this function's own.
     """
 
     def __init__(self, function: FunctionFacts, file: File, knowledge: QueryKnowledge) -> None:
@@ -45,11 +46,13 @@ class Body:
         self.key: FunctionKey = (file.file_id, function.qualname)
         self.statements = [statement for _, statement in body_of(function)]
         self.stores: dict[str, list[ast.Name]] = {}
+        self.mentioned: set[str] = set()
         self.captured: set[str] = set()
         self.declared_elsewhere: set[str] = set()
         for names in _names_of(function):
             for name, nodes in names.stores.items():
                 self.stores.setdefault(name, []).extend(nodes)
+            self.mentioned |= names.mentioned
             self.captured |= names.captured
             self.declared_elsewhere |= names.declared_elsewhere
 
@@ -71,6 +74,7 @@ class _Names(NamedTuple):
     """What some statements do with names; see `Body`."""
 
     stores: dict[str, list[ast.Name]]
+    mentioned: set[str]
     captured: set[str]
     declared_elsewhere: set[str]
 
@@ -86,15 +90,40 @@ def _names_of(function: FunctionFacts) -> Iterator[_Names]:
         # A definition inside that was cut: its statements stand in its own chunks.
         for part in child.parts():
             if part is not child:
-                yield part.once(_captured_names)
+                names, bound = part.once(_inner_names), _bound_around(part, chunk)
+                yield names._replace(captured=names.captured - bound) if bound else names
 
 
 def _own_names(chunk: Chunk) -> _Names:
     return _names_in(chunk.body, False)
 
 
-def _captured_names(chunk: Chunk) -> _Names:
+def _inner_names(chunk: Chunk) -> _Names:
     return _names_in(chunk.body, True)
+
+
+def _bound_around(part: Chunk, outer: Chunk) -> frozenset[str]:
+    """The parameters of the definitions between a chunk and the function that is meant."""
+    found: set[str] = set()
+    around = part.parent
+    while around is not None and around is not outer:
+        for statement in around.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                found |= parameters(statement.args)
+        around = around.parent
+    return frozenset(found)
+
+
+def parameters(arguments: ast.arguments) -> set[str]:
+    """The names that a definition or lambda binds by being called."""
+    every = (
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    )
+    return {each.arg for each in every if each is not None}
 
 
 def _names_in(statements: list[ast.stmt], is_inside: bool) -> _Names:
@@ -104,20 +133,35 @@ def _names_in(statements: list[ast.stmt], is_inside: bool) -> _Names:
         statements: The statements.
         is_inside: Whether they stand in a definition inside the function that is meant.
     """
-    names = _Names({}, set(), set())
-    todo: list[tuple[ast.AST, bool]] = [(statement, is_inside) for statement in statements]
+    names = _Names({}, set(), set(), set())
+    nothing: frozenset[str] = frozenset()
+    todo: list[tuple[ast.AST, bool, frozenset[str]]] = [
+        (statement, is_inside, nothing) for statement in statements
+    ]
     while todo:
-        node, inside = todo.pop()
+        node, inside, bound = todo.pop()
         if isinstance(node, ast.Name):
             if inside:
-                names.captured.add(node.id)
+                names.mentioned.add(node.id)
+                if node.id not in bound:
+                    names.captured.add(node.id)
             elif not isinstance(node.ctx, ast.Load):
                 names.stores.setdefault(node.id, []).append(node)
             continue
         if isinstance(node, ast.Global | ast.Nonlocal):
             names.declared_elsewhere.update(node.names)
         within = inside or isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda))
-        todo.extend((child, within) for child in ast.iter_child_nodes(node))
+        if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
+            body = node.body if isinstance(node.body, list) else [node.body]
+            own = bound | parameters(node.args)
+            todo.extend((child, True, own) for child in body)
+            # Defaults, decorators and annotations stand outside of it.
+            inner = set(map(id, body))
+            todo.extend(
+                (child, True, bound) for child in ast.iter_child_nodes(node) if id(child) not in inner
+            )
+        else:
+            todo.extend((child, within, bound) for child in ast.iter_child_nodes(node))
     return names
 
 

@@ -1,7 +1,7 @@
-"""Reads of relationships that are not loaded yet, as facts: where, of which objects, and what loaded these.
+"""Reads of relationships and deferred columns that are not loaded yet, as facts: where, of which objects, and what loaded these.
 
 A read is told of only when the statement that loads its object is known, with all its loader options, and neither they
-nor the mapping load the relationship. This module must never judge a read.
+nor the mapping load the attribute. This module must never judge a read.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.query import DEFERRED
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
 from sqlalchemy_guard.project.effects import argument_of
+from sqlalchemy_guard.project.loader_options import undefers
 from sqlalchemy_guard.project.loops import head_of
 from sqlalchemy_guard.project.row_calls import bound_by, root_of
 from sqlalchemy_guard.project.rows import Rows
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.span import Span
 
-_LAZY = frozenset(("select", "True"))
+_LAZY = frozenset(("select", "True", DEFERRED))
 _PROPERTIES_DEEP = 2
 _LONGEST = 3
 
@@ -234,28 +236,32 @@ def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:
     if read.outside is not None:
         yield from read.outside.steps
     if read.inner is not None:
-        yield *read.inner, "the relationship is read here"
+        what = "the column" if read.info.lazy == DEFERRED else "the relationship"
+        yield *read.inner, f"{what} is read here"
     member = workspace.resolver.member(ClassType(read.source.ref), read.info.name)
     # Where another class's `backref` makes the relationship there is no declaration.
     if member is not None and member.attribute is not None:
-        yield member.file, member.attribute.chunk, member.attribute.node, "the relationship is lazy"
+        what = "the column is deferred" if read.info.lazy == DEFERRED else "the relationship is lazy"
+        yield member.file, member.attribute.chunk, member.attribute.node, what
 
 
 def is_loaded_by_hand(read: LazyRead) -> bool:
     """Whether the function around the read names the relationship in `refresh(…)` or reads it from `awaitable_attrs`."""
     function = function_around(read.site.chunk, read.site.node)
-    chunks = [read.site.chunk]
-    if function is not None and not function.body and read.site.chunk.parent is not None:
-        chunks = list(read.site.chunk.parent.children or ())
-    for chunk in chunks:
-        for statement in chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and node.attr == read.info.name:
-                    if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
-                        return True
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    if node.func.attr == "refresh" and _may_name(node, read.info.name):
-                        return True
+    if function is not None and function.body:
+        body: list[ast.stmt] = function.body
+    else:
+        # A function that was cut, or the top of a module.
+        parent = read.site.chunk.parent if function is not None else None
+        chunks = list(parent.children or ()) if parent is not None else [read.site.chunk]
+        body = [statement for chunk in chunks for statement in chunk.body]
+    for node in (part for statement in body for part in ast.walk(statement)):
+        if isinstance(node, ast.Attribute) and node.attr == read.info.name:
+            if isinstance(node.value, ast.Attribute) and node.value.attr == "awaitable_attrs":
+                return True
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "refresh" and _may_name(node, read.info.name):
+                return True
     return False
 
 
@@ -317,7 +323,7 @@ class Reader:
             if not self._happens(site, shape):
                 continue
             loop = self.loop(site, shape)
-            info = self.rows.relationship(shape, name)
+            info = self.rows.relationship(shape, name) or self.rows.deferred(shape, name)
             if info is not None:
                 if is_lazy(self.rows, shape, info):
                     yield LazyRead(site, self.file, shape, info, None, loop)
@@ -336,7 +342,7 @@ class Reader:
                 ):
                     continue
                 model = self.rows.model(option.ref)
-                if model is None or name in model.relationships:
+                if model is None or name in model.relationships or name in model.columns:
                     return True
                 member = self.rows.resolver.member(ClassType(option.ref), name)
                 if member is not None and member.function is not None:
@@ -396,7 +402,7 @@ class Reader:
             for found in self.rows.shapes(base, inside):
                 if not isinstance(found, Loaded) or found.load is not shape.load:
                     continue
-                info = self.rows.relationship(found, node.attr)
+                info = self.rows.relationship(found, node.attr) or self.rows.deferred(found, node.attr)
                 if info is None:
                     yield from self._through(site, found, loop, node.attr, base, inside, depth + 1)
                 elif is_lazy(self.rows, found, info):
@@ -408,7 +414,10 @@ def _decides_otherwise(other: Loaded, shape: Loaded, name: str) -> bool:
     statement = other.load.statement
     if other is shape or statement.root is not shape.load.statement.root:
         return False
-    return statement.options is None or statement.decided((*other.names, name)) is not None
+    path = (*other.names, name)
+    return (
+        statement.options is None or statement.decided(path) is not None or undefers(statement.options, path)
+    )
 
 
 def _own_reads(rows: Rows, function: FunctionFacts, file: File) -> list[tuple[Chunk, ast.Attribute, Value]]:
@@ -437,6 +446,8 @@ def is_lazy(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:
     statement = source.load.statement
     if statement.options is None or info.lazy not in _LAZY or not info.known:
         return False
+    if info.lazy == DEFERRED:
+        return not undefers(statement.options, (*source.names, info.name))
     if statement.decided((*source.names, info.name)) is not None:
         return False
     target = info.target

@@ -285,7 +285,7 @@ class Resolver(Answers):
 
     def _param(self, value: Param, file: SourceFile) -> Type:
         found = parameters.type_of_parameter(self, value, file)
-        if next(known(found), None) is None:
+        if next(known(found), None) is None and not guesses.is_of_another_library(self, value, file):
             return guesses.guess(self, value.name, file)
         return found
 

@@ -7,7 +7,6 @@ one where nothing else could be meant: alike in type and in name, and nothing co
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.revision_data import writes_data
@@ -100,7 +99,11 @@ def are_alike(one: str, other: str) -> bool:
     """Whether one name may be the other one written anew: mostly the same letters, or a word in common."""
     first, second = one.lower(), other.lower()
     common = set(_words(first)) & set(_words(second))
-    return bool(common) or SequenceMatcher(None, first, second).ratio() >= _ALIKE
+    if common:
+        return True
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, first, second).ratio() >= _ALIKE
 
 
 def _words(name: str) -> list[str]:

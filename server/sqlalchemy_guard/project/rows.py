@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.query import DEFERRED, RelationshipInfo
 from sqlalchemy_guard.facts.values import (
     Attr,
     Await,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
-    from sqlalchemy_guard.facts.query import ModelInfo, RelationshipInfo
+    from sqlalchemy_guard.facts.query import ModelInfo
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import Workspace
 
@@ -233,6 +234,22 @@ class Rows:
                 ("direction", shape.ref, name), lambda: self._directed(shape.ref, found, name)
             )
         return found
+
+    def deferred(self, shape: Loaded, name: str) -> RelationshipInfo | None:
+        """The column of that name that is loaded when it is read, as one object that hangs on each row; None when it is none."""
+        model = self.model(shape.ref)
+        member = self.resolver.member(ClassType(shape.ref), name) if model is not None else None
+        call = member.attribute.value if member is not None and member.attribute is not None else None
+        if model is None or member is None or name not in model.columns or type(call) is not Call:
+            return None
+        given = call.keyword("deferred")
+        made = self.resolver.external_name(call.func, member.file)
+        is_deferred = made == "sqlalchemy.orm.deferred" or (
+            made == "sqlalchemy.orm.mapped_column" and type(given) is Const and given.value is True
+        )
+        if not is_deferred or call.keyword("deferred_raiseload") or call.keyword("raiseload"):
+            return None
+        return RelationshipInfo(name, None, secondary=False, lazy=DEFERRED)
 
     def _directed(self, ref: tuple[str, str], info: RelationshipInfo, name: str) -> RelationshipInfo:
         """The relationship with what the keys of the tables say about its direction."""

@@ -27,7 +27,11 @@ _CACHES = frozenset(
 
 def is_script(file: File) -> bool:
     """Whether a module runs by itself: it asks for `__main__`."""
-    return any(chunk.once(_asks_for_main) for chunk in file.syntax.chunks)
+    return any(
+        type(statement) is ast.If and chunk.once(_asks_for_main)
+        for chunk in file.syntax.chunks
+        for statement in chunk.body
+    )
 
 
 def _asks_for_main(chunk: Chunk) -> bool:

@@ -116,6 +116,10 @@ def _helper_kind(resolver: Resolver, function: FunctionType, depth: int) -> str 
         name = resolver.external_name(decorator, source) or ""
         if name not in ("builtins.staticmethod", "builtins.classmethod"):
             return None
+    made = facts.returned
+    if any(made in (*call.value.args, *(given for _, given in call.value.keywords)) for call in facts.calls):
+        # Somebody else was given the session as well, and may close it: an exit stack, a framework's context.
+        return None
     return maker_kind(resolver, facts.returned, source, depth + 1)
 
 

@@ -88,10 +88,9 @@ Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 def gaps(unit: Unit, file: File, workspace: Workspace) -> list[Gap]:
     """The gaps that are shown at the classes of a unit."""
-    names = _names(workspace.settings_for(file.file_id))
     if not unit.classes:
         return []
-    found = _gathered(workspace, names)
+    found = _gathered(workspace, _names(workspace.settings_for(file.file_id)))
     return [
         Gap(
             each.which,
@@ -110,8 +109,10 @@ def gaps(unit: Unit, file: File, workspace: Workspace) -> list[Gap]:
 
 def idle_timestamps(unit: Unit, file: File, workspace: Workspace) -> list[IdleTimestamp]:
     """The columns of a unit's classes for the time of the last change that nothing sets."""
+    found: list[IdleTimestamp] = []
+    if not unit.classes:
+        return found
     names = _names(workspace.settings_for(file.file_id))[1]
-    found = []
     for class_ in unit.classes:
         for column in columns_of(workspace.resolver, class_, file):
             if folded(column.name) not in names or not column.is_readable:
@@ -149,6 +150,9 @@ def _is_set(workspace: Workspace, class_: ClassFacts, name: str) -> bool:
     """Whether the application, an event or a trigger seems to set it."""
     if next(iter(workspace.stored_attributes(name)), None) is not None or name in class_.instance:
         return True
+    if name == "updated_at" and workspace.naming("FastCRUD")[0]:
+        # Its `update()` sets the column of that name.
+        return True
     for function in ("values", "update", "DDL", "PGTrigger"):
         for call, _ in workspace.calls_of(function, None):
             if function in ("DDL", "PGTrigger") or call.keyword(name) is not None:
@@ -185,7 +189,7 @@ def _find(workspace: Workspace, names: Names) -> dict[ClassId, list[_Found]]:
             lacking = [table for table in tables if not has[id(table)][index]]
             # Who lacks both is told once, of the first.
             told = [table for table in lacking if index == 0 or has[id(table)][0]]
-            mixin = mixins[index] or _owner(workspace, tables, names[index])
+            mixin = mixins[index] or _owner(workspace, tables, names[index], (*names[0], *names[1]))
             for anchor, group, is_wide in _anchored(workspace, told, len(tables), names[1 - index]):
                 both = index == 0 and not any(has[id(table)][1] for table in group)
                 entry = _Found(which, both, group, len(tables), mixin, mixins[index] is not None, is_wide)  # type: ignore[arg-type]
@@ -193,8 +197,10 @@ def _find(workspace: Workspace, names: Names) -> dict[ClassId, list[_Found]]:
     return found
 
 
-def _owner(workspace: Workspace, tables: list[Table], names: tuple[str, ...]) -> ClassId | None:
-    """The abstract model from which most tables have a timestamp."""
+def _owner(
+    workspace: Workspace, tables: list[Table], names: tuple[str, ...], both: tuple[str, ...]
+) -> ClassId | None:
+    """The abstract model from which most tables have a timestamp, and that brings nothing else but a key."""
     used: dict[ClassId, int] = {}
     for table in tables:
         for column in table.columns.values():
@@ -206,8 +212,14 @@ def _owner(workspace: Workspace, tables: list[Table], names: tuple[str, ...]) ->
             )
             model = model_of(workspace.resolver, *declared) if declared is not None else None
             if isinstance(owner, tuple) and model is not None and model.is_abstract and not model.is_base:
-                used[owner] = used.get(owner, 0) + 1
+                if not any(_is_content(each, owner, both) for each in table.columns.values()):
+                    used[owner] = used.get(owner, 0) + 1
     return max(used, key=lambda owner: (used[owner], owner)) if used else None
+
+
+def _is_content(column: TableColumn, owner: ClassId, both: tuple[str, ...]) -> bool:
+    """Whether a class declares a column that other models would not want with the timestamps."""
+    return column.owner == owner and not column.primary_key and not _is_named(column, both)
 
 
 def _anchored(
@@ -223,6 +235,10 @@ def _anchored(
             by_mixin.setdefault(owner, []).append(table)
         else:
             rest.append(table)
+    alone = [owner for owner, group in by_mixin.items() if len(group) == 1]
+    if len(alone) > _FEW:
+        # These are no mixins of timestamps, but the columns of one model each, written elsewhere.
+        rest += [table for owner in alone for table in by_mixin.pop(owner)]
     found = [(owner, group, True) for owner, group in by_mixin.items()]
     if len(rest) <= _FEW or (len(rest) <= _SOME and 2 * len(rest) <= total - len(rest)):
         return [*found, *[(table.model, [table], False) for table in rest if table.model is not None]]
@@ -255,6 +271,9 @@ def _should_have(workspace: Workspace, table: Table) -> bool:
     if place is None or _is_left_out(resolver, place.file):
         return False
     if "view" in (table.name or "").lower().split("_") or table.model[1].endswith("View"):
+        return False
+    if table.name == "alembic_version":
+        # Alembic's own, which it writes itself.
         return False
     keys = [column for column in table.columns.values() if column.foreign_keys]
     identity = table.primary_key()

@@ -13,6 +13,7 @@ from sqlalchemy_guard.project.bodies import ImportFact, imports_of
 from sqlalchemy_guard.project.columns import BareColumn, Column, bare_columns_of, columns_of
 from sqlalchemy_guard.project.credentials import DatabaseUrl, urls_of
 from sqlalchemy_guard.project.criteria import NoneCriterion, PythonCriterion, none_criteria, python_criteria
+from sqlalchemy_guard.project.declared_attributes import DeclaredAttribute, declared_attributes
 from sqlalchemy_guard.project.flask_options import EngineOptions, options_of
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, foreign_keys
 from sqlalchemy_guard.project.model import Model, model_of
@@ -115,6 +116,7 @@ PRODUCERS: Mapping[type, Producer] = {
     NoneCriterion: _none_criteria,
     Column: _columns,
     BareColumn: _bare_columns,
+    DeclaredAttribute: declared_attributes,
     Model: _models,
     DatabaseUrl: _urls,
     ForeignKey: foreign_keys,

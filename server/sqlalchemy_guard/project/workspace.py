@@ -7,7 +7,7 @@ small steps, so that a front end can run it in the gaps between keystrokes. This
 from __future__ import annotations
 
 import os
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.documents.kinds import kind_of
@@ -171,17 +171,13 @@ class Workspace:
             self.open(file_id, document)
             return set()
         self.documents[file_id] = document
-        before = file.document.lines
+        turned = list(_turned(file.document, document, line_edits))
         changed = file.update(document, line_edits)
-        self.resolver.changed(
-            self._words.update(file_id, lambda: document.text, _turned(before, document, line_edits))
-        )
+        self.resolver.changed(self._words.update(file_id, lambda: document.text, turned))
         if changed:
             keys = self._index.update(file_id, file.facts, changed)
             keys.update([(file_id, name) for name in changed])
-            lines = document.lines
-            typed = (line for edit in line_edits for line in lines[edit.start : edit.start + edit.added])
-            keys |= self._mentions.update(file_id, file.facts, changed, typed)
+            keys |= self._mentions.update(file_id, file.facts, changed, turned)
             self.resolver.changed(keys)
         return changed - {WHOLE}
 
@@ -459,11 +455,16 @@ def _is_python(file_id: str) -> bool:
     return file_id.endswith((".py", ".pyi"))
 
 
-def _turned(before: Sequence[str], document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:
+def _turned(before: Document, document: Document, line_edits: Sequence[LineEdit]) -> Iterator[str]:
     """The lines that some edits took away and those that they brought."""
-    if len(line_edits) > 1:
+    known = before.turned(document)
+    if known is not None:
+        yield from chain.from_iterable(known)
+    elif len(line_edits) > 1:
         # Each edit counts in the lines that the one before it left.
-        yield from before
-    for edit in line_edits:
-        yield from before[edit.start : edit.start + edit.removed]
-        yield from document.lines[edit.start : edit.start + edit.added]
+        yield from before.lines
+        yield from document.lines
+    else:
+        for edit in line_edits:
+            yield from before.lines[edit.start : edit.start + edit.removed]
+            yield from document.lines[edit.start : edit.start + edit.added]

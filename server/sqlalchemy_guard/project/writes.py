@@ -29,6 +29,9 @@ EXECUTING = frozenset({"execute", "exec", "scalars", "scalar"})
 
 _CHANGES = frozenset({"sqlalchemy.Insert", "sqlalchemy.Update", "sqlalchemy.Delete"})
 _CHANGING_TEXT = lazy_pattern(r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+_TEMPORARY_TABLE = lazy_pattern(
+    r"\s*(CREATE\s+(LOCAL\s+|GLOBAL\s+)?TEMP(ORARY)?\s+TABLE|SELECT\b.*\bINTO\s+(#|TEMP))", re.I | re.S
+)
 
 
 def executes_change(resolver: Resolver, fact: CallFact, file: SourceFile) -> bool:
@@ -39,11 +42,22 @@ def executes_change(resolver: Resolver, fact: CallFact, file: SourceFile) -> boo
     for option in known(resolver.type_of(statement, file)):
         if isinstance(option, Instance) and option.ref in _CHANGES:
             return True
-    value, file = resolver.definition_of(statement, file)
+    return _CHANGING_TEXT.match(text_executed(resolver, fact, file) or "") is not None
+
+
+def text_executed(resolver: Resolver, fact: CallFact, file: SourceFile) -> str | None:
+    """The beginning of the SQL text that a call executes; None when it executes something else or that cannot be read."""
+    if not (type(fact.value.func) is Attr and fact.value.func.name in EXECUTING and fact.value.args):
+        return None
+    value, file = resolver.definition_of(fact.value.args[0], file)
     if type(value) is Call and resolver.external_name(value.func, file) == "sqlalchemy.text" and value.args:
-        text = leading_text(resolver, value.args[0], file)
-        return text is not None and _CHANGING_TEXT.match(text) is not None
-    return type(value) is Const and isinstance(value.value, str) and bool(_CHANGING_TEXT.match(value.value))
+        return leading_text(resolver, value.args[0], file)
+    return value.value if type(value) is Const and isinstance(value.value, str) else None
+
+
+def makes_temporary_table(resolver: Resolver, fact: CallFact, file: SourceFile) -> bool:
+    """Whether a call makes a table that is gone with its connection."""
+    return _TEMPORARY_TABLE.match(text_executed(resolver, fact, file) or "") is not None
 
 
 def first_lost(resolver: Resolver, course: Course, file: SourceFile) -> Event | None:

@@ -48,25 +48,43 @@ def statements(schema: Schema, dialect: str) -> Iterator[str]:
         dialect: One of `DIALECTS`.
     """
     target = dialect_named(dialect)
+    made: set[str] = set()
     for base in schema.bases:
         if len(schema.bases) > 1:
             yield f"-- {base.name}: {len(base.metadata.tables)} tables"
-        yield from _types(base.metadata, target)
-        sort: Any = sort_tables_and_constraints
-        for table, constraints in natives.quietly(lambda: list(sort(base.metadata.tables.values()))):  # noqa: B023
+        yield from _types(base.metadata, target, made)
+        for table, constraints in natives.quietly(lambda: _sorted(base.metadata)):  # noqa: B023
             if table is not None:
                 yield from _table(table, constraints, target)
             elif target.supports_alter:
-                for constraint in constraints:
+                for constraint in filter(_leads_somewhere, constraints):
                     yield _compiled(
                         sqlalchemy.schema.AddConstraint(constraint, isolate_from_table=False), target
                     )
 
 
-def _types(metadata: sqlalchemy.MetaData, dialect: sqlalchemy.Dialect) -> Iterator[str]:
-    """Types and sequences that have to be there first."""
-    seen: set[str] = set()
+def _sorted(metadata: sqlalchemy.MetaData) -> list[tuple[Any, Any]]:
+    """The tables, each behind those that it refers to, with their foreign keys; at the end, without a table, the keys that
+    have to wait."""
+    sort: Any = sort_tables_and_constraints
+    return list(sort(metadata.tables.values(), lambda key: None if _leads_somewhere(key) else True))
+
+
+def _leads_somewhere(key: sqlalchemy.ForeignKeyConstraint) -> bool:
+    """Whether a foreign key points at columns that are there."""
+    try:
+        return all(element.column is not None for element in key.elements)
+    except natives.LIBRARY_ERRORS:
+        return False
+
+
+def _types(metadata: sqlalchemy.MetaData, dialect: sqlalchemy.Dialect, seen: set[str]) -> Iterator[str]:
+    """Schemas, types and sequences that have to be there first; `seen` are those that were given before."""
     if dialect.name == "postgresql":
+        for schema in sorted({table.schema for table in metadata.tables.values() if table.schema} - seen):
+            seen.add(schema)
+            if schema != "public":
+                yield _compiled(sqlalchemy.schema.CreateSchema(schema, if_not_exists=True), dialect)
         for table in metadata.sorted_tables if _is_sortable(metadata) else metadata.tables.values():
             for column in table.columns:
                 kind = column.type.dialect_impl(dialect)
@@ -86,10 +104,21 @@ def _is_sortable(metadata: sqlalchemy.MetaData) -> bool:
 
 
 def _table(table: sqlalchemy.Table, constraints: Any, dialect: sqlalchemy.Dialect) -> Iterator[str]:
-    notes = "".join(f"-- {note}\n" for note in unknown(table))
     # Keys in a cycle are added when both tables are there, where a dialect can.
-    within = list(constraints) if dialect.supports_alter else None
-    yield notes + _compiled(CreateTable(table, include_foreign_key_constraints=within), dialect)
+    keys = constraints if dialect.supports_alter else table.foreign_key_constraints
+    within = [key for key in keys if _leads_somewhere(key)]
+    # The type of a column that a key to another table was to give: one table more must not be lost for it.
+    untyped = [column for column in table.columns if isinstance(column.type, sqlalchemy.types.NullType)]
+    kept = [column.type for column in untyped]
+    try:
+        for column in untyped:
+            column.type = UnknownType("of what it refers to")
+        notes = "".join(f"-- {note}\n" for note in unknown(table))
+        text = _compiled(CreateTable(table, include_foreign_key_constraints=within), dialect)
+    finally:
+        for column, type_ in zip(untyped, kept, strict=True):
+            column.type = type_
+    yield notes + text
     for index in sorted(table.indexes, key=lambda one: str(one.name)):
         yield _compiled(CreateIndex(index), dialect)
     if dialect.supports_comments and not dialect.inline_comments:
@@ -110,6 +139,10 @@ def unknown(table: sqlalchemy.Table) -> Iterator[str]:
             aspects = (aspects - {"type"}) | {f"type ({column.type.reason})"}
         for aspect in sorted(aspects):
             yield f"{table.fullname}.{column.name}: its {aspect} could not be told"
+    for key in table.foreign_key_constraints:
+        if not _leads_somewhere(key):
+            targets = ", ".join(sorted(element.target_fullname for element in key.elements))
+            yield f"{table.fullname}: the foreign key to {targets} is left out: no model has that"
 
 
 def _compiled(element: Any, dialect: sqlalchemy.Dialect) -> str:

@@ -83,6 +83,7 @@ class Declarative:
         classes: The mapped and abstract classes of ours below them.
         relationships: What was kept aside: class, attribute, what was written.
         failures: Why a class was not mapped, or an attribute left out: class, attribute ("" for the class), reason.
+        unrelated: The same for relationships, which are no columns.
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -91,6 +92,7 @@ class Declarative:
         self.classes: list[Class] = []
         self.relationships: list[tuple[Class, str, Pending]] = []
         self.failures: list[tuple[Class, str, str]] = []
+        self.unrelated: list[tuple[Class, str, str]] = []
         self._mixins: dict[int, Any] = {}
         self._building: dict[int, Any] = {}
         self._probes: dict[Any, tuple[Any, dict[str, bool]]] = {}

@@ -94,6 +94,7 @@ class Evaluator:
         decide: Settles an unknown condition, or not.
         fork: Asked which branch of an `if`, or whether a loop over something unknown, is taken: None for both, joined. Where
             every way is to be seen, the same code is run once for each.
+        forks: How often one was taken alone.
         toward: The way to a statement, when only that is to be run, and what it rests on: `Reached` is raised then.
         watch: Told of the result of every call in the source.
         unknown_call: Answers calls of what is unknown, or not (`MISSING`).
@@ -118,6 +119,7 @@ class Evaluator:
         self.is_lenient = False
         self.decide: Callable[[Opaque], bool | None] = _undecided
         self.fork: Callable[[ast.If | ast.For | ast.AsyncFor, Frame], bool | None] = _unforked
+        self.forks = 0
         self.toward: Toward | None = None
         self.watch: Callable[[Frame, ast.Call, Value], None] | None = None
         self.unknown_call: Callable[[Opaque, list[Value], dict[str, Value]], Value] = _unanswered
@@ -260,13 +262,15 @@ class Evaluator:
 
     def is_instance(self, value: Value, cls: Value) -> bool | None:
         """`isinstance(value, cls)`; None when it is not known."""
+        if isinstance(value, Host):
+            return value.is_kind_of(cls)
         if isinstance(value, Opaque) or isinstance(cls, Opaque):
             return None
         if isinstance(value, Instance):
             return self.is_subclass(value.cls, cls)
         native = cls.native if isinstance(cls, Class) else cls
         if isinstance(native, type):
-            return isinstance(value, native) if not isinstance(value, (Host, Class, Function)) else None
+            return isinstance(value, native) if not isinstance(value, (Class, Function)) else None
         return False if isinstance(cls, Class) and harmless.is_data(value) else None
 
     def is_subclass(self, value: Value, cls: Value) -> bool | None:

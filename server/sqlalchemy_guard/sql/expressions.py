@@ -29,11 +29,16 @@ if TYPE_CHECKING:
 def evaluate(evaluator: Evaluator, node: ast.expr, frame: Frame) -> Value:
     """The value of an expression; see `Evaluator.call` for what it raises."""
     evaluator.budget.spend()
+    if type(node) is ast.Constant:
+        return _constant(evaluator, node, frame)
     handler = _HANDLERS.get(type(node))
     if handler is None:
         return Opaque(shown(node))
-    with evaluator.budget.deeper():
+    evaluator.budget.descend()
+    try:
         return handler(evaluator, node, frame)
+    finally:
+        evaluator.budget.ascend()
 
 
 def shown(node: ast.expr) -> str:
@@ -388,6 +393,8 @@ def _compare(evaluator: Evaluator, node: ast.Compare, frame: Frame) -> Value:
 
 def compare(evaluator: Evaluator, op: ast.cmpop, left: Value, right: Value, text: str) -> Value:
     """`left op right` for one comparison."""
+    # Names of SQLAlchemy (`conv`, `quoted_name`) are texts like others.
+    left, right = (str(one) if isinstance(one, str) else one for one in (left, right))
     if isinstance(op, (ast.Is, ast.IsNot)):
         return _identity(isinstance(op, ast.Is), left, right, text)
     if isinstance(op, (ast.In, ast.NotIn)):

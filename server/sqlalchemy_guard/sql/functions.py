@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy_guard.sql.evaluator import Evaluator
+    from sqlalchemy_guard.syntax.chunk import Chunk
 
 _DEPTH = DEEPEST_NODES // 40
 MOST_RECURSION = 4
@@ -46,8 +47,9 @@ def call(evaluator: Evaluator, function: Function, args: list[Value], keywords: 
         # A walk through something unknown has no end.
         return Opaque(f"{function.name}()")
     evaluator.running.append(function.node)
+    place = evaluator.place
     try:
-        return _run(evaluator, function, frame)
+        result = _run(evaluator, function, frame)
     except statements.CATCHABLE as error:
         # What calls it at the bottom learns of it.
         if not evaluator.is_lenient or len(evaluator.running) == 1 or statements.is_ours(evaluator, error):
@@ -56,20 +58,25 @@ def call(evaluator: Evaluator, function: Function, args: list[Value], keywords: 
         return Opaque(f"{function.name}()")
     finally:
         evaluator.running.pop()
+    if place is not None:
+        # The statement that called goes on: what it makes is written there.
+        evaluator.at(*place)
+    return result
 
 
 def _run(evaluator: Evaluator, function: Function, frame: Frame) -> Value:
-    with evaluator.budget.deeper(_DEPTH):
+    depth = len(evaluator.uncertain)
+    evaluator.budget.descend(_DEPTH)
+    try:
         if function.body is None:
             assert isinstance(function.node, ast.Lambda)
             return evaluator.evaluate(function.node.body, frame)
         if is_generator(function):
             frame.yields = []
-        depth = len(evaluator.uncertain)
-        try:
-            outcome = statements.run(evaluator, function.body, frame)
-        finally:
-            del evaluator.uncertain[depth:]
+        outcome = statements.run(evaluator, function.body, frame)
+    finally:
+        evaluator.budget.ascend(_DEPTH)
+        del evaluator.uncertain[depth:]
     if frame.yields is not None:
         return frame.yields
     result = outcome.value if isinstance(outcome, statements.Returned) else None
@@ -106,14 +113,30 @@ def bind(function: Function, frame: Frame, args: list[Value], keywords: dict[str
 
 def is_generator(function: Function) -> bool:
     """Whether a function's own body has a `yield`."""
-    todo: list[ast.AST] = [statement for _, statement in function.body or ()]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+    if not function.frame.module.may_yield:
+        return False
+    is_cut = isinstance(function.node, ast.FunctionDef | ast.AsyncFunctionDef) and not function.node.body
+    wanted: ast.AST | None = None if is_cut else function.node
+    last: Chunk | None = None
+    for chunk, _ in function.body or ():
+        if chunk is not last and wanted in chunk.once(_generators):
             return True
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            todo.extend(ast.iter_child_nodes(node))
+        last = chunk
     return False
+
+
+def _generators(chunk: Chunk) -> frozenset[ast.AST | None]:
+    """The functions of a chunk whose own bodies have a `yield`; None for the one that the chunk is a piece of."""
+    found: set[ast.AST | None] = set()
+    todo: list[tuple[ast.AST, ast.AST | None]] = [(statement, None) for statement in chunk.body]
+    while todo:
+        node, owner = todo.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            found.add(owner)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            owner = node
+        todo.extend((child, owner) for child in ast.iter_child_nodes(node))
+    return frozenset(found)
 
 
 def call_host(

@@ -5,6 +5,7 @@ This module must never hand out an object of the library itself.
 
 from __future__ import annotations
 
+import sys
 import typing
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,8 @@ _KNOWN: dict[str, Value] = {
     "copy.copy": Native("copy.copy", _identity),
     "copy.deepcopy": Native("copy.deepcopy", _identity),
     "uuid.UUID": uuid.UUID,
+    # Only what is older than this package's own Python asks for less.
+    "sys.version_info": tuple(sys.version_info),
 }
 
 

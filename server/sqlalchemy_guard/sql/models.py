@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import sqlalchemy
     from sqlalchemy import orm
 
+    from sqlalchemy_guard.facts.declarations import ClassFacts
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.text.span import Span
 
@@ -58,11 +59,13 @@ class Place(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Something that could not be told: what (`User.posts`, `users.payload`), why, and where."""
+    """Something that could not be told: what (`User.posts`, `users.payload`), why, where, and whether it is a relationship,
+    of which no table shows anything."""
 
     what: str
     reason: str
     place: Place | None
+    is_relationship: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -158,7 +161,7 @@ def rebuild(workspace: Workspace, poll: Callable[[], None] | None = None) -> Sch
     for (file_id, qualname, name), reason in reasons.items():
         cls = made.class_named(file_id, qualname)
         made.unknown.append(
-            Unknown(f"{qualname}.{name}", reason, None if cls is None else place_of_class(cls, name))
+            Unknown(f"{qualname}.{name}", reason, None if cls is None else place_of_class(cls, name), True)
         )
     if kept is not None:
         kept.dispose()
@@ -220,7 +223,7 @@ def candidates(workspace: Workspace) -> list[tuple[File, list[str]]]:
             # What a revision declares is the schema of its day.
             continue
         wanted: dict[str, None] = {}
-        for qualname, definitions in file.facts.classes.items():
+        for qualname, definitions in sorted(file.facts.classes.items(), key=_line):
             if "." in qualname:
                 continue
             named = {"__tablename__", "__table__"} & definitions[-1].attributes.keys()
@@ -236,6 +239,12 @@ def candidates(workspace: Workspace) -> list[tuple[File, list[str]]]:
         if wanted or effects:
             found.append((file, list(wanted)))
     return found
+
+
+def _line(item: tuple[str, list[ClassFacts]]) -> int:
+    """Where a class is defined last: what is made first, and so comes first in what is printed, must not depend on chance."""
+    last = item[1][-1]
+    return last.header.lineno + last.chunk.shift
 
 
 def _table_names(file: File) -> Iterator[str]:
@@ -308,11 +317,12 @@ def _schema(
 
 def _failures(maker: declarative.Declarative) -> Iterator[Unknown]:
     seen: set[tuple[str, str]] = set()
-    for cls, name, reason in maker.failures:
-        what = f"{cls.qualname}.{name}" if name else cls.qualname
-        if (what, reason) not in seen:
-            seen.add((what, reason))
-            yield Unknown(what, reason, place_of_class(cls, name or None))
+    for failures in (maker.failures, maker.unrelated):
+        for cls, name, reason in failures:
+            what = f"{cls.qualname}.{name}" if name else cls.qualname
+            if (what, reason) not in seen:
+                seen.add((what, reason))
+                yield Unknown(what, reason, place_of_class(cls, name or None), failures is maker.unrelated)
 
 
 def _unknown_columns(schema: Schema) -> Iterator[Unknown]:

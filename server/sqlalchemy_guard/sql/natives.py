@@ -378,6 +378,9 @@ def attribute(evaluator: Evaluator, value: Any, name: str) -> Value:
         return NativeMethod(value, name) if hasattr(value, name) else Opaque(f"….{name}")
     if name in allowed.attribute_names(value):
         found = call_library(evaluator, f"….{name}", lambda: getattr(value, name))
+        if isinstance(found, QUOTED) and found.quote is None:
+            # A name of which nothing special is known is a text like any other.
+            return str(found)
         return back(evaluator, found) if isinstance(found, type) else found
     if isinstance(value, event.registry._EventKey):
         return Opaque(name)

@@ -223,6 +223,7 @@ class Module:
         file: Its file.
         file_id: That file's id.
         document: The version that was read.
+        may_yield: Whether the word stands anywhere in it: most modules have no generators to look for.
         name: Its dotted name.
     """
 
@@ -240,6 +241,7 @@ class Module:
         """Take the statements from a file as it is now; what was evaluated stays."""
         self.file = file
         self.document = file.document
+        self.may_yield = "yield" in file.document.text
         self._cut = {
             id(chunk.body[0]): chunk
             for chunk in file.syntax.iter_chunks()
@@ -342,7 +344,8 @@ class Module:
 
     def _evaluate(self, name: str) -> Value:
         value: Value = MISSING
-        with self._evaluator.budget.deeper():
+        self._evaluator.budget.descend()
+        try:
             for chunk, statement in self._binding[name]:
                 env = self._ran.get(id(statement))
                 if env is None:
@@ -360,6 +363,8 @@ class Module:
                     # A name that is loaded late, by an object that only the run understands.
                     return seen
             return value
+        finally:
+            self._evaluator.budget.ascend()
 
     def _for_type_checkers(self, name: str) -> Value:
         """A name that only type checkers see bound: what they see, as when the module gives it by `__getattr__`."""

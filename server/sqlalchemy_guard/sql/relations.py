@@ -104,10 +104,10 @@ class Relationships:
             made = self._make(cls, name, pending)
             natives.quietly(lambda: setattr(cls.native, name, made))
         except Unknown as error:
-            self._declarative.failures.append((cls, name, f"{error.name} is not known"))
+            self._declarative.unrelated.append((cls, name, f"{error.name} is not known"))
         except natives.LIBRARY_ERRORS as error:
             self._evaluator.budget.check()
-            self._declarative.failures.append((cls, name, str(error).partition("\n")[0][:300]))
+            self._declarative.unrelated.append((cls, name, str(error).partition("\n")[0][:300]))
 
     # -- one relationship ------------------------------------------------------------------------------------------
 

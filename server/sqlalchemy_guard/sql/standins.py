@@ -71,6 +71,16 @@ class EmailType(TypeDecorator):
     def __init__(self, length=255, *args, **options):
         super().__init__(length, *args, **options)
 
+class ArrowType(TypeDecorator):
+    impl = DateTime
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+
+class EnrichedDateTimeType(ArrowType):
+    def __init__(self, datetime_processor=None, *args, **options):
+        super().__init__(*args, **options)
+
 class URLType(TypeDecorator):
     impl = types.UnicodeText
 

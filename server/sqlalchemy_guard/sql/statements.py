@@ -114,8 +114,11 @@ def run_body(evaluator: Evaluator, body: list[ast.stmt], frame: Frame) -> Outcom
     """Run a block inside of a statement."""
     chunk = frame.chunk
     assert chunk is not None
-    with evaluator.budget.deeper():
+    evaluator.budget.descend()
+    try:
         return run(evaluator, [(chunk, statement) for statement in body], frame)
+    finally:
+        evaluator.budget.ascend()
 
 
 def is_ours(evaluator: Evaluator, error: BaseException) -> bool:
@@ -192,7 +195,7 @@ def _if(evaluator: Evaluator, node: ast.If, frame: Frame) -> Outcome:
     elif _passes(evaluator, node, node.orelse):
         known = False
     elif known is None:
-        known = evaluator.fork(node, frame)
+        known = _forked(evaluator, node, frame)
     if known is not None:
         return run_body(evaluator, node.body if known else node.orelse, frame)
     return either(
@@ -256,7 +259,7 @@ def _for(evaluator: Evaluator, node: ast.For | ast.AsyncFor, frame: Frame) -> Ou
     try:
         for item in items:
             evaluator.budget.spend()
-            if isinstance(item, Spread) and (taken := evaluator.fork(node, frame)) is not None:
+            if isinstance(item, Spread) and (taken := _forked(evaluator, node, frame)) is not None:
                 outcome = _once(evaluator, node, item, frame)() if taken else None
             elif isinstance(item, Spread):
                 outcome = either(
@@ -309,15 +312,23 @@ def _while(evaluator: Evaluator, node: ast.While, frame: Frame) -> Outcome:
             )
         if not known:
             return run_body(evaluator, node.orelse, frame)
+        forks = evaluator.forks
         outcome = run_body(evaluator, node.body, frame)
         if isinstance(outcome, Returned):
             return outcome
         if outcome == _BREAK:
             return None
-        if len(evaluator.uncertain) > depth:
+        if len(evaluator.uncertain) > depth or evaluator.forks > forks:
             # It may have been left here: how often it runs is not known.
             del evaluator.uncertain[depth:]
             return None
+
+
+def _forked(evaluator: Evaluator, node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
+    """Which branch of an unknown condition this run takes; None when it takes both."""
+    taken = evaluator.fork(node, frame)
+    evaluator.forks += taken is not None
+    return taken
 
 
 def _without_jump(outcome: Outcome) -> Outcome:

@@ -255,6 +255,10 @@ class Host:
     def leave(self) -> None:
         """The end of that block."""
 
+    def is_kind_of(self, cls: Value) -> bool | None:
+        """`isinstance(host, cls)`; None when that is not known."""
+        return None
+
     def items(self) -> Iterator[Value] | None:
         """What a loop over it gives; None when that is unknown."""
         return None

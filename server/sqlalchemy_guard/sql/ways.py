@@ -47,14 +47,17 @@ class _Forks:
     def __init__(self, home: str) -> None:
         self._fixed: dict[str, bool] = {}
         self._first: dict[str, bool] = {}
+        self._texts: dict[ast.AST, str] = {}
         self.trail: list[tuple[str, bool]] = []
         self._home = home
 
     def fork(self, node: ast.If | ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
         """The branch of this run: first the one that goes on, then the other."""
-        shown = ast.unparse(node.test if isinstance(node, ast.If) else node.iter)
-        shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
-        shown = shown if isinstance(node, ast.If) else f"any {shown}"
+        shown = self._texts.get(node)
+        if shown is None:
+            shown = ast.unparse(node.test if isinstance(node, ast.If) else node.iter)
+            shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
+            self._texts[node] = shown = shown if isinstance(node, ast.If) else f"any {shown}"
         known = next((taken for text, taken in self.trail if text == shown), None)
         if known is None:
             leaving = _LEAVING if frame.qualname == self._home else (ast.Raise,)
@@ -246,7 +249,8 @@ def _enclosing(module: Module, line: int) -> Iterator[tuple[Any, Chunk]]:
             (
                 (chunk, one)
                 for chunk, one in block
-                if _first(one) + chunk.shift - 1 <= line <= _last(syntax, chunk, one)
+                if _first(one) + chunk.shift - 1 <= line
+                and (line < (one.end_lineno or 0) + chunk.shift or line <= _last(syntax, chunk, one))
             ),
             None,
         )

@@ -77,6 +77,8 @@ class Syntax:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        # Asked of the older version, this would make its lines anew.
+        self._line_count = len(document.lines)
         self.chunks: list[Chunk] = []
         self.suppressions = Suppressions(self)
         self._broken: set[Chunk] = set()
@@ -111,8 +113,9 @@ class Syntax:
         self._proofs.clear()
         touched: list[Chunk] = []
         dirty: set[int] = set()
-        count = len(self.document.lines)
+        count = self._line_count
         self.document = document
+        self._line_count = len(document.lines)
         with gc_guard():
             for start, removed, added in line_edits:
                 if removed == 0:
@@ -127,7 +130,7 @@ class Syntax:
                 dirty.update(range(start, start + added))
                 self._move_verdict(start, end, delta)
                 move(self.chunks, start, end, added, touched)
-            if count != len(document.lines):
+            if count != self._line_count:
                 # The edits do not lead to this document; only a parse from scratch can be right.
                 self._parse_whole()
             else:

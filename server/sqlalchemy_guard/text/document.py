@@ -1,6 +1,7 @@
 """A document: one version of a text, immutable, kept as lines so that a keystroke costs what it touches.
 
-The text is joined only when somebody asks for it. Columns of an edit come in the unit that the client speaks;
+The versions of a text share one list of lines, which the newest one has: an older one that is asked again makes itself a list of
+its own. The text is joined only when somebody asks for it. Columns of an edit come in the unit that the client speaks;
 everything else counts code points. This module must never know a protocol's objects or what the text means.
 """
 
@@ -32,15 +33,16 @@ class Document:
 
     Attributes:
         uri: What the owner calls it; not interpreted.
-        lines: The lines with their terminators, at least one, the last without a terminator. Must not be
-            changed.
         version: The client's number of this version, None when it has none (a file on the disk).
+
+    Args:
+        lines: The lines with their terminators, at least one, the last without a terminator. The document's own from now on.
     """
 
     def __init__(self, uri: str, lines: list[str], version: int | None = None) -> None:
         self.uri = uri
-        self.lines = lines
         self.version = version
+        self._lines: list[str] | _Older = lines
 
     @classmethod
     def from_text(cls, uri: str, text: str, version: int | None = None) -> Document:
@@ -51,6 +53,13 @@ class Document:
 
     def __repr__(self) -> str:
         return f"<Document {self.uri} version {self.version}, {len(self.lines)} lines>"
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines. Must not be changed, nor be kept when the next version is made: they become that one's."""
+        if isinstance(self._lines, _Older):
+            self._lines = self._lines.restored()
+        return self._lines
 
     @cached_property
     def text(self) -> str:
@@ -111,9 +120,25 @@ class Document:
         if after < len(lines) and added[-1] == "":
             added.pop()
         edit = LineEdit(start_line, after - start_line, len(added))
-        following = lines.copy()
-        following[start_line:after] = added
-        return Document(self.uri, following, version), edit
+        newer = Document(self.uri, lines, version)
+        self._lines = _Older(newer, start_line, lines[start_line:after], added)
+        lines[start_line:after] = added
+        return newer, edit
+
+    def turned(self, newer: Document) -> list[list[str]] | None:
+        """The lines that the edits between this version and a newer one took away, and those that they brought.
+
+        None where that is not known: the newer one does not follow from this one, or this one has been asked for its lines since.
+        """
+        found: list[list[str]] = []
+        document = self
+        while document is not newer:
+            step = document._lines
+            if not isinstance(step, _Older):
+                return None
+            found += (step.removed, step.added)
+            document = step.newer
+        return found
 
     def steps(self, edits: Sequence[Edit], size: int) -> Iterator[tuple[Document, list[LineEdit]]]:
         """Make many edits a few at a time, from the end of the text to its beginning.
@@ -156,3 +181,22 @@ class Document:
             return len(self.lines) - 1, len(self.lines[-1])
         text = self.lines[line]
         return line, min(to_code_points(text, column, encoding), content_length(text))
+
+
+class _Older(NamedTuple):
+    """The lines of a version that gave its list away: at `start` the next one has `added` instead of `removed`."""
+
+    newer: Document
+    start: int
+    removed: list[str]
+    added: list[str]
+
+    def restored(self) -> list[str]:
+        """A list of its own."""
+        steps = [self]
+        while isinstance(lines := steps[-1].newer._lines, _Older):
+            steps.append(lines)
+        lines = lines.copy()
+        for _, start, removed, added in reversed(steps):
+            lines[start : start + len(added)] = removed
+        return lines

@@ -192,12 +192,12 @@ def build(folders: list[str]) -> Analysis:
 def main() -> int:
     """Run it; the options are those of the real server."""
     import sqlalchemy_guard.lsp.main as real
-    from sqlalchemy_guard.cli.server import add_arguments
+    from sqlalchemy_guard.cli.server import add_arguments, run
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     real.build = build
-    return real.main(parser.parse_args())
+    return run(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -50,12 +50,44 @@ def no_more_than(
         else:
             raise Refuse(f"{what}() needs one mapped class: Query raises here")
     extra = sorted({step.name for step in statement.steps} - allowed - {"filter_by"}) or sorted(
-        statement.clauses - allowed
+        statement.clauses - allowed - _BULK_CLAUSES
     )
     if extra:
         raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
 
 
+def bulk_base(statement: Statement, name: str) -> None:
+    """Begin a query that is built over several expressions as the bulk write that it ends in.
+
+    Args:
+        statement: The query before any link.
+        name: `delete` or `update`.
+
+    Raises:
+        Refuse: it is not of one mapped class.
+    """
+    if [each.info.kind for each in statement.selected] != [EntityKind.MODEL]:
+        raise Refuse(f"{name}() needs one mapped class: Query raises here")
+    model = statement.selected[0].info.model
+    if model is None or model.inheritance not in (Inheritance.NONE, Inheritance.SINGLE):
+        raise Refuse(f"{name}() of a class with several tables: write it in one expression")
+    function = statement.names[name]
+    assert isinstance(function, Text | Imported)
+    statement.base = Call(function, (Argument(statement.selected[0].tree),))
+    statement.clauses.add("bulk")
+
+
+def check_bulk(statement: Statement, name: str) -> None:
+    """Hold the links of such a query to those that the statement has as well.
+
+    Raises:
+        Refuse: another one was applied.
+    """
+    if statement.execution or statement.parameters is not None or not statement.clauses <= _BULK_CLAUSES:
+        raise Refuse(f"{name}() of a query that was built before: write it in one expression")
+
+
+_BULK_CLAUSES = frozenset(("where", "flow", "bulk"))
 DML_CLAUSES = frozenset(("where", "execution_options", "params"))
 _IGNORED_BY_ALL = frozenset(
     (
@@ -98,7 +130,9 @@ def _dml(
             (filtering.qualified(statement, step) or step) if step.name == "filter_by" else step
             for step in statement.steps
         ]
-    if any(step.name == "filter_by" for step in statement.steps) and (
+    # An earlier expression may have had one.
+    is_begun = "bulk" in statement.clauses
+    if (is_begun or any(step.name == "filter_by" for step in statement.steps)) and (
         several or len(statement.owners) != 1 or statement.opaque
     ):
         statement.doubt(f"filter_by() of {name}() searches every table that its criteria name")
@@ -124,7 +158,9 @@ def _dml(
         argument = Argument(statement.atom(values["synchronize_session"]), "synchronize_session")
         before = execution.pop().arguments or () if execution else ()
         execution.append(Step("execution_options", (*before, argument), origin=ending.link.node))
-    tree = extend(Call(function, (Argument(ending.entity),)), *steps, *execution)
+    tree = extend(
+        statement.base if is_begun else Call(function, (Argument(ending.entity),)), *steps, *execution
+    )
     executed = extend(ending.session, Step("execute", (Argument(tree),), origin=ending.link.node))
     return executed if ending.is_bare else extend(executed, Step("rowcount", origin=ending.link.node))
 

@@ -66,10 +66,11 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No rewrite, and a sentence for the user that says why and what to write."""
+    """No rewrite, and a sentence for the user that says why and what to write; `bulk` as `Refuse` has it."""
 
     node: ast.expr
     reason: str
+    bulk: str = ""
 
 
 def rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -> Rewrite | Refusal:

@@ -27,7 +27,15 @@ class SourceText(Protocol):
 
 
 class Refuse(Exception):
-    """The expression has no proven form; the message tells the user why and what to write."""
+    """The expression has no proven form; the message tells the user why and what to write.
+
+    Args:
+        bulk: `delete` or `update` when it may have one that begins with this statement instead of a SELECT.
+    """
+
+    def __init__(self, message: str, bulk: str = "") -> None:
+        super().__init__(message)
+        self.bulk = bulk
 
 
 NAMES: Mapping[str, str] = {

@@ -25,8 +25,10 @@ CERTAIN = frozenset(
 )
 """Clauses that decide later forms, so that paths must not differ in them."""
 
-WHOLE = frozenset(("get", "delete", "update", "get_or_404"))
-"""Terminals whose form does not begin with a statement, so that earlier expressions could not be kept."""
+BULK = frozenset(("delete", "update"))
+"""Terminals whose form begins with a statement of their own."""
+WHOLE = frozenset(("get", "get_or_404", *BULK))
+"""Terminals whose form does not begin with a SELECT, so that earlier expressions could not be kept."""
 
 MIXED = "mixed"
 """The clause of a query that selects other columns on another path."""

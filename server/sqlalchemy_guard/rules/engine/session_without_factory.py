@@ -1,8 +1,8 @@
 """`Session(engine)` where a session factory would do.
 
 ## What it does
-Reports sessions that functions construct from an engine directly. Tests, scripts, migrations, and sessions on a connection or on
-an engine that was passed in are left alone. Off by default.
+Reports sessions that functions construct from an engine directly. Tests, scripts, migrations, functions that give the
+session to their callers, and sessions on a connection or on an engine that was passed in are left alone. Off by default.
 
 ## Why is this bad?
 Each place that says `Session(engine)` decides anew which engine and which options the project's sessions have. A `sessionmaker`
@@ -67,11 +67,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Either, Enter, same
 from sqlalchemy_guard.fixes.arguments import replace_node
 from sqlalchemy_guard.fixes.hoist import insertion, place_in_front
 from sqlalchemy_guard.fixes.imports import need
 from sqlalchemy_guard.fixes.naming import fresh
 from sqlalchemy_guard.project.bodies import rests_on_all
+from sqlalchemy_guard.project.courses import plain
 from sqlalchemy_guard.project.externals import SESSIONS
 from sqlalchemy_guard.project.factories import class_of, engine_given, factory_like, is_async
 from sqlalchemy_guard.project.lasting import depends_on_call
@@ -96,6 +98,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if engine_given(context.resolver, fact.value, context.file) is None or depends_on_call(fact.value):
         return
+    if _is_handed_out(fact):
+        return
     known = factory_like(context.resolver, fact.value, context.file)
     around = place_in_front(context.file, fact) if known is None and _is_first(context, fact) else None
     yield context.at_call(
@@ -105,6 +109,17 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         applicability=Applicability.SAFE if known is not None or around is not None else None,
         subject=(fact, known, around),
     )
+
+
+def _is_handed_out(fact: CallFact) -> bool:
+    """Whether the function gives the session to its callers: it is the project's factory."""
+    function = fact.function
+    for given in (function.yielded, function.returned) if function is not None else ():
+        for option in given.options if type(given) is Either else (given,):
+            made = plain(option) if option is not None else None
+            if made is not None and same(made.base if type(made) is Enter else made, fact.value):
+                return True
+    return False
 
 
 def _is_first(context: Context, fact: CallFact) -> bool:

@@ -1,9 +1,11 @@
 """Pipeline that starts the application, or tests its database, without running the migrations first.
 
 ## What it does
-Reports where CI workflows, Dockerfiles, Compose files, Procfiles, Kubernetes manifests and entry scripts start an application
-that has Alembic migrations, or run its tests against a database server, and nothing runs `alembic upgrade head`
-(or `flask db upgrade`) before. Scripts, Makefile targets and sessions of tox and nox that are called are followed.
+Reports where CI workflows, Dockerfiles, Compose files, Procfiles, Kubernetes manifests, the files of Fly, Render, Heroku and
+Railway, and entry scripts start an application that has Alembic migrations, or run its tests against a database server, and
+nothing runs `alembic upgrade head` (or `flask db upgrade`) before. Scripts, Makefile targets and sessions of tox and nox that are
+called are followed. An application that several documents start is reported once, where to act: in the file of the platform that
+can run a command before each release, else in the manifest, the image, the Compose file or the script.
 
 Silent where anything that deploys the application may migrate, where Python code does it, for tests that make their tables
 themselves or use a database in memory, and for applications that are not those of the migrations. Workers such as Celery are not
@@ -116,6 +118,8 @@ def check(context: PlainContext, run: UnmigratedRun) -> Iterator[Violation]:
         name = os.path.basename(run.origin.file_id)
         place = context.place(*run.origin, f"`{run.tool}` is called here, in `{name}`")
         related = (place,) if place is not None else ()
+    others = (context.place(*each, "The same application is started here") for each in run.elsewhere)
+    related += tuple(place for place in others if place is not None)
     edits = edits_of(context.document, run)
     yield context.violation(
         rule,

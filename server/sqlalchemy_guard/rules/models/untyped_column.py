@@ -1,8 +1,9 @@
 """Column of a mapped class without a `Mapped[...]` annotation.
 
 ## What it does
-Reports attributes of mapped classes and mixins that are a `Column(...)` or a `mapped_column(...)` without `Mapped[...]`. Silent on
-the columns of a `Table`, in SQLModel classes, in migrations, and in projects that admit SQLAlchemy 1.4.
+Reports attributes of mapped classes and mixins that are a `Column(...)` or a `mapped_column(...)` without `Mapped[...]`, and
+methods under `@declared_attr` that return one without `-> Mapped[...]`. Silent on the columns of a `Table`, in migrations, and in
+projects that admit SQLAlchemy 1.4. Attributes of SQLModel classes have annotations of their own.
 
 ## Why is this bad?
 Without the annotation a type checker takes `user.name` for a column object or for `Any`, so that no mistake with it is ever
@@ -61,10 +62,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.annotations import annotate, prefers_optional, target_of
-from sqlalchemy_guard.fixes.imports import need_all
+from sqlalchemy_guard.fixes.annotations import annotate, annotate_result, target_of
 from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.project.column_types import PythonType, python_type
+from sqlalchemy_guard.fixes.typed_column import annotation_of
+from sqlalchemy_guard.fixes.wanted_type import wanted_type
 from sqlalchemy_guard.project.columns import (
     Column,
     has_unknown_base,
@@ -73,9 +74,9 @@ from sqlalchemy_guard.project.columns import (
     mapped_type,
     may_be_dataclass,
 )
-from sqlalchemy_guard.project.foreign_keys import followed_type
+from sqlalchemy_guard.project.declared_attributes import DeclaredAttribute
 from sqlalchemy_guard.project.model import model_of
-from sqlalchemy_guard.project.types import NONE_TYPE, ClassType, options
+from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.fixes.source import Located
 
 rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE, modern=True)
 
@@ -90,17 +92,42 @@ rule = Rule("SAG202", Severity.WARNING, Applicability.SAFE, modern=True)
 @rule.on(Column)
 def check(context: Context, column: Column) -> Iterator[Violation]:
     """Report a column attribute without `Mapped`."""
-    if column.kind == "Field" or column.name.startswith("__") or context.target_version == "1.4":
+    if column.annotation is not None and mapped_type(context.resolver, column) is not False:
         return
-    if context.is_migration():
+    if not column.name.startswith("__"):
+        statement = column.statement
+        what = f"`{column.name}` has no `Mapped[...]`"
+        yield from _report(context, column, target_of(statement), statement, what, None)
+
+
+@rule.on(DeclaredAttribute)
+def check_declared(context: Context, declared: DeclaredAttribute) -> Iterator[Violation]:
+    """Report a method that makes a column and does not say so."""
+    if declared.column is not None:
+        header = declared.function.header
+        node = context.name_of(declared.function.chunk, header)
+        what = f"`{declared.column.name}` is not said to return `Mapped[...]`"
+        yield from _report(context, declared.column, node, header, what, declared)
+
+
+def _report(
+    context: Context,
+    column: Column,
+    node: Located,
+    statement: ast.stmt,
+    what: str,
+    declared: DeclaredAttribute | None,
+) -> Iterator[Violation]:
+    if column.kind == "Field" or context.target_version == "1.4" or context.is_migration():
         return
     class_ = ClassType((context.file.file_id, column.owner.qualname))
     model = model_of(context.resolver, column.owner, context.file)
     if model.kind == "sqlmodel.SQLModel" if model is not None else has_unknown_base(context.resolver, class_):
         return
-    if column.annotation is not None and mapped_type(context.resolver, column) is not False:
-        return
-    python, nullable = _python_type(context, column), is_nullable(context.resolver, column)
+    python, nullable = (
+        wanted_type(context.workspace, column, context.file, context.source),
+        is_nullable(context.resolver, column),
+    )
     applicability = None
     if python is not None and nullable is not None and not is_dataclass(context.resolver, class_):
         unsure = (
@@ -109,75 +136,49 @@ def check(context: Context, column: Column) -> Iterator[Violation]:
             or may_be_dataclass(context.resolver, context.workspace, class_)
         )
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
-    statement = column.statement
     yield context.violation(
         rule,
-        column.attribute.chunk,
-        target_of(statement),
-        f"`{column.name}` has no `Mapped[...]`: type checkers cannot know what it holds, nor whether it may be None",
+        column.attribute.chunk if declared is None else declared.function.chunk,
+        node,
+        f"{what}: type checkers cannot know what it holds, nor whether it may be None",
         statement=statement,
         applicability=applicability,
-        subject=(column, python, nullable),
+        subject=(column, python, nullable, declared),
     )
-
-
-def _python_type(context: Context, column: Column) -> PythonType | None:
-    """What `Mapped` must hold; None when the names that it needs mean something else in the class."""
-    statement = column.statement
-    if isinstance(statement, ast.AnnAssign) and column.annotation is not None:
-        declared = context.resolver.instance_of(column.annotation, context.file)
-        if (NONE_TYPE in options(declared)) != is_nullable(context.resolver, column):
-            return None
-        return PythonType(
-            _escaped(context.source.segment(statement.annotation, column.attribute.chunk.shift))
-        )
-    if column.type is None and column.foreign_keys:
-        python = followed_type(context.workspace, column.owner, context.file, column.name)
-    else:
-        python = python_type(context.resolver, column.type, column.type_node, context.file)
-    if python is None:
-        return None
-    own = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
-    builtins = python.names & {"int", "str", "float", "bool", "bytes", "list", "dict", "set"}
-    return None if python.names & own or builtins & context.file.facts.names.keys() else python
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Annotate the attribute, and write `mapped_column`."""
-    column, python, nullable = violation.subject
+    """Annotate the attribute or the method, and write `mapped_column`."""
+    column, python, nullable, declared = violation.subject
     source, shift = context.source, column.attribute.chunk.shift
-    statement = column.statement
-    statements = context.module_statements()
     taken = {*column.owner.attributes, *column.owner.methods, *column.owner.classes}
-
-    wanted = list(python.imports)
-    optional = nullable and not isinstance(statement, ast.AnnAssign)
-    if optional and prefers_optional(statements):
-        wanted.append(("typing", "Optional"))
-    wanted += [("sqlalchemy.orm", "Mapped"), ("sqlalchemy.orm", "mapped_column")]
-    if column.kind != "Column":
-        wanted.pop()
-    try:
-        names, imported = need_all(source, statements, wanted, taken=taken)
-    except SyntaxError:
-        # Another part of the file does not parse: nothing can be added to its imports.
+    is_said = declared is None and isinstance(column.statement, ast.AnnAssign)
+    written = annotation_of(
+        source,
+        context.module_statements(),
+        python,
+        nullable=nullable and not is_said,
+        with_maker=column.kind == "Column",
+        taken=taken,
+    )
+    if written is None:
         return None
-    inner = python.template.format(*names)
-    if optional:
-        option = names[len(python.imports)]
-        inner = f"{option}[{inner}]" if prefers_optional(statements) else f"{inner} | None"
-    mapped = names[wanted.index(("sqlalchemy.orm", "Mapped"))]
-    annotation = f"{mapped}[{inner}]"
-    edits = annotate(source, statement, annotation, shift)
+    edits: tuple[Edit, ...] = ()
     func = column.node.func
     if column.kind == "Column":
-        edits += (Edit(source.start(func, shift), source.end(func, shift), names[-1]),)
-    changes = reflow(source, statement, edits, shift)
-    title = f"Annotate `{column.name}` as `{annotation}`" + (f" ({python.doubt})" if python.doubt else "")
+        edits = (Edit(source.start(func, shift), source.end(func, shift), written.maker),)
+    if declared is None:
+        edits += annotate(source, column.statement, written.annotation, shift)
+        changes = reflow(source, column.statement, edits, shift)
+    else:
+        function = declared.function
+        changes = (
+            *reflow(source, declared.statement, edits, shift),
+            *annotate_result(source, function.header, written.annotation, function.chunk.shift),
+        )
+    title = f"Annotate `{column.name}` as `{written.annotation}`" + (
+        f" ({python.doubt})" if python.doubt else ""
+    )
     certainty = violation.applicability or Applicability.UNSAFE
-    return Fix(title, certainty, {context.file.file_id: (*changes, *imported)})
+    return Fix(title, certainty, {context.file.file_id: (*changes, *written.imports)})

@@ -1,8 +1,9 @@
 """Relationship of a mapped class without a `Mapped[...]` annotation.
 
 ## What it does
-Reports attributes of mapped classes that are a `relationship(...)` without `Mapped[...]`. Silent in SQLModel classes, in
-migrations, and in projects that admit SQLAlchemy 1.4.
+Reports attributes of mapped classes that are a `relationship(...)` without `Mapped[...]`, and methods under `@declared_attr` that
+return one without `-> Mapped[...]`. Silent in SQLModel classes, whose annotations are their own, in migrations, and in projects
+that admit SQLAlchemy 1.4.
 
 ## Why is this bad?
 Without the annotation a type checker takes `order.buyer` for `Any`: no mistake with it is ever found, nobody reads from the class
@@ -62,8 +63,9 @@ class Order(Base):
 
 ## Fix safety
 Safe: the annotation says what SQLAlchemy makes of the keys, `uselist`, `lazy` and `collection_class` today, and the class's name
-leaves the arguments where the annotation says it. There is no fix where the keys do not tell the direction, for collections of
-one's own, and for dataclasses, whose `__init__` would change. Unsafe below a base that cannot be read.
+leaves the arguments where the annotation says it. A method of a mixin is annotated where that is true of all its models. There is
+no fix where the keys do not tell the direction, for collections of one's own, and for dataclasses, whose `__init__` would change.
+Unsafe below a base that cannot be read.
 
 ## References
 - [Migrating an existing mapping](https://docs.sqlalchemy.org/en/20/changelog/whatsnew_20.html#migrating-an-existing-mapping)
@@ -71,31 +73,27 @@ one's own, and for dataclasses, whose `__init__` would change. Unsafe below a ba
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.fixes.annotations import annotate, target_of
-from sqlalchemy_guard.fixes.arguments import remove_arguments
-from sqlalchemy_guard.fixes.imports import need_all
-from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.fixes.relationship_shape import names_itself, shape_of
-from sqlalchemy_guard.fixes.relationship_text import annotation, module_for
-from sqlalchemy_guard.fixes.source import Source
-from sqlalchemy_guard.fixes.type_imports import is_bound, need_types
+from sqlalchemy_guard.fixes.annotations import target_of
+from sqlalchemy_guard.fixes.relationship_shape import shape_of
+from sqlalchemy_guard.fixes.type_imports import is_bound
+from sqlalchemy_guard.fixes.typed_relationship import Untyped, annotated
 from sqlalchemy_guard.project import registries
 from sqlalchemy_guard.project.columns import has_unknown_base, is_dataclass, may_be_dataclass
 from sqlalchemy_guard.project.configured import configured
+from sqlalchemy_guard.project.declared_attributes import DeclaredAttribute, relationships_below
 from sqlalchemy_guard.project.model import model_of
 from sqlalchemy_guard.project.relationships import Relationship, annotated_as, registry_of
 from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
-from sqlalchemy_guard.text.edit import apply_edits
-from sqlalchemy_guard.text.minimal import minimal_edits
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.fixes.source import Located
 
 rule = Rule("SAG203", Severity.WARNING, Applicability.SAFE, modern=True)
 
@@ -103,33 +101,71 @@ rule = Rule("SAG203", Severity.WARNING, Applicability.SAFE, modern=True)
 @rule.on(Relationship)
 def check(context: Context, relationship: Relationship) -> Iterator[Violation]:
     """Report a relationship without `Mapped`."""
+    model = model_of(context.resolver, relationship.owner, context.file)
+    said = annotated_as(context.resolver, relationship)
+    if model is not None and (said is None or said.wrapper is None):
+        statement = relationship.statement
+        what = f"`{relationship.name}` has no `Mapped[...]`"
+        sides = [relationship]
+        yield from _report(context, relationship, sides, target_of(statement), statement, what, None)
+
+
+@rule.on(DeclaredAttribute)
+def check_declared(context: Context, declared: DeclaredAttribute) -> Iterator[Violation]:
+    """Report a method that makes a relationship and does not say so."""
+    relationship = declared.relationship
+    if relationship is None:
+        return
+    # What a method reads of its class may differ from one to the other.
+    is_alike = not declared.function.header.args.args or not any(
+        isinstance(part, ast.Name) and part.id == declared.function.header.args.args[0].arg
+        for part in ast.walk(declared.statement)
+    )
+    sides = relationships_below(context.workspace, relationship) if is_alike else []
+    header = declared.function.header
+    node = context.name_of(declared.function.chunk, header)
+    what = f"`{relationship.name}` is not said to return `Mapped[...]`"
+    yield from _report(context, relationship, sides, node, header, what, declared)
+
+
+def _report(
+    context: Context,
+    relationship: Relationship,
+    sides: list[Relationship],
+    node: Located,
+    statement: ast.stmt,
+    what: str,
+    declared: DeclaredAttribute | None,
+) -> Iterator[Violation]:
+    """Report a relationship that several classes may have: its fix is for what is true of all."""
+    model = model_of(context.resolver, relationship.owner, context.file)
     if (
         relationship.kind == "sqlmodel.Relationship"
         or context.target_version == "1.4"
         or context.is_migration()
+        or (model is not None and model.kind == "sqlmodel.SQLModel")
     ):
         return
-    model = model_of(context.resolver, relationship.owner, context.file)
-    said = annotated_as(context.resolver, relationship)
-    if model is None or model.kind == "sqlmodel.SQLModel" or (said is not None and said.wrapper is not None):
-        return
     class_ = ClassType(relationship.owner_id)
-    shape = shape_of(context.workspace, relationship)
-    name = _class_name(context, relationship)
-    applicability = None
+    shapes = {shape_of(context.workspace, side) for side in sides}
+    names = {_class_name(context, side) for side in sides}
+    shape = shapes.pop() if len(shapes) == 1 else None
+    name = names.pop() if len(names) == 1 else None
+    applicability = subject = None
     if shape is not None and name is not None and not is_dataclass(context.resolver, class_):
+        subject = Untyped(relationship, sides[0], shape, name, declared)
         unsure = has_unknown_base(context.resolver, class_) or may_be_dataclass(
             context.resolver, context.workspace, class_
         )
         applicability = Applicability.UNSAFE if unsure else Applicability.SAFE
     yield context.violation(
         rule,
-        relationship.attribute.chunk,
-        target_of(relationship.statement),
-        f"`{relationship.name}` has no `Mapped[...]`: type checkers cannot know whether it is one object, None, or a collection",
-        statement=relationship.statement,
+        relationship.attribute.chunk if declared is None else declared.function.chunk,
+        node,
+        f"{what}: type checkers cannot know whether it is one object, None, or a collection",
+        statement=statement,
         applicability=None if context.file.syntax.problems else applicability,
-        subject=(relationship, shape, name),
+        subject=subject,
     )
 
 
@@ -149,35 +185,12 @@ def _class_name(context: Context, relationship: Relationship) -> str | None:
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Annotate the attribute, and leave the class's name to the annotation."""
-    relationship, shape, name = violation.subject
-    source, shift = context.source, relationship.attribute.chunk.shift
-    statements = context.module_statements()
-    owner = relationship.owner
-    taken = {*owner.attributes, *owner.methods, *owner.classes}
-    pattern, wanted = annotation(source, statements, shape, name, taken=taken)
-    own = {context.workspace.modules.dotted(context.file.file_id).partition(".")[0]}
-    names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
-    said = pattern.format(*names)
-    edits = annotate(source, relationship.statement, said, shift)
-    # What the annotation says need not be said twice.
-    gone = [each for each in relationship.node.keywords if each.arg == "lazy" and shape.wrapper != "Mapped"]
-    given = relationship.node.args[:1] if len(relationship.node.args) == 1 else []
-    named = [each for each in given if names_itself(each, name) and not _has_comment(source, each, shift)]
-    edits += remove_arguments(source, relationship.node, (*named, *gone), shift)
-    changes = (*reflow(source, relationship.statement, edits, shift), *imported)
-    target = configured(context.workspace, relationship).target
-    if target is not None and target[0] != context.file.file_id and not is_bound(statements, name):
-        module = module_for(context.workspace, target[0], context.file.file_id, statements)
-        if module is not None:
-            now = Source(apply_edits(source.text, changes), source.line_length)
-            text = apply_edits(now.text, need_types(now, [(module, name)]))
-            changes = minimal_edits(source.text, text)
+    """Annotate the attribute or the method, and leave the class's name to the annotation."""
+    untyped: Untyped = violation.subject
+    said, changes = annotated(
+        context.workspace, context.source, context.module_statements(), context.file.file_id, untyped
+    )
     certainty = violation.applicability or Applicability.UNSAFE
-    return Fix(f"Annotate `{relationship.name}` as `{said}`", certainty, {context.file.file_id: changes})
-
-
-def _has_comment(source: Source, node: ast.expr, shift: int) -> bool:
-    """Whether a comment stands behind an argument, which would lose what it speaks of."""
-    end = source.end(node, shift)
-    return bool(source.comments(end, source.line_end(end)))
+    return Fix(
+        f"Annotate `{untyped.relationship.name}` as `{said}`", certainty, {context.file.file_id: changes}
+    )

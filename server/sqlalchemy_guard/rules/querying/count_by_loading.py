@@ -118,6 +118,10 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         call.name in _FIRSTS and not gives_objects(context.statements, statement, context.file)
     ):
         return
+    forms = context.statements.of(statement, context.file)
+    if any(form.has("with_for_update") for form in forms.statements):
+        # The rows are loaded to be locked.
+        return
     can_fix = not is_named and _edits(context, call, question) is not None
     doubtful = call.likely or (execution is not None and execution.likely)
     if question.kind == "count" and (is_query or (execution is not None and "unique" in execution.links)):

@@ -1,10 +1,10 @@
 """A relationship that is loaded lazily after its session was closed: reading it raises `DetachedInstanceError`.
 
 ## What it does
-Reports reads of lazily loaded relationships behind the `with` block of the session that loaded the object, or in the
-functions that get the object from one which closes its session; templates, methods, serializers and response models, which
-are filled when the function has returned, read relationships too. What loads the object, its loader options and `lazy=` of the
-mapping are followed across files; where one of them is not understood, nothing is said.
+Reports reads of lazily loaded relationships and of deferred columns behind the `with` block of the session that loaded the
+object, or in the functions that get the object from one which closes its session; templates, methods, serializers and response
+models, which are filled when the function has returned, read relationships too. What loads the object, its loader options and
+`lazy=` of the mapping are followed across files; where one of them is not understood, nothing is said.
 
 ## Why is this bad?
 An object without a session cannot load anything: SQLAlchemy raises `DetachedInstanceError: Parent instance is not bound

@@ -1,10 +1,10 @@
 """A relationship that is loaded lazily from an `AsyncSession`: reading it raises `MissingGreenlet`.
 
 ## What it does
-Reports reads of lazily loaded relationships of objects that an `AsyncSession` gave, single ones too. What loads the object,
-its loader options and `lazy=` of the mapping are followed across files; where one of them is not understood, nothing is said.
-Response models, schemas, templates and methods of the object read relationships too. Also reports the first read of an object
-behind a commit that expired it, where no session of the workspace is made with `expire_on_commit=False`.
+Reports reads of lazily loaded relationships and of deferred columns of objects that an `AsyncSession` gave, single ones too. What
+loads the object, its loader options and `lazy=` of the mapping are followed across files; where one of them is not understood,
+nothing is said. Response models, schemas, templates and methods of the object read relationships too. Also reports the first read
+of an object behind a commit that expired it, where no session of the workspace is made with `expire_on_commit=False`.
 
 ## Why is this bad?
 Loading would have to wait for the database, and reading an attribute cannot be awaited: SQLAlchemy raises

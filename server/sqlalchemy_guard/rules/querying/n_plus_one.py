@@ -1,10 +1,11 @@
 """A relationship that is loaded lazily in a loop: one more SELECT for every object.
 
 ## What it does
-Reports reads of lazily loaded relationships that happen once for each object of a loop or comprehension: in the loop itself,
-in a property or method of the object, in a function that it calls, in a Jinja template that is given the rows, or in a
-serializer: response models of FastAPI, Pydantic models that take attributes, Marshmallow schemas. The rows, the loader options
-of their statement and `lazy=` of the mapping are followed across files; where one of them is not understood, nothing is said.
+Reports reads of lazily loaded relationships and of deferred columns that happen once for each object of a loop or comprehension:
+in the loop itself, in a property or method of the object, in a function that it calls, in a Jinja template that is given the
+rows, or in a serializer: response models of FastAPI, Pydantic models that take attributes, Marshmallow schemas. The rows, the
+loader options of their statement and `lazy=` of the mapping are followed across files; where one of them is not understood,
+nothing is said.
 
 ## Why is this bad?
 One statement loads the rows, and then one more statement runs for each of them. A page with a hundred rows waits for the

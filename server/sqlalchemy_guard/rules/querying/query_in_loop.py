@@ -126,11 +126,15 @@ def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
     """Report a call in a loop that looks something up for a key it passes."""
     value = call.fact.value
     given = [*value.args, *(each for _, each in value.keywords)]
-    is_own = not any(depends_on_loop(each) for each in given)
+    keyed = [each for each in given if depends_on_loop(each)]
+    is_own = not keyed
     if is_own:
         walked = walked_object(context.resolver, call.function, call.fact)
         if walked is None or not depends_on_loop(walked):
             return
+        keyed = [walked]
+    if all(few_at(context.resolver, each, context.file) for each in keyed):
+        return
     found = executed_inside(context.resolver, call.function, call.fact)
     loop = _loop(context, call.fact) if found is not None else None
     if found is None or loop is None:

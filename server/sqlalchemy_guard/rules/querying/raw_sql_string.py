@@ -72,7 +72,10 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     value, node = _sql(call)
     if value is None or node is None or context.target_version == "1.4" or not _is_string(context, value):
         return
-    if not context.is_test() and dangers(context.resolver, value, context.file) is not None:
+    if (
+        not context.is_test()
+        and dangers(context.resolver, value, context.file, call.fact.function) is not None
+    ):
         return
     edits, doubtful = _edits(context, call, value, node)
     applicability = None

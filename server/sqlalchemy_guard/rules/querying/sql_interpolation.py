@@ -99,7 +99,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if context.is_test():
         return
     value, node = _sql(call)
-    found = dangers(context.resolver, value, context.file) if value is not None else None
+    found = dangers(context.resolver, value, context.file, call.fact.function) if value is not None else None
     if found is None or node is None:
         return
     is_raw = "Connection." in call.name and len(call.fact.node.args) == 1

@@ -2,8 +2,9 @@
 
 ## What it does
 Reports the execution of `delete(X)` and `update(X)` and calls of `Query.delete()` and `Query.update()` that no `where()`,
-`filter()` or join restricts. Tests, migrations and functions whose name says that they empty a table (`truncate`, `clear`,
-`purge`, `reset`, …) are left alone. The rule is off unless it is selected.
+`filter()` or join restricts. Tests, migrations, tables that are called temporary, and functions whose name says that they empty a
+table (`truncate`, `clear`, `purge`, `reset`, …) are left alone. So are queries where the workspace makes them of a class of its own
+that changes what a query does: it may add a criterion. The rule is off unless it is selected.
 
 ## Why is this bad?
 It changes every row of the table. A criterion that was forgotten, or lost on one of several branches, is not noticed before
@@ -40,14 +41,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Attr, Call
+from sqlalchemy_guard.project.keyed_queries import parts
 from sqlalchemy_guard.project.statements import EXECUTIONS
+from sqlalchemy_guard.project.types import ClassType, known
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
+from sqlalchemy_guard.text.words import snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.calls import LibraryCall
+    from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.statements import Statement
 
 rule = Rule("SAG320", Severity.INFORMATION, None, default=False)
@@ -78,6 +85,9 @@ _EMPTYING = (
 )
 
 
+_TEMPORARY = frozenset({"temp", "tmp", "temporary", "staging", "scratch"})
+
+
 @rule.on_call(*EXECUTIONS, "sqlalchemy.orm.Query.delete", "sqlalchemy.orm.Query.update")
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a bulk write that nothing restricts."""
@@ -89,8 +99,12 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         value = fact.value.args[0] if fact.value.args else fact.value.keyword("statement")
     if value is None or context.is_test() or context.is_migration() or _is_named_so(call):
         return
+    if is_query and _adds_criteria(context, value):
+        return
     forms = context.statements.of(value, context.file)
     method = call.name.rpartition(".")[2] if is_query else None
+    if any(_is_temporary(context, *entity) for form in forms.statements for entity in form.entities):
+        return
     for form in forms.statements if forms.complete else ():
         if not is_query and form.kind not in ("update", "delete"):
             return
@@ -101,6 +115,39 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
                 rule, fact, f"This {what}() {verb} every row of the table: add a criterion with `where()`"
             )
             return
+
+
+def _is_temporary(context: Context, entity: Value, file: SourceFile) -> bool:
+    """Whether a table is called temporary where it is written to, or comes from something that is."""
+    made, _ = context.resolver.definition_of(entity, file)
+    return any(
+        not _TEMPORARY.isdisjoint(snake_case(getattr(part, "name", "") or "").split("_"))
+        for whole in (entity, made)
+        for part in parts(whole)
+    )
+
+
+def _adds_criteria(context: Context, query: Value) -> bool:
+    """Whether queries here are, or may be, of a class that adds criteria by itself."""
+    from sqlalchemy_guard.project.query_sessions import own_query_class
+
+    asked, root = [query], query
+    while type(root) in (Call, Attr):
+        if type(root) is Call:
+            asked.extend(root.args)
+            root = root.func
+        elif type(root) is Attr:
+            root = root.base
+        asked.append(root)
+    refs: set[object] = set()
+    for value in asked:
+        for option in known(context.type_of(value)):
+            if isinstance(option, ClassType):
+                if "sqlalchemy.orm.Query" in context.resolver.ancestors(option):
+                    # `OwnQuery([Entity], session)`.
+                    return True
+                refs.update(context.resolver.ancestors(option))
+    return own_query_class(context.workspace, of=frozenset(refs)) is not False
 
 
 def _is_named_so(call: LibraryCall) -> bool:

@@ -45,7 +45,7 @@ from sqlalchemy_guard.project.courses import HANDED, Course
 from sqlalchemy_guard.project.engines import sets_isolation
 from sqlalchemy_guard.project.sessions import uses_of
 from sqlalchemy_guard.project.types import Instance, known
-from sqlalchemy_guard.project.writes import executes_change, first_lost
+from sqlalchemy_guard.project.writes import executes_change, first_lost, makes_temporary_table
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -87,6 +87,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     events = list(course.events())
     if any(event.name == HANDED or event.name in _OPENING for event in events):
         # Whoever is handed the connection may commit it.
+        return
+    if any(makes_temporary_table(context.resolver, event.fact, context.file) for event in events):
+        # What is written there is read by the same connection, and is not wanted behind it.
         return
     lost = first_lost(context.resolver, course, context.file)
     if lost is None or lost.fact.node is not fact.node:

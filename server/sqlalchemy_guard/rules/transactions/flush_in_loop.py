@@ -145,10 +145,17 @@ def _asks_session(context: Context, call: LibraryCall, loop: Frame) -> bool:
         # Nobody else has it.
         return False
     return any(
-        other.node in inside
-        and any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
+        other.node in inside and other.node is not fact.node and _may_use_it(context, course, other)
         for other in fact.function.calls
     )
+
+
+def _may_use_it(context: Context, course: Course, other: CallFact) -> bool:
+    """Whether a call may reach a session that is not the function's own: it runs the workspace's code, or nobody knows whose."""
+    if any(event.fact.node is other.node for event in course.events()):
+        return False
+    found = list(known(context.type_of(other.value.func)))
+    return not found or any(isinstance(option, FunctionType) for option in found)
 
 
 def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:

@@ -3,7 +3,8 @@
 ## What it does
 Reports `try` blocks that end with `commit()` and whose only handler rolls back the same session and raises again. Handlers that
 do anything else besides, blocks that commit in the middle, and sessions that were used before, so that a transaction is open
-already, are left alone.
+already, are left alone. So are sessions that live longer than the function and that others may have used before it: those handed
+in, stored on an object or in a module, those of a `scoped_session`, and Flask-SQLAlchemy's `db.session`.
 
 ## Why is this bad?
 `with session.begin():` says the same in one line: it commits at the end and rolls back on every error. The pattern by hand has to
@@ -40,8 +41,8 @@ def register(user):
 ```
 
 ## Fix safety
-Safe where the function made the session and keeps it to itself: no transaction has begun. Unsafe for every other session, and where
-somebody else gets it inside the block: `begin()` raises where a transaction is open already, and so does a commit inside it.
+Safe where the function keeps the session to itself: no transaction has begun. Unsafe where somebody else gets it inside the
+block, whose commit would fail there.
 
 ## References
 - [Framing out a begin / commit / rollback block](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#framing-out-a-begin-commit-rollback-block)
@@ -52,12 +53,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Call, Enter, Param
+from sqlalchemy_guard.facts.values import Enter
 from sqlalchemy_guard.fixes.blocks import wrap
 from sqlalchemy_guard.project.courses import HANDED, Course, receiver_of
 from sqlalchemy_guard.project.paths import catches_all, walk
 from sqlalchemy_guard.project.sessions import maker_kind
-from sqlalchemy_guard.project.types import FunctionType, known
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -86,6 +86,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     course = Course(context.resolver, fact.function, receiver, context.file)
     if not isinstance(fact.statement, ast.Expr) or not _rolls_back(course, node.handlers[0]):
         return
+    if _outlives(context, receiver):
+        return
     inside = {part for statement in node.body for part in ast.walk(statement)}
     if any(e.name in _ENDS and e.fact is not fact and e.fact.node in inside for e in course.events()):
         return
@@ -93,16 +95,12 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     removed = context.source.comments(
         context.source.line_start(context.source.start(fact.statement, shift)), _end(context, fact, node)
     )
-    if _may_have_begun(context, receiver, course, fact, inside):
+    if _may_have_begun(course, fact, inside):
         return
     handed_on = any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside) or any(
         event.name == HANDED and event.fact.node in inside for event in course.events()
     )
-    made = receiver.base if type(receiver) is Enter else receiver
-    fresh = maker_kind(context.resolver, made, context.file) is not None
-    applicability = (
-        Applicability.SAFE if fresh and not handed_on and not call.likely else Applicability.UNSAFE
-    )
+    applicability = Applicability.SAFE if not handed_on and not call.likely else Applicability.UNSAFE
     message = "This `try` begins and ends a transaction by hand; `with session.begin():` commits and rolls back by itself"
     yield context.at_call(
         rule, fact, message, applicability=None if removed else applicability, subject=(fact, node)
@@ -123,24 +121,19 @@ def _rolls_back(course: Course, handler: ast.ExceptHandler) -> bool:
     return any(event.name == "rollback" and event.fact.node is value for event in course.events())
 
 
-def _may_have_begun(
-    context: Context, receiver: Value, course: Course, fact: CallFact, inside: set[ast.AST]
-) -> bool:
+def _outlives(context: Context, receiver: Value) -> bool:
+    """Whether a session is not the function's own: whoever else has it may have begun a transaction already."""
+    made = receiver.base if type(receiver) is Enter else receiver
+    return maker_kind(context.resolver, made, context.file) is None
+
+
+def _may_have_begun(course: Course, fact: CallFact, inside: set[ast.AST]) -> bool:
     """Whether something before the block may have begun a transaction, in which `begin()` would fail."""
     commits = set(course.paths.at(fact.node))
-    private = isinstance(receiver, (Param, Enter, Call))
-    before = [event.fact for event in course.events()]
-    if not private and fact.function is not None:
-        # Methods and functions of the workspace have it, too.
-        before += [
-            other
-            for other in fact.function.calls
-            if any(isinstance(option, FunctionType) for option in known(context.type_of(other.value.func)))
-        ]
     return any(
-        one.node not in inside
-        and any(point in commits for point in walk(course.paths.at(one.node), errors=False))
-        for one in before
+        one.fact.node not in inside
+        and any(point in commits for point in walk(course.paths.at(one.fact.node), errors=False))
+        for one in course.events()
     )
 
 

@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `commit()` on a session that was passed in, in a function whose callers commit the same session themselves. Helpers that
-commit only when an argument says so, and helpers whose callers leave the commit to them, are left alone.
+commit only when an argument says so, that have `commit` in their name, that commit in batches, and helpers whose callers leave the
+commit to them, are left alone.
 
 ## Why is this bad?
 Whoever commits decides what belongs together. Here two functions do: what the caller did before is saved although what follows may
@@ -56,6 +57,7 @@ from sqlalchemy_guard.project.courses import Course, plain, receiver_of
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.lasting import callers_of
+from sqlalchemy_guard.project.loops import deliberate
 from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
@@ -78,6 +80,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if receiver.qualname != function.qualname or function.yielded is not None or _is_asked_for(fact):
         return
+    if "commit" in function.name.lower() or _is_meant(context, fact):
+        return
     course = Course(context.resolver, function, receiver, context.file)
     first = min(
         (event.fact for event in course.events() if event.name == "commit"),
@@ -99,6 +103,11 @@ def _is_asked_for(fact: CallFact) -> bool:
     return fact.frame is not None and any(
         frame.kind in ("if", "else", "except", "lambda", "match") for frame in fact.frame.outwards()
     )
+
+
+def _is_meant(context: Context, fact: CallFact) -> bool:
+    """Whether the helper commits in parts: batches, retries and the like."""
+    return any(deliberate(context.resolver, fact, loop, context.file) for loop in fact.loops())
 
 
 def _owners(context: Context, function: FunctionFacts, name: str) -> Iterator[Related]:
