@@ -351,6 +351,9 @@ CONSUMED = {
 }
 
 UNSAFE = {
+    "session.query(repeated).outerjoin(counts, counts.c.user_id == User.id).with_entities(User).exists()": (
+        "exists() begins its joins"
+    ),
     "session.query(User.id, *opaque_columns).all()": "what `*opaque_columns` is could not be found",
     "session.query(Address).tuples().union(session.query(Address)).all()": "do not name its class",
     "session.query(Address, U2).select_from(U2).with_parent(session.get(User, 1), User.addresses).all()": (

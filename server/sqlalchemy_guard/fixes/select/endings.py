@@ -123,6 +123,8 @@ def exists(ending: Ending) -> None:
         statement.doubt("select_from() names another class than exists() begins with")
     if statement.clauses & {"loose_join", "self_join"}:
         statement.doubt("exists() joins from what is selected, not from the relationship's own class")
+    if statement.clauses >= {"with_entities", "join"}:
+        statement.doubt("exists() begins its joins with what with_entities() selects")
     kinds = {each.info.kind for each in statement.selected}
     if not kinds <= {EntityKind.MODEL, EntityKind.ALIAS, EntityKind.COLUMN}:
         raise Refuse(
