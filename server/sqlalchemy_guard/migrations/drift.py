@@ -114,7 +114,7 @@ def drifts(
         if first is not None and len(first.absent) > _MOST_FOREIGN:
             problem = _cut(first)
         if problem:
-            yield Drift(environment, problem, dialects, replay=first)
+            yield Drift(environment, problem, dialects, replay=first, files=_files(environment, first))
         else:
             models = rebuild(workspace, poll)
             yield _drift(workspace, environment, len(environments) == 1, models, dialects, poll)
@@ -132,20 +132,36 @@ def _drift(
     targets = said.metadata
     if not said.is_known:
         if not is_only or len(models.bases) != 1:
-            return Drift(environment, "its `target_metadata` could not be read", dialects, configured=said)
+            why = "its `target_metadata` could not be read"
+            return Drift(environment, why, dialects, configured=said, files=_files(environment, None, models))
         targets = [models.bases[0].metadata]
     if not any(one.tables for one in targets):
-        return Drift(environment, "no models of its `target_metadata` were found", dialects, configured=said)
+        why = "no models of its `target_metadata` were found"
+        return Drift(environment, why, dialects, configured=said, files=_files(environment, None, models))
     convention = next((one for one in targets if one.naming_convention), targets[0])
     replays = [replay(workspace, environment, name, convention, poll) for name in dialects]
     file = workspace.file(environment.env)
     modelled = {table.name for one in targets for table in one.tables.values()}
     if len(replays[0].absent) > _MOST_FOREIGN or modelled & {name for _, name in replays[0].absent}:
         # A few tables of libraries may be made by those; what the models have must be there.
-        return Drift(environment, _cut(replays[0]), dialects, replay=replays[0], configured=said)
+        return Drift(
+            environment,
+            _cut(replays[0]),
+            dialects,
+            replay=replays[0],
+            configured=said,
+            files=_files(environment, replays[0], models),
+        )
     made = {name for each in replays for _, name in each.schema.tables}
     if environment.graph.revisions and modelled.isdisjoint(made):
-        return Drift(environment, _ELSEWHERE, dialects, replay=replays[0], configured=said)
+        return Drift(
+            environment,
+            _ELSEWHERE,
+            dialects,
+            replay=replays[0],
+            configured=said,
+            files=_files(environment, replays[0], models),
+        )
     state = _State(
         models,
         tuple(one.schema for one in replays),
@@ -221,7 +237,6 @@ def _compared(
     tables = {
         key_of(table.name, table.schema, dialect): table for one in targets for table in one.tables.values()
     }
-    files = replays[0].files | {environment.env} | {file_id for file_id, _ in models.evaluator.program.read}
     return Drift(
         environment,
         "",
@@ -230,8 +245,16 @@ def _compared(
         first,
         replays[0],
         said,
-        frozenset(file_id for file_id in files if os.path.isabs(file_id)),
+        _files(environment, replays[0], models),
     )
+
+
+def _files(environment: Environment, replayed: Replay | None, models: Models | None = None) -> frozenset[str]:
+    """The files that an answer rests on, also the answer that nothing can be compared."""
+    found = {environment.env, *(replayed.files if replayed is not None else ())}
+    if models is not None:
+        found.update(file_id for file_id, _ in models.evaluator.program.read)
+    return frozenset(file_id for file_id in found if os.path.isabs(file_id))
 
 
 def _touched_elsewhere(workspace: Workspace) -> str:
