@@ -50,7 +50,7 @@ def no_more_than(
         else:
             raise Refuse(f"{what}() needs one mapped class: Query raises here")
     extra = sorted({step.name for step in statement.steps} - allowed - {"filter_by"}) or sorted(
-        statement.clauses - allowed - _BULK_CLAUSES
+        statement.clauses - allowed - _BEGUN
     )
     if extra:
         raise Refuse(f"{what}() behind {extra[0]}() raises or ignores it: remove that call")
@@ -87,7 +87,9 @@ def check_bulk(statement: Statement, name: str) -> None:
         raise Refuse(f"{name}() of a query that was built before: write it in one expression")
 
 
-_BULK_CLAUSES = frozenset(("where", "flow", "bulk"))
+_BEGUN = frozenset(("flow", "bulk"))
+"""What says only that a query was begun in another expression."""
+_BULK_CLAUSES = _BEGUN | {"where"}
 DML_CLAUSES = frozenset(("where", "execution_options", "params"))
 _IGNORED_BY_ALL = frozenset(
     (
