@@ -404,7 +404,6 @@ UNSAFE = {
 
 REFUSED = {
     "session.query(User).filter_by(id=1).get(1)": "get() behind",
-    "session.query(User).filter(User.id == 1).get(1)": "get() behind",
     "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
         "Query raises here"
     ),
