@@ -8,7 +8,7 @@ included, and calls of functions that do nothing but look something up by an arg
 Every statement waits for the network and for the database. A hundred keys in one `in_()` take little longer than one.
 
 Left alone are loops over batches or a handful of constants, `while` loops, retries, loops that are left after the statement,
-iterations with a session or transaction of their own, functions that keep their answers, tests, migrations and
+iterations with a session or transaction of their own, rows that are locked, functions that keep their answers, tests, migrations and
 folders of scripts.
 
 ## Example
@@ -73,6 +73,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Attr
 from sqlalchemy_guard.fixes.prefetch import edits as edits_of
 from sqlalchemy_guard.fixes.prefetch import prefetch
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.context import Context
     from sqlalchemy_guard.facts.declarations import CallFact, Frame
+    from sqlalchemy_guard.project.resolve import SourceFile
 
 rule = Rule("SAG310", Severity.WARNING, Applicability.UNSAFE)
 
@@ -108,7 +110,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if not keyed or all(few_at(context.resolver, key.value, context.file) for key in keyed):
         return
     loop = _loop(context, fact)
-    if loop is None:
+    if loop is None or _locks(context, fact, context.file):
         return
     plan = prefetch(fact, call.name, loop, context.file, context.workspace)
     yield context.at_call(
@@ -140,6 +142,8 @@ def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
     if found is None or loop is None:
         return
     file, fact = found
+    if _locks(context, fact, file):
+        return
     name = call.function.qualname.rpartition(".")[2]
     whose = "object" if is_own else "argument"
     yield context.at_call(
@@ -152,6 +156,18 @@ def check_call(context: Context, call: LoopCall) -> Iterator[Violation]:
             context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),
             context.related(file, fact.chunk, fact.node, "the SELECT"),
         ),
+    )
+
+
+def _locks(context: Context, fact: CallFact, file: SourceFile) -> bool:
+    """Whether a SELECT locks its rows: one after the other is shorter than all at once."""
+    value = fact.value
+    if value.keyword("with_for_update") is not None:
+        return True
+    base = value.func.base if type(value.func) is Attr else None
+    parts = [each for each in (base, *value.args[:1], value.keyword("statement")) if each is not None]
+    return any(
+        form.has("with_for_update") for each in parts for form in context.statements.of(each, file).statements
     )
 
 
