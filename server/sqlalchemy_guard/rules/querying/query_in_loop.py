@@ -8,8 +8,8 @@ included, and calls of functions that do nothing but look something up by an arg
 Every statement waits for the network and for the database. A hundred keys in one `in_()` take little longer than one.
 
 Left alone are loops over batches or a handful of constants, `while` loops, retries, loops that are left after the statement,
-iterations with a session or transaction of their own, rows that are locked, functions that keep their answers, tests, migrations and
-folders of scripts.
+iterations with a session or transaction of their own, rows that are locked, functions that keep their answers, tests, migrations
+and folders of scripts.
 
 ## Example
 ```python
