@@ -332,6 +332,19 @@ def test_project_roots(folder: Path) -> None:
     assert project_roots(vfs, [os.path.join(inner, "a.py"), os.path.join(base, "b.py")]) == [base]
 
 
+def succeeds(program: str) -> None:
+    """Run a program of Python in a process of its own, which has imported nothing yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(SERVER)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_start_up_imports_nothing_that_it_does_not_need(folder: Path) -> None:
     (folder / "a.py").write_text(BAD)
     program = (
@@ -341,16 +354,7 @@ def test_start_up_imports_nothing_that_it_does_not_need(folder: Path) -> None:
         "heavy = {'pygls', 'lsprotocol', 'sqlalchemy', 'asyncio', 'attrs', 'cattrs'} & set(sys.modules); "
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    environment = os.environ | {"PYTHONPATH": str(SERVER)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+    succeeds(program)
 
 
 def test_a_server_starts_without_what_only_some_messages_need(tmp_path: Path) -> None:
@@ -365,16 +369,7 @@ assert analysis.checker.check({canonical(str(tmp_path / "a.py"))!r}).violations
 never = {{'argparse', 'logging', 'hashlib', 'difflib', 'unicodedata', 'asyncio', 'inspect', 'dataclasses'}}
 sys.exit(', '.join(never & set(sys.modules)) or 0)
 """
-    environment = os.environ | {"PYTHONPATH": str(SERVER)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+    succeeds(program)
 
 
 def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:

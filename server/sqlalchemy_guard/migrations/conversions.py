@@ -80,14 +80,7 @@ def steps(
     has_default = default is not None and default is not False
     if has_default:
         found.append((_default(operation, old, None, default), _default(operation, old, default, None)))
-    plain = ops.AlterColumnOp(
-        operation.table_name,
-        operation.column_name,
-        schema=operation.schema,
-        existing_type=old,
-        existing_nullable=operation.existing_nullable,
-        modify_type=new,
-    )
+    plain = _altered(operation, old, modify_type=new)
     reverse = plain.reverse()
     found.append(
         (
@@ -136,27 +129,27 @@ def _is_native(type_: Any) -> bool:
     return isinstance(type_, sqlalchemy.Enum) and bool(type_.native_enum)
 
 
-def _executed(text: str) -> ops.ExecuteSQLOp:
-    return ops.ExecuteSQLOp(text)
-
-
 def _converted(operation: ops.AlterColumnOp, type_: Any, using: str, dialect: Dialect) -> ops.ExecuteSQLOp:
     quote = dialect.identifier_preparer.quote
     table = ".".join(quote(part) for part in (operation.schema, operation.table_name) if part)
     column = quote(operation.column_name)
     written = dialect.type_compiler_instance.process(type_)
-    return _executed(
+    return ops.ExecuteSQLOp(
         f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {written} USING {column}{using}{written}"
     )
 
 
 def _default(operation: ops.AlterColumnOp, type_: Any, new: Any, old: Any) -> ops.AlterColumnOp:
+    return _altered(operation, type_, existing_server_default=old, modify_server_default=new)
+
+
+def _altered(operation: ops.AlterColumnOp, type_: Any, **changes: Any) -> ops.AlterColumnOp:
+    """A change of the same column, which has a type now."""
     return ops.AlterColumnOp(
         operation.table_name,
         operation.column_name,
         schema=operation.schema,
         existing_type=type_,
         existing_nullable=operation.existing_nullable,
-        existing_server_default=old,
-        modify_server_default=new,
+        **changes,
     )

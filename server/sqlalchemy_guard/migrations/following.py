@@ -98,7 +98,7 @@ class Follower:
     ) -> Iterator[Effect]:
         """What the targets come to that a target needs."""
         for name in entry.needs:
-            for other in entries if depth < _DEEPEST and other_is_new(self._seen, file_id, name) else ():
+            for other in entries if depth < _DEEPEST and self._is_new(file_id, name) else ():
                 if other.name == name:
                     yield from self._needed(file_id, entries, other, folder, depth + 1)
                     for step in other.steps:
@@ -185,21 +185,21 @@ class Follower:
             return
         path = script_file(program)
         file_id = self._find_script(path, folder) if path is not None else None
-        if file_id is None or (file_id, "") in self._seen:
+        if file_id is None or not self._is_new(file_id, ""):
             return
-        self._seen.add((file_id, ""))
         text = self._workspace.text_of(file_id) or ""
         if kind_of(file_id) != "shell":
             if UPGRADE.search(text):
                 yield Effect("prepare", program, folder, None, step, root)
             return
         for entry in entries_of("shell", text):
-            at = folder
-            for each in entry.steps:
-                for command in each.commands:
-                    at = _changed(at, command)
-                    origin = Origin(file_id, command.start, command.end)
-                    yield from self._command(command, at, step, root, origin, depth + 1)
+            yield from self._written(file_id, entry, folder, step, root, depth)
+
+    def _is_new(self, file_id: str, name: str) -> bool:
+        """Whether a target of a file was not followed yet; it is from now on."""
+        new = (file_id, name) not in self._seen
+        self._seen.add((file_id, name))
+        return new
 
     def _find_script(self, path: str, folder: str) -> str | None:
         """The file of the repository that a path means; in an image it has another folder, and often another name before it."""
@@ -242,20 +242,27 @@ class Follower:
         root: Simple,
         depth: int,
     ) -> Iterator[Effect]:
-        if depth > _DEEPEST or not other_is_new(self._seen, file_id, name):
+        if depth > _DEEPEST or not self._is_new(file_id, name):
             return
         for entry in entries:
             if entry.name != name:
                 continue
             for needed in entry.needs:
                 yield from self._entries_called(file_id, entries, needed, folder, step, root, depth + 1)
-            at = folder
-            for each in entry.steps:
-                for command in each.commands:
-                    at = _changed(at, command)
-                    origin = Origin(file_id, command.start, command.end)
-                    yield from self._command(command, at, step, root, origin, depth + 1)
-                at = folder if os.path.basename(file_id).lower().endswith("makefile") else at
+            yield from self._written(file_id, entry, folder, step, root, depth)
+
+    def _written(
+        self, file_id: str, entry: Entry, folder: str, step: Step, root: Simple, depth: int
+    ) -> Iterator[Effect]:
+        """What the commands of an entry of another file come to; `make` begins each line in its folder anew."""
+        starts_anew = os.path.basename(file_id).lower().endswith("makefile")
+        at = folder
+        for each in entry.steps:
+            for command in each.commands:
+                at = _changed(at, command)
+                origin = Origin(file_id, command.start, command.end)
+                yield from self._command(command, at, step, root, origin, depth + 1)
+            at = folder if starts_anew else at
 
     def _sessions(
         self, tool: str, words: list[str], folder: str, step: Step, root: Simple, depth: int
@@ -281,7 +288,7 @@ class Follower:
         """What the services of a Compose file come to that prepare a database; what they start is reported there."""
         for name in sorted(self._workspace.names_in(folder)):
             file_id = os.path.join(folder, name)
-            if kind_of(file_id) != "compose" or not other_is_new(self._seen, file_id, "up"):
+            if kind_of(file_id) != "compose" or not self._is_new(file_id, "up"):
                 continue
             try:
                 entries = entries_of("compose", self._workspace.text_of(file_id) or "")
@@ -295,13 +302,6 @@ class Follower:
                         ):
                             if effect.what == "prepare":
                                 yield effect
-
-
-def other_is_new(seen: set[tuple[str, str]], file_id: str, name: str) -> bool:
-    """Whether a target was not followed yet; it is from now on."""
-    new = (file_id, name) not in seen
-    seen.add((file_id, name))
-    return new
 
 
 def _inside_folder(folder: str) -> str:
