@@ -404,6 +404,7 @@ UNSAFE = {
     "session.query(User).options(joinedload(User.addresses)).order_by(desc('name')).limit(2).all()": "in order_by()",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
+    "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
     "session.query(User, Tag).order_by(text('id')).count()": "as ambiguous",
     "session.query(User).join(User.addresses).order_by(desc(text('id'))).exists()": "as ambiguous",
     "session.query(Address).join(User, opaque_join).order_by(text('id')).all()": "as ambiguous",
