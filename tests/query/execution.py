@@ -192,7 +192,8 @@ def same(old: Any, new: Any) -> bool:
     if isinstance(old, NamedRow):
         return (
             isinstance(new, NamedRow)
-            and tuple(old) == tuple(new)
+            and len(old) == len(new)
+            and all(map(same, old, new))
             and all(new.names.get(name) == value for name, value in old.names.items())
             # Where each column has a name, `_asdict()` and the like show all of them.
             and (

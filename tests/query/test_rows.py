@@ -50,6 +50,12 @@ SAFE = {
         "session.scalar(select(func.count()).select_from("
         "select(User, Tag).order_by(text(\"name desc, 'id', lower(word)\")).subquery()))"
     ),
+    "session.query(User.id).execution_options(yield_per=2).all()": (
+        "session.execute(select(User.id).execution_options(yield_per=2)).all()"
+    ),
+    "session.query(User, Bundle('b', User.id, func.lower(User.name).label('low'))).all()": (
+        "session.execute(select(User, Bundle('b', User.id, func.lower(User.name).label('low')))).all()"
+    ),
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -405,12 +411,16 @@ UNSAFE = {
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
     "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
+    "session.query(Bundle('b', User.id, Address.id)).join(User.addresses).all()": "called `id`",
+    "session.query(Bundle('b', User.name), Bundle('c', U2.name)).all()": "called `name`",
+    "session.query(User.id, Bundle('b', func.max(U2.id))).all()": "are called `Bundle",
     "session.query(User, Tag).order_by(text('id')).count()": "as ambiguous",
     "session.query(User).join(User.addresses).order_by(desc(text('id'))).exists()": "as ambiguous",
     "session.query(Address).join(User, opaque_join).order_by(text('id')).all()": "as ambiguous",
 }
 
 REFUSED = {
+    "session.query(User).execution_options(yield_per=2).all()": "does not turn de-duplication off",
     "session.query(User).filter_by(id=1).get(1)": "get() behind",
     "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
         "Query raises here"

@@ -77,6 +77,14 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         # Only SQL would show these labels: rows of Query keep the columns' own names.
         statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
         _check_shape(statement, form)
+        if (
+            statement.has_entities
+            and "yield_per_option" in statement.clauses
+            and "yield_per" not in statement.clauses
+        ):
+            raise Refuse(
+                "Query raises here: yield_per of execution_options() does not turn de-duplication off"
+            )
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     adds_columns = statement.clauses >= {"distinct", "order_by"} and not statement.since_2

@@ -126,8 +126,10 @@ def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
 # effects
 
 
-def _execution_options(_: Statement, link: Link) -> None:
+def _execution_options(statement: Statement, link: Link) -> None:
     for each in link.keywords:
+        if each.arg == "yield_per":
+            statement.clauses.add("yield_per_option")
         if each.arg in ("compiled_cache", "isolation_level"):
             raise Refuse(f"a statement cannot carry {each.arg}: give `execution_options` to the execution")
 

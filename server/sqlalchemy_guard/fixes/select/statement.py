@@ -389,6 +389,14 @@ class Statement:
             if table is not None:
                 return f"{self.text.segment(table)}.…"
         for each in self.selected:
+            if each.info.kind is EntityKind.BUNDLE:
+                inner = each.info.names
+                if not inner:
+                    return f"{self.text.segment(each.node)}.…"
+                if len(set(inner)) < len(inner) or not seen.isdisjoint(inner):
+                    return next(name for name in inner if name in seen or inner.count(name) > 1)
+                seen.update(inner)
+                continue
             name = each.info.label or each.info.attribute
             if name is None and each.info.kind in ENTITIES and isinstance(each.node, ast.Name):
                 name = each.node.id
