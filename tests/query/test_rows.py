@@ -56,6 +56,12 @@ SAFE = {
     "session.query(User, Bundle('b', User.id, func.lower(User.name).label('low'))).all()": (
         "session.execute(select(User, Bundle('b', User.id, func.lower(User.name).label('low')))).all()"
     ),
+    "session.query(Order).order_by('total').first()": (
+        "session.scalars(select(Order).order_by('total').limit(1)).first()"
+    ),
+    "session.query(User).options(selectinload(User.orders)).order_by('name').group_by(User.name).all()": (
+        "session.scalars(select(User).options(selectinload(User.orders)).order_by('name').group_by(User.name)).all()"
+    ),
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -411,6 +417,9 @@ UNSAFE = {
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
     "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
+    "session.query(Company).order_by('name').limit(1).all()": "in order_by()",
+    "session.query(Order).order_by(desc('total')).distinct().all()": "in order_by()",
+    "session.query(Address).options(joinedload(Address.user)).order_by('email').group_by(Address.id).all()": "in order_by()",
     "session.query(Bundle('b', User.id, Address.id)).join(User.addresses).all()": "called `id`",
     "session.query(Bundle('b', User.name), Bundle('c', U2.name)).all()": "called `name`",
     "session.query(User.id, Bundle('b', func.max(U2.id))).all()": "are called `Bundle",

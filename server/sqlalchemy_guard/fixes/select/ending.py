@@ -12,6 +12,7 @@ from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.ordering import ambiguous_word, orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, eager_collections, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
 
@@ -94,12 +95,8 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         statement.doubt(
             "where no mapped class is selected, Query may raise for a loader option that select() ignores"
         )
-    if (
-        (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and orders_by_name(statement)
-        and any(not statement.harmless(option) for option in statement.options)
-    ):
-        statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
+    if orders_by_name(statement) and _is_nested(ending):
+        statement.doubt("Query may not find the name in order_by() where joined loading needs a subquery")
     word = ambiguous_word(statement)
     if word is not None and (form.shape or ending.link.name in ("count", "exists")):
         statement.doubt(f"the database may refuse `{word}` as ambiguous where select() has it selected")
@@ -117,6 +114,20 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     )
     tree = write(ending, found, form.parameters, loads=not form.selects) if isinstance(found, str) else found
     return _with_parameters(tree, statement) if statement.parameters is not None else tree
+
+
+def _is_nested(ending: Ending) -> bool:
+    """Whether joined loading may put the statement into a subquery: a limit does so for collections, GROUP BY and
+    DISTINCT for all that is joined."""
+    statement = ending.statement
+    models = [each.info.model for each in statement.selected if each.info.kind in ENTITIES]
+    if statement.clauses & {"distinct", "group_by"}:
+        separate = all(statement.loads_separately(option) for option in statement.options)
+        return not separate or any(map(joins_eagerly, models))
+    if not statement.clauses & {"limit", "offset"} and ending.link.name not in ("first", "[]"):
+        return False
+    collections = any(model is None or eager_collections(model, frozenset()) for model in models)
+    return collections or not all(map(statement.harmless, statement.options))
 
 
 def _with_parameters(tree: Tree, statement: Statement) -> Tree:

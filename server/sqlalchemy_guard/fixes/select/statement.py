@@ -243,6 +243,15 @@ class Statement:
                 return True
         return any(not self.harmless(option) for option in self.options)
 
+    def loads_separately(self, option: ast.expr) -> bool:
+        """Whether a loader option is known to join nothing."""
+        names = {
+            each.attr if isinstance(each, ast.Attribute) else each.id
+            for each in ast.walk(option)
+            if isinstance(each, ast.Attribute | ast.Name)
+        }
+        return not names & {"joinedload", "contains_eager"} and self.harmless(option)
+
     def harmless(self, option: ast.expr) -> bool:
         """Whether a loader option is known not to join a collection."""
         if not isinstance(option, ast.Call):
