@@ -431,6 +431,7 @@ TERMINALS = _alternatives(
         .order_by(None).count()
         .with_entities(func.count()).scalar(); .with_entities(func.count(User.id)).scalar()
         .with_entities(User.id).all() @2
+        .values(User.id, User.name); .values(User.id, U2.id); .values(func.count()); .values(User.id.label('n'))
         .with_entities(User.id).distinct().count(); .limit(1).first(); .limit(1).one_or_none(); .distinct().count()
         .group_by(User.id).count()
     """

@@ -75,9 +75,7 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     """
     statement = ending.statement
     if form.shape:
-        # Only SQL would show these labels: rows of Query keep the columns' own names.
-        statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
-        _check_shape(statement, form)
+        check_shape(statement, names_rows=form.names_rows)
         if (
             statement.has_entities
             and "yield_per_option" in statement.clauses
@@ -167,8 +165,15 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = (), *, lo
     )
 
 
-def _check_shape(statement: Statement, form: TerminalForm) -> None:
-    """Demand that it is known whether objects or rows come."""
+def check_shape(statement: Statement, *, names_rows: bool) -> None:
+    """Demand that it is known whether objects or rows come.
+
+    Args:
+        statement: The statement, as far as it will be built.
+        names_rows: Whether rows leave with their column names.
+    """
+    # Only SQL would show these labels: rows of Query keep the columns' own names.
+    statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
     if all(isinstance(each.node, ast.Starred) for each in statement.selected):
         raise Refuse(
             "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
@@ -187,12 +192,16 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             statement.doubt(f"`{what}` is taken to be a mapped class")
         else:
             statement.doubt(f"what `{what}` is could not be found")
-    if form.names_rows and not statement.single:
+    if names_rows and not statement.single:
         name = statement.same_names()
-        if name is not None and not statement.by_position and statement.keeps_names:
+        # Names of what stands inside a bundle are seen even where its row is not.
+        bundles = any(each.info.kind is EntityKind.BUNDLE for each in statement.selected)
+        if statement.by_position and not bundles:
+            name = None
+        if name is not None and statement.keeps_names:
             style = Argument(statement.names["LABEL_STYLE_NONE"])
             statement.steps.append(Step("set_label_style", (style,), origin=None))
-        elif name is not None and not statement.by_position:
+        elif name is not None:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
 
 

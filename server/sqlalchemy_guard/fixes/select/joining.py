@@ -49,14 +49,14 @@ def join(statement: Statement, link: Link) -> None:
             statement.doubt("Query of SQLAlchemy 1.4 refuses text() as an on-clause")
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
-        if not _is_selectable(target):
+        if not _is_selectable(statement, target):
             what = statement.text.segment(target)
             statement.doubt(f"`{what}` may be a statement, which join() of select() refuses")
     if (
         not statement.since_2
         and "select_from" not in statement.clauses
         and not any(
-            each.info.owner or any(walk_references(each.node, statement.knowledge))
+            each.info.owner or any(part.owner for part in walk_references(each.node, statement.knowledge))
             for each in statement.selected
         )
     ):
@@ -97,8 +97,15 @@ def _is_text(statement: Statement, node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and statement.knowledge.qualified_name(node.func) == "sqlalchemy.text"
 
 
-def _is_selectable(node: ast.expr) -> bool:
-    """Whether a target that is not known otherwise says by its last call that it can be joined."""
+def _is_selectable(statement: Statement, node: ast.expr) -> bool:
+    """Whether a target that is not known otherwise can be joined: an attribute of a class, or what its last call
+    says."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr not in ("of_type", "and_"):
+            break
+        node = node.func.value
+    if isinstance(node, ast.Attribute) and statement.knowledge.entity(node.value).kind in ENTITIES:
+        return True
     function = node.func if isinstance(node, ast.Call) else None
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     return name in SELECTABLES

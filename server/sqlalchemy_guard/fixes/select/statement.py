@@ -11,7 +11,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind, Inheritance, walk_references
-from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -155,6 +155,23 @@ class Statement:
             self.doubts.append(reason)
 
     # what is known
+
+    def begin(self, entities: list[Selected]) -> None:
+        """`select()` of the entities, and nothing else."""
+        function = self.names["select"]
+        assert isinstance(function, Text | Imported)
+        self.base = Call(
+            function,
+            tuple(
+                Argument(self.atom(each.node.value), prefix="*")
+                if isinstance(each.node, ast.Starred)
+                else Argument(each.tree)
+                for each in entities
+            ),
+        )
+        self.owners, self.models, self.opaque = {}, {}, None
+        self.select(entities)
+        self.sources = [each.info for each in entities]
 
     def select(self, entities: list[Selected]) -> None:
         """A new SELECT list."""
