@@ -512,6 +512,20 @@ FLOWS: dict[str, tuple[str, str]] = {
 """The program before and after."""
 
 REFUSED: dict[str, tuple[str, str]] = {
+    "text that orders by an ambiguous name on one path": (
+        """
+        from sqlalchemy import text
+
+        def run(session: Session, flag):
+            q = session.query(User, Tag)
+            if flag:
+                q = q.filter(User.id > 0)
+            else:
+                q = q.order_by(text('name, id'))
+            return q.count() if flag else 0
+        """,
+        "as ambiguous",
+    ),
     "filter_by of one column or another": (
         """
         def run(session: Session, flag):

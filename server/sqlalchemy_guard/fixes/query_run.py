@@ -197,7 +197,7 @@ class Run(Crossing):
         if expression is None:
             raise Refuse("the session behind it was not understood: write `session.scalars(select(…))`")
         session = expression.source.session
-        doubts = source.admit(session, None)
+        doubts = source.admit(session)
         for argument in expression.entities:
             self._visit_inside(argument)
         receiver = source.receiver(expression.source, self.solver.text)
@@ -299,6 +299,7 @@ class Run(Crossing):
         statement = state.statement
         statement.knowledge, statement.text = self.solver.knowledge, self.solver.text
         statement.nested = nested_in(self.solver.knowledge, self.solver.text)
+        source.check_called(state.session, (link.name for link in steps))
         for link in steps:
             if "flow" in statement.clauses:
                 admit(state, link, self._loops)
@@ -361,6 +362,7 @@ class Run(Crossing):
             )
         working = self._applied(state, steps)
         if terminal is not None:
+            source.check_called(working.session, (terminal.name,))
             self._visit_arguments(terminal)
         statement = working.statement
         last = steps[-1] if steps else Link("", node)

@@ -244,7 +244,8 @@ def _with_entities(statement: Statement, link: Link) -> str:
         raise Refuse("with_entities() hides what is selected: write select() with the columns")
     selected = chosen(statement, link.args)
     untouched = not (statement.clauses or statement.steps or statement.execution)
-    if untouched and isinstance(statement.base, Call) and not statement.unsure_entities:
+    begins = isinstance(statement.base, Call) and statement.base.function == statement.names["select"]
+    if untouched and begins and not statement.unsure_entities:
         # Nothing has used what was selected before: the statement begins with the columns.
         statement.begin(selected)
         return ""

@@ -70,12 +70,12 @@ FLASK_NAMES = frozenset(("select", "delete", "update", "func", "union", "union_a
 """What the Flask-SQLAlchemy object hands on from SQLAlchemy, so that nothing needs to be imported."""
 
 
-def admit(session: SessionInfo, called: Iterable[str] | None) -> tuple[str, ...]:
+def admit(session: SessionInfo, called: Iterable[str] = ()) -> tuple[str, ...]:
     """What remains doubtful about a session, as sentences' ends for the user.
 
     Args:
         session: The session.
-        called: The methods that its query is asked for; None when they are not known yet.
+        called: The methods that its query is asked for, as far as they are known; `check_called` looks at others.
 
     Raises:
         Refuse: queries of this session cannot be rewritten.
@@ -90,15 +90,24 @@ def admit(session: SessionInfo, called: Iterable[str] | None) -> tuple[str, ...]
             "this session makes queries of an own Query class, which select() ignores: move its behaviour "
             "to a `do_orm_execute` listener with `with_loader_criteria()` first"
         )
-    if session.replaced and (called is None or not session.replaced.isdisjoint(called)):
-        name = min(session.replaced if called is None else session.replaced.intersection(called))
-        raise Refuse(f"an own Query class replaces `{name}()`, and select() would not go through it")
+    check_called(session, called)
     doubts = []
     if session.certainty is Certainty.LIKELY:
         doubts.append("the receiver is only likely a Session")
     if session.has_query_cls is None:
         doubts.append("the session's factory was not seen: it may use an own Query class")
     return tuple(doubts)
+
+
+def check_called(session: SessionInfo, called: Iterable[str]) -> None:
+    """Refuse methods that an own Query class replaces.
+
+    Raises:
+        Refuse: one of them is.
+    """
+    name = min(session.replaced.intersection(called), default=None)
+    if name is not None:
+        raise Refuse(f"an own Query class replaces `{name}()`, and select() would not go through it")
 
 
 def hidden(name: str) -> str:

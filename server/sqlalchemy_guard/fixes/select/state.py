@@ -121,6 +121,7 @@ def copy(statement: Statement) -> Statement:
         joined=list(statement.joined),
         options=list(statement.options),
         ordering=list(statement.ordering),
+        words=list(statement.words),
         doubts=list(statement.doubts),
     )
 
@@ -153,6 +154,7 @@ def join(one: State, other: State, name: str) -> State:
     return replace(
         one,
         statement=_joined(first, second, mixed=mixed),
+        session=replace(one.session, replaced=one.session.replaced | other.session.replaced),
         roots=one.roots | other.roots,
         loops=max(one.loops, other.loops),
         maybe_none=one.maybe_none or other.maybe_none,
@@ -177,6 +179,7 @@ def _joined(first: Statement, second: Statement, *, mixed: bool) -> Statement:
     made.ordering.extend(
         each for each in second.ordering if not any(each is other for other in made.ordering)
     )
+    made.words.extend(second.words)
     made.assumed = first.assumed or second.assumed
     made.opaque = first.opaque or second.opaque
     for doubt in second.doubts:
