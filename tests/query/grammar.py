@@ -462,6 +462,8 @@ def compose(choose: Choose) -> tuple[str, Consumer]:
         return f"session.query({code}.exists()).scalar()", Consumer.UNKNOWN
     terminal = choose(TERMINALS)
     bare = terminal.startswith((".delete", ".update")) and choose((True, False))
+    if ".values(" in terminal:
+        return code + terminal, choose((Consumer.ITERATED, Consumer.LISTED, Consumer.UNPACKED))
     return code + terminal, Consumer.STATEMENT if bare else Consumer.UNKNOWN
 
 

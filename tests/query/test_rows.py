@@ -430,6 +430,7 @@ UNSAFE = {
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
     "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
+    "session.query(User).values(User.id)": "before it is iterated",
     "session.query(User.name.label('n'), session.query(func.count(Tag.id)).label('n')).count()": "the same label",
     "session.query(literal_column('1').label('one')).filter(User.id > 1).join(user_tags).all()": "what join() begins with",
     "session.query(User).join(select(Address), User.addresses).all()": "may be a statement",

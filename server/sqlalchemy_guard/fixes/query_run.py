@@ -386,8 +386,7 @@ class Run(Crossing):
         if working.foreign and statement.parameters is not None:
             raise Refuse("params() of a query that another function executes: hand the values in")
         receiver = working.receiver or Text("session")
-        bare = consumer is Consumer.STATEMENT
-        tree = finish(Ending(statement, link, receiver, working.session, bare), form)
+        tree = finish(Ending(statement, link, receiver, working.session, consumer), form)
         if any(part is receiver for part in walk(tree)):
             if working.receiver is None:
                 raise Refuse(working.why)

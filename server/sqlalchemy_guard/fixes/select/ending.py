@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.query import EntityKind
+from sqlalchemy_guard.facts.query import Consumer, EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.ordering import ambiguous_word, orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a terminal sees: the statement, itself, the session, and whether its value is thrown away."""
+    """What a terminal sees: the statement, itself, the session, and what becomes of its value."""
 
     statement: Statement
     link: Link
     session: Tree
     source: SessionInfo
-    is_bare: bool
+    consumer: Consumer
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether its value is thrown away."""
+        return self.consumer is Consumer.STATEMENT
 
     @property
     def entity(self) -> Tree:

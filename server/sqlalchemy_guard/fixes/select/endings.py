@@ -65,6 +65,8 @@ def value(ending: Ending) -> None:
 def values(ending: Ending) -> None:
     _select_instead(ending)
     check_shape(ending.statement, names_rows=True)
+    if ending.consumer not in (Consumer.ITERATED, Consumer.LISTED, Consumer.UNPACKED):
+        ending.statement.doubt("values() executes nothing before it is iterated")
 
 
 def _select_instead(ending: Ending) -> None:

@@ -99,7 +99,7 @@ def _rewrite(expression: QueryExpression, knowledge: Knowledge, text: SourceText
     form, link = form_of(expression.terminal, expression.consumer, last)
     if "no_eagerloads" in statement.clauses:
         without_eagerloads(statement, link)
-    ending = Ending(statement, link, receiver, session, expression.consumer is Consumer.STATEMENT)
+    ending = Ending(statement, link, receiver, session, expression.consumer)
     tree = finish(ending, form)
     tree = executed_by_sqlmodel(tree, session.kind)
     notes, complete = comments.collect(link.node, text.segment(link.node), tree)
