@@ -27,6 +27,7 @@ from sqlalchemy_guard.facts.evaluate import (
 )
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.units import (
+    ANY_CALLS,
     ITEMS,
     NOTHING,
     STORED,
@@ -334,7 +335,7 @@ class FileFacts:
             unit.functions = [function, *total.functions]
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
-            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.call_facts]]
             unit.attribute_names = head.result.attribute_names | total.attribute_names
             unit.summarize()
             into.renewed.update(function.qualname for function in unit.functions)
@@ -369,7 +370,7 @@ class FileFacts:
             unit.functions = result.functions
             unit.classes = result.classes
             unit.item_sets = result.item_sets
-            unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.calls = [*result.calls, *[call for f in result.functions for call in f.call_facts]]
             unit.attribute_names = result.attribute_names
             unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
@@ -528,6 +529,11 @@ class FileFacts:
         changed: set[str] = set()
         for name in touched:
             self._compare(name, self._outline(name), changed)
+            functions = self.functions.get(name)
+            calls = functions[-1].calls_outline() if functions else ()
+            self._compare(f"{ANY_CALLS}.{name}", calls or None, changed)
+            if f"{ANY_CALLS}.{name}" in changed:
+                changed.add(ANY_CALLS)
         both = (*old, *fresh)
         if any(contribution.stars for contribution in both):
             self._compare("*", tuple(self.stars) or None, changed)

@@ -82,7 +82,7 @@ def runs_per_request(resolver: Resolver, function: FunctionFacts, file: SourceFi
 
 def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: SourceFile) -> bool:
     """Whether what a local name stands for outlives the call: returned, yielded, stored, captured, disposed of."""
-    facts = {fact.node: fact for fact in function.calls}
+    facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     for _, node in own_nodes(function):
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
             return True

@@ -80,7 +80,7 @@ def _reads(
                 if isinstance(found, Loaded) and found.load is shape.load:
                     yield found, file, chunk, node
     if depth < _DEEP:
-        for fact in function.calls:
+        for fact in rows.resolver.calls_in(function, file):
             if _is_own(fact.value.func, function):
                 inner = method_of(fact, file, rows)
                 if inner is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from string import Formatter
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.units import ANY_CALLS
 from sqlalchemy_guard.facts.values import (
     UNKNOWN,
     Attr,
@@ -279,7 +280,7 @@ class _Reader:
         if between is None:
             return [_hole(items, owner, is_list=True)]
         if type(items) is Sequence and not any(type(item) is Star for item in items.items):
-            added = list(appended(items, owner)) if items.kind == "list" else []
+            added = list(appended(self.resolver, items, owner)) if items.kind == "list" else []
             pieces: list[Value] = []
             for item in (*items.items, *added):
                 pieces.extend((Const(between), item) if pieces else (item,))
@@ -359,8 +360,9 @@ def _entry(mapping: Value, name: str) -> Value:
     return Item(mapping, Const(name))
 
 
-def appended(sequence: Sequence, file: SourceFile) -> Iterator[Value]:
+def appended(resolver: Resolver, sequence: Sequence, file: SourceFile) -> Iterator[Value]:
     """What a file appends to a list that it made empty, or with some items, before."""
+    resolver.keys.add((file.file_id, ANY_CALLS))
     for call in _calls(file):
         func = call.value.func
         if type(func) is not Attr or not call.value.args:
@@ -385,4 +387,4 @@ def appended(sequence: Sequence, file: SourceFile) -> Iterator[Value]:
 def _calls(file: SourceFile) -> Iterator[CallFact]:
     for definitions in file.facts.functions.values():
         for function in definitions:
-            yield from function.calls
+            yield from function.call_facts
