@@ -26,6 +26,7 @@ from sqlalchemy_guard.facts.evaluate import (
     recording,
 )
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
+from sqlalchemy_guard.facts.outlines import calls_outline_of, compare, outline_of
 from sqlalchemy_guard.facts.units import (
     ANY_CALLS,
     ITEMS,
@@ -528,20 +529,17 @@ class FileFacts:
     ) -> set[str]:
         changed: set[str] = set()
         for name in touched:
-            self._compare(name, self._outline(name), changed)
-            functions = self.functions.get(name)
-            calls = functions[-1].calls_outline() if functions else ()
-            self._compare(f"{ANY_CALLS}.{name}", calls or None, changed)
-            if f"{ANY_CALLS}.{name}" in changed:
+            compare(self.outlines, name, outline_of(self, name), changed)
+            if compare(self.outlines, f"{ANY_CALLS}.{name}", calls_outline_of(self, name), changed):
                 changed.add(ANY_CALLS)
         both = (*old, *fresh)
         if any(contribution.stars for contribution in both):
-            self._compare("*", tuple(self.stars) or None, changed)
+            compare(self.outlines, "*", tuple(self.stars) or None, changed)
         if any(contribution.imports for contribution in both):
             found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
-            self._compare("*imports", frozenset(found) or None, changed)
+            compare(self.outlines, "*imports", frozenset(found) or None, changed)
         if any(unit.named for contribution in both for unit in contribution.units):
-            self._compare("*named", tuple(self.named_fixtures) or None, changed)
+            compare(self.outlines, "*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
         changed.update(f"*body.{name}" for name in touched & self.watched)
         if items_otherwise(old, fresh):
@@ -556,32 +554,10 @@ class FileFacts:
                     values[name].append(value)
             others = len(changed)
             for name in stored:
-                self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
+                compare(self.outlines, f"*stored.{name}", tuple(values[name]) or None, changed)
             if len(changed) > others:
                 changed.add(STORED)
         return changed
-
-    def _compare(self, name: str, outline: object, changed: set[str]) -> None:
-        known = self.outlines.get(name)
-        # What is nested deeper than Python's stack cannot be compared: taking it for changed is always right.
-        if not same(known, outline):
-            changed.add(name)
-            if outline is None:
-                del self.outlines[name]
-            else:
-                self.outlines[name] = outline
-
-    def _outline(self, name: str) -> object:
-        parts: list[object] = []
-        if name in self.names:
-            parts.append(self.value_of(name))
-        if name in self.functions:
-            parts.append(self.functions[name][-1].outline())
-            # What the earlier ones are decorated with says what the last one adds to: a setter to a property.
-            parts.extend(tuple(earlier.decorators) for earlier in self.functions[name][:-1])
-        if name in self.classes:
-            parts.append(self.classes[name][-1].outline())
-        return tuple(parts) or None
 
 
 def _outermost(chunk: Chunk) -> Chunk:
