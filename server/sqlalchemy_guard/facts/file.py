@@ -28,7 +28,6 @@ from sqlalchemy_guard.facts.evaluate import (
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.outlines import calls_outline_of, compare, outline_of
 from sqlalchemy_guard.facts.units import (
-    ANY_CALLS,
     ITEMS,
     NOTHING,
     STORED,
@@ -89,9 +88,9 @@ class FileFacts:
         functions: Functions by qualified name, every definition of it in source order.
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
-            imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
-            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
-            of `*body.f`: the body of a function f that somebody looked into.)
+            imports, `*calls.f` for the calls in a function f, `*imports` for all imports, `*named` for the names that
+            decorators give, `*stored.x` for what is assigned to attributes called x. (`update` tells of `*called.x`
+            besides: the calls of something called x, and of `*body.f`: the body of a function f that somebody looked into.)
         generation: Counts the contributions that came and went; see `since`.
         is_watched: Whether somebody looked at all of it: `update` tells of `*whole` then, whatever was edited.
         watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
@@ -530,8 +529,7 @@ class FileFacts:
         changed: set[str] = set()
         for name in touched:
             compare(self.outlines, name, outline_of(self, name), changed)
-            if compare(self.outlines, f"{ANY_CALLS}.{name}", calls_outline_of(self, name), changed):
-                changed.add(ANY_CALLS)
+            compare(self.outlines, f"*calls.{name}", calls_outline_of(self, name), changed)
         both = (*old, *fresh)
         if any(contribution.stars for contribution in both):
             compare(self.outlines, "*", tuple(self.stars) or None, changed)

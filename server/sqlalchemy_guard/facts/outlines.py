@@ -33,14 +33,13 @@ def calls_outline_of(facts: FileFacts, name: str) -> object:
     return (functions[-1].calls_outline() or None) if functions else None
 
 
-def compare(outlines: dict[str, object], name: str, outline: object, changed: set[str]) -> bool:
-    """Note an outline; whether it is another one, whose name then is added to `changed`."""
+def compare(outlines: dict[str, object], name: str, outline: object, changed: set[str]) -> None:
+    """Note an outline; the name of one that is not the same as before is added to `changed`."""
     # What is nested deeper than Python's stack cannot be compared: taking it for changed is always right.
     if same(outlines.get(name), outline):
-        return False
+        return
     changed.add(name)
     if outline is None:
         del outlines[name]
     else:
         outlines[name] = outline
-    return True

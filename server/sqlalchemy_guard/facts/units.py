@@ -22,8 +22,6 @@ AttributeSet = tuple[Value, str, "Value | None", Value]
 
 STORED = "*stored"
 """The name under which an assignment to an attribute of any object but `self` that came or went is told."""
-ANY_CALLS = "*calls"
-"""The name under which a call in a function that came or went is told."""
 ITEMS = "*items"
 """The name under which an assignment to an item that came or went is told."""
 WHOLE = "*whole"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy_guard.facts.units import ANY_CALLS
 from sqlalchemy_guard.facts.values import (
     Attr,
     Await,
@@ -529,7 +528,7 @@ class Resolver(Answers):
 
     def calls_in(self, function: FunctionFacts, file: SourceFile) -> list[CallFact]:
         """The calls of a function of a file, in order."""
-        self.keys.add((file.file_id, f"{ANY_CALLS}.{function.qualname}"))
+        self.keys.add((file.file_id, f"*calls.{function.qualname}"))
         return function.call_facts
 
     def _call(self, value: Call, file: SourceFile) -> Type:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.units import ANY_CALLS
 from sqlalchemy_guard.facts.values import (
     UNKNOWN,
     Attr,
@@ -36,9 +35,9 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
+_ADDING = ("append", "extend", "insert")
 _MAX_DEPTH = 12
 _MAX_TEXTS = 12
 _MAX_READS = 2000
@@ -362,10 +361,11 @@ def _entry(mapping: Value, name: str) -> Value:
 
 def appended(resolver: Resolver, sequence: Sequence, file: SourceFile) -> Iterator[Value]:
     """What a file appends to a list that it made empty, or with some items, before."""
-    resolver.keys.add((file.file_id, ANY_CALLS))
-    for call in _calls(file):
+    resolver.keys.update((file.file_id, f"*called.{name}") for name in _ADDING)
+    units = dict.fromkeys(unit for name in _ADDING for unit in file.facts.units_calling(name))
+    for call in (fact for unit in units for fact in unit.calls):
         func = call.value.func
-        if type(func) is not Attr or not call.value.args:
+        if type(func) is not Attr or func.name not in _ADDING or not call.value.args:
             continue
         base = func.base.options if type(func.base) is Either else (func.base,)
         if not any(option is sequence for option in base):
@@ -382,9 +382,3 @@ def appended(resolver: Resolver, sequence: Sequence, file: SourceFile) -> Iterat
                 yield from items.items
             else:
                 yield items
-
-
-def _calls(file: SourceFile) -> Iterator[CallFact]:
-    for definitions in file.facts.functions.values():
-        for function in definitions:
-            yield from function.call_facts
