@@ -27,14 +27,17 @@ from sqlalchemy_guard.facts.evaluate import (
 )
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.outlines import calls_outline_of, compare, outline_of
+from sqlalchemy_guard.facts.scripts import asks_for_main
 from sqlalchemy_guard.facts.units import (
     ITEMS,
     NOTHING,
+    SCRIPT,
     STORED,
     WHOLE,
     Contribution,
     Unit,
     called_otherwise,
+    imported_by,
     is_foreign,
     is_same_class,
     items_otherwise,
@@ -116,6 +119,7 @@ class FileFacts:
         self.watched: set[str] = set()
         self.is_watched = False
         self._starring: dict[Chunk, None] = {}
+        self._running: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
 
@@ -185,6 +189,11 @@ class FileFacts:
             elif isinstance(kept, _Head):
                 Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
         return recorded
+
+    @property
+    def is_script(self) -> bool:
+        """Whether the module asks for `__main__`: it runs by itself."""
+        return bool(self._running)
 
     @property
     def stars(self) -> list[Ref]:
@@ -280,6 +289,7 @@ class FileFacts:
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
         contribution.foreign_sets = [found for found in contribution.attribute_sets if is_foreign(found[0])]
+        contribution.is_main = asks_for_main(chunk)
         self._top[chunk] = contribution
         return contribution
 
@@ -506,6 +516,7 @@ class FileFacts:
                 for name in unit.called:
                     self._calling.setdefault(name, []).append(unit)
             mark(self._starring, chunk, come.stars)
+            mark(self._running, chunk, come.is_main)
             mark(self._storing, chunk, come.foreign_sets)
             mark(self._importing, chunk, come.imports)
             mark(self._naming, chunk, any(unit.named for unit in come.units))
@@ -533,7 +544,9 @@ class FileFacts:
         both = (*old, *fresh)
         if any(contribution.stars for contribution in both):
             compare(self.outlines, "*", tuple(self.stars) or None, changed)
-        if any(contribution.imports for contribution in both):
+        if any(contribution.is_main for contribution in both):
+            compare(self.outlines, SCRIPT, self.is_script or None, changed)
+        if imported_by(old) != imported_by(fresh):
             found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
             compare(self.outlines, "*imports", frozenset(found) or None, changed)
         if any(unit.named for contribution in both for unit in contribution.units):

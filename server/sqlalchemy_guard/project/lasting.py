@@ -65,7 +65,7 @@ def runs_once(resolver: Resolver, function: FunctionFacts, file: File) -> bool:
     ):
         return True
     return (
-        is_script(file)
+        is_script(resolver, file)
         or is_cached(resolver, function, file)
         or not _ONCE.isdisjoint(decorated_by(resolver, function, file))
         or is_command(resolver, function, file)

@@ -85,7 +85,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
             f"Session `{name}` belongs to the class: all its instances share one transaction; {_ADVICE}",
         )
         return
-    if is_script(context.file):
+    if is_script(context.resolver, context.file):
         return
     rests_on_all(context.resolver, context.file)
     readers = readers_of(context.file, name)
