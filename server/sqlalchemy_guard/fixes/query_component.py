@@ -93,7 +93,7 @@ class JointText:
         found = self._sources.get(file.file_id)
         if found is None:
             document = file.document
-            found = self._sources[file.file_id] = Source(document.text, lines=document.lines)
+            found = self._sources[file.file_id] = Source.of(document.lines)
         return found
 
     def segment(self, node: ast.expr) -> str:
