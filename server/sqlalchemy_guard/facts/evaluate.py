@@ -810,7 +810,7 @@ def complete_function(deferred: Deferred, closure: Env) -> BlockResult:
         total.calls.extend(block.calls)
         total.returned.extend(block.returned)
         total.yielded.extend(block.yielded)
-    facts.calls = list(total.calls)
+    facts.call_facts = list(total.calls)
     facts.returned = either(total.returned) if total.returned else None
     facts.yielded = either(total.yielded) if total.yielded else None
     facts.nested = [nested.facts.qualname for block in blocks for nested in block.deferred]

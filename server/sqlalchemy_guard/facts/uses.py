@@ -35,10 +35,12 @@ class _Words(NamedTuple):
     """What tells of a statement whether a walk has to go through it.
 
     Attributes:
-        said: The names that it reads or binds, in nested scopes as well.
+        own: The names that its own expressions read or bind; for a definition the same as `said`.
+        said: The names that it reads or binds, in the statements and scopes inside as well.
         leaves: Whether control may leave it otherwise than at its end.
     """
 
+    own: frozenset[str]
     said: frozenset[str]
     leaves: bool
 
@@ -72,15 +74,18 @@ def _words(chunk: Chunk) -> dict[ast.stmt, _Words]:
                     inner.append(child)
                 else:
                     parts.append(child)
-        found[statement] = _Words(frozenset(name for name in said if name is not None), leaves)
+        own = frozenset(name for name in said if name is not None)
+        found[statement] = _Words(own, own, leaves)
         todo.extend(inner)
     for statement, inner in reversed(order):
         if inner:
-            own = found[statement]
+            words = found[statement]
             all_of_them = [found[one] for one in inner]
+            every = words.own.union(*(one.said for one in all_of_them))
             found[statement] = _Words(
-                own.said.union(*(one.said for one in all_of_them)),
-                own.leaves or any(one.leaves for one in all_of_them),
+                every if isinstance(statement, _SCOPES) else words.own,
+                every,
+                words.leaves or any(one.leaves for one in all_of_them),
             )
     return found
 
@@ -166,7 +171,7 @@ def _nested(statements: list[ast.stmt]) -> ast.stmt:
 class _Walk:
     """Runs statements in order; `now` is what the name may be bound to, nothing where control never comes.
 
-    Of a statement that does not have the name, all that counts is where control goes.
+    Of a statement whose own expressions do not have the name, all that counts is where control goes.
     """
 
     def __init__(self, name: str) -> None:
@@ -182,11 +187,8 @@ class _Walk:
         around = self._is_absent
         for statement in statements:
             words = self.words.get(statement)
-            if words is None or self.name in words.said:
-                self._is_absent = False
-                self._statement(statement)
-            elif words.leaves:
-                self._is_absent = True
+            if words is None or words.leaves or self.name in words.said:
+                self._is_absent = words is not None and self.name not in words.own
                 self._statement(statement)
         self._is_absent = around
 
@@ -263,7 +265,7 @@ class _Walk:
         start = self.now
         self.block(node.body)
         # An exception may come after any of the statements.
-        failed = start | self.now | frozenset(_assignments(node.body, self.name))
+        failed = start | self.now | frozenset(self._assignments(node.body))
         self.block(node.orelse)
         after = self.now
         for handler in node.handlers:
@@ -323,13 +325,13 @@ class _Walk:
     def _binds(self, target: ast.AST) -> bool:
         return any(isinstance(part, ast.Name) and part.id == self.name for part in ast.walk(target))
 
-
-def _assignments(body: Iterable[ast.stmt], name: str) -> Iterator[ast.AST | None]:
-    """Everything in a block that may bind a name."""
-    for statement in body:
-        for part in ast.walk(statement):
-            match part:
-                case ast.Assign(targets=[ast.Name(id=bound)]) if bound == name:
-                    yield part
-                case ast.Name(id=bound, ctx=ast.Store()) if bound == name:
-                    yield None
+    def _assignments(self, body: Iterable[ast.stmt]) -> Iterator[ast.AST | None]:
+        """Everything in a block that may bind the name."""
+        for statement in body:
+            words = self.words.get(statement)
+            for part in ast.walk(statement) if words is None or self.name in words.said else ():
+                match part:
+                    case ast.Assign(targets=[ast.Name(id=self.name)]):
+                        yield part
+                    case ast.Name(id=self.name, ctx=ast.Store()):
+                        yield None

@@ -120,7 +120,9 @@ class Solver:
         self.text = JointText(self.knowledge, knowledge.file, source)
         self.start = start
         self.has_helpers = knowledge.sessions.has_helpers
-        self.sources: set[ast.expr] = {start}
+        self.sources: set[ast.expr] = set()
+        # The statements that make queries or name functions which the queries go through.
+        self.named_at: set[ast.stmt] = set()
         self.returning: dict[FunctionKey, Body] = {}
         self.filled: dict[tuple[FunctionKey, str], Body] = {}
         self.variables: set[tuple[FunctionKey, str]] = set()
@@ -153,6 +155,7 @@ class Solver:
         if first is None:
             raise Refuse("the Query is built over several statements of a module: do it in a function")
         self._members[first.key] = first
+        self.add_source(self.start, first)
         while True:
             self.grown = False
             self.doubts.clear()
@@ -184,6 +187,11 @@ class Solver:
         return self.bodies.first.scope.chunk_of(node)
 
     # -- what grows ------------------------------------------------------------------------------------------------
+
+    def add_source(self, node: ast.expr, body: Body) -> None:
+        """An expression makes a query of the component."""
+        self.sources.add(node)
+        self.named_at.add(_statement(node, body))
 
     def add_variable(self, body: Body, name: str) -> None:
         """A variable holds the query."""
@@ -246,7 +254,10 @@ class Solver:
                 raise Refuse(f"{body.name}() is also named outside of functions: build a select() by hand")
             self._references[body.key] = found.proven
             self.named.update((each.node, body) for each in found.proven)
-            self._members.update((each.key, each) for each in around if each is not None)
+            for reference, member in zip(found.proven, around, strict=True):
+                assert member is not None, "checked above"
+                self._members[member.key] = member
+                self.named_at.add(_statement(reference.node, member))
             if found.possible:
                 self._possible[body.key] = sorted(found.possible)[0]
         self.grown = True

@@ -6,6 +6,7 @@ This module must never change a text: it answers questions only.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
 _INDENTED = lazy_pattern(r":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)([ \t]+)\S")
+_COMMENT_OR_STRING = lazy_pattern(
+    r"""\#[^\r\n]*
+      | \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+      | (?P<mark>["'])(?:\\.|[^\\"'\r\n])*(?P=mark)
+      | "(?:\\.|[^\\"\r\n])*" | '(?:\\.|[^\\'\r\n])*'
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""With `mark` for short strings that hold no quotation mark; those nested in f-strings count for themselves or not at all."""
 
 
 class Located(Protocol):
@@ -148,10 +158,6 @@ class Source:
     @cached_property
     def quote(self) -> str:
         """The quotation mark that the file prefers for short strings; double when it has none."""
-        marks: Counter[str] = Counter()
-        for token in tokens(self.text):
-            if token.kind == "string":
-                body = self.text[token.start : token.end].lstrip("rRbBuUfFtT")
-                if not body.startswith(('"""', "'''")) and "'" not in body[1:-1] and '"' not in body[1:-1]:
-                    marks[body[:1]] += 1
+        # One search of the whole text: reading all tokens of a large file takes as long as a person notices.
+        marks = Counter(match["mark"] for match in _COMMENT_OR_STRING.finditer(self.text))
         return "'" if marks["'"] > marks['"'] else '"'

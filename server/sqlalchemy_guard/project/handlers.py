@@ -70,7 +70,7 @@ def makes_application(resolver: Resolver, function: FunctionFacts, file: SourceF
         isinstance(func := fact.value.func, (Attr, Ref))
         and func.name[:1].isupper()
         and resolver.external_name(func, file) in APPLICATIONS
-        for fact in function.calls
+        for fact in resolver.calls_in(function, file)
     )
 
 

@@ -113,7 +113,7 @@ def read_inside(
             else:
                 step: Hop = (file, chunk, node, f"`{node.attr}` is read here")
                 yield from read_by_property(rows, found, node.attr, base, inside, (*way, step))
-    for fact in function.calls:
+    for fact in rows.resolver.calls_in(function, file):
         if _is_handled(fact) or not _holds(_conditions(fact), call, function):
             continue
         entered = _entered(rows, fact, inside, shape)

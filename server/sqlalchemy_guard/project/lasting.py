@@ -65,7 +65,7 @@ def runs_once(resolver: Resolver, function: FunctionFacts, file: File) -> bool:
     ):
         return True
     return (
-        is_script(file)
+        is_script(resolver, file)
         or is_cached(resolver, function, file)
         or not _ONCE.isdisjoint(decorated_by(resolver, function, file))
         or is_command(resolver, function, file)
@@ -82,7 +82,7 @@ def runs_per_request(resolver: Resolver, function: FunctionFacts, file: SourceFi
 
 def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: SourceFile) -> bool:
     """Whether what a local name stands for outlives the call: returned, yielded, stored, captured, disposed of."""
-    facts = {fact.node: fact for fact in function.calls}
+    facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     for _, node in own_nodes(function):
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
             return True

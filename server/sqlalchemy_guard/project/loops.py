@@ -273,7 +273,7 @@ def _walks_typed_places(resolver: Resolver, fact: CallFact, node: ast.AST, file:
         return False
     targets = {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
     inside = set(ast.walk(node))
-    for other in fact.function.calls:
+    for other in resolver.calls_in(fact.function, file):
         if other.node not in inside:
             continue
         for value, expression in arguments_of(other):

@@ -64,7 +64,11 @@ def own_commit(workspace: Workspace, function: FunctionFacts, file: File) -> Cal
     """The first commit of a session that was passed to a function, where neither its name nor a condition announces it."""
     if function.yielded is not None or "commit" in function.name.lower() or is_test_file(file.file_id):
         return None
-    commits = [fact for fact in function.calls if _commits_parameter(workspace, fact, function, file)]
+    commits = [
+        fact
+        for fact in workspace.resolver.calls_in(function, file)
+        if _commits_parameter(workspace, fact, function, file)
+    ]
     first = min(commits, key=_place, default=None)
     if first is None or _is_asked_for(first):
         return None
@@ -86,6 +90,7 @@ def owners_of(workspace: Workspace, function: FunctionFacts, file: File) -> list
         given = argument_of(call.value, function, receiver.name)
         if caller is None or given is None or caller is function or is_test_file(source.file_id):
             continue
+        _rest_on_body(workspace, caller, source)
         course = Course(workspace.resolver, caller, plain(given), source)
         starts = course.paths.at(call.node)
         behind = (event for point in walk(starts, errors=False) for event in course.at(point))
@@ -111,21 +116,25 @@ def _find(workspace: Workspace, project: str, code: str) -> list[NestedCommit]:
 
 def _count(workspace: Workspace, function: FunctionFacts, file: File) -> int:
     """How many callers commit what a function commits."""
-    if not any(_may_commit(fact, function) for fact in function.calls):
+    if not any(_may_commit(fact, function) for fact in function.call_facts):
         return 0
 
     def count() -> int:
-        file.facts.watched.add(function.qualname)
-        workspace.resolver.keys.update(
-            ((file.file_id, f"*body.{function.qualname}"), (file.file_id, function.qualname))
-        )
+        _rest_on_body(workspace, function, file)
+        workspace.resolver.keys.add((file.file_id, function.qualname))
         return len(owners_of(workspace, function, file))
 
     return workspace.resolver.remembered(("nested commit", file.file_id, function.qualname), count)
 
 
+def _rest_on_body(workspace: Workspace, function: FunctionFacts, file: File) -> None:
+    """Note that what is concluded rests on the statements of a function."""
+    file.facts.watched.add(function.qualname)
+    workspace.resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
+
+
 def _is_silenced(function: FunctionFacts, file: File, code: str) -> bool:
-    commits = [fact for fact in function.calls if _may_commit(fact, function)]
+    commits = [fact for fact in function.call_facts if _may_commit(fact, function)]
     first = min(commits, key=_place)
     start = first.statement.lineno - 1 + first.chunk.shift
     end = (first.statement.end_lineno or first.statement.lineno) + first.chunk.shift

@@ -171,7 +171,11 @@ class Origins:
             return Origin.HARMLESS
         match value:
             case Either(options=parts) | Joined(parts=parts) | Sequence(items=parts):
-                added = appended(value, file) if type(value) is Sequence and value.kind == "list" else ()
+                added = (
+                    appended(self.resolver, value, file)
+                    if type(value) is Sequence and value.kind == "list"
+                    else ()
+                )
                 return self._worst((*parts, *added), file, depth)
             case Operation(name=name, operands=parts):
                 if name in ("Add", "Mod", "Mult", "slice"):
@@ -339,7 +343,7 @@ class Origins:
             # Nobody checks an annotation at run time, except frameworks for what they hand in.
             promised = self._is_number(parameter.annotation, file) and not _is_entry_point(function)
             return Origin.UNKNOWN if promised else Origin.HARMLESS
-        if is_checked(value, function):
+        if is_checked(self.resolver, value, function, file):
             return Origin.HARMLESS
         if _is_entry_point(function):
             return Origin.OUTSIDE
@@ -432,9 +436,9 @@ def _mentions_schema(value: Value) -> bool:
     return False
 
 
-def is_checked(value: Value, function: FunctionFacts) -> bool:
+def is_checked(resolver: Resolver, value: Value, function: FunctionFacts, file: SourceFile) -> bool:
     """Whether a function tests a value against what is allowed, and so decides what may pass."""
-    for call in function.calls:
+    for call in resolver.calls_in(function, file):
         func = call.value.func
         if not isinstance(func, (Attr, Ref, Def)):
             continue
@@ -446,6 +450,8 @@ def is_checked(value: Value, function: FunctionFacts) -> bool:
             return True
     if type(value) is not Param:
         return False
+    file.facts.watched.add(function.qualname)
+    resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
     for _, statements in body(function.header, function.chunk):
         for statement in statements:
             for node in ast.walk(statement):

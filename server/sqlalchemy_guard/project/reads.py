@@ -10,9 +10,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import DEFERRED
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Value
 from sqlalchemy_guard.project.effects import argument_of
-from sqlalchemy_guard.project.inner_reads import read_by_property
+from sqlalchemy_guard.project.inner_reads import read_by_property, read_inside
 from sqlalchemy_guard.project.loader_options import undefers
 from sqlalchemy_guard.project.loops import head_of
 from sqlalchemy_guard.project.row_calls import bound_by, root_of
@@ -330,6 +330,27 @@ class Reader:
                     yield LazyRead(site, self.file, shape, info, None, loop)
             else:
                 yield from self._through(site, shape, loop, name, value, scope)
+
+    def by_method(self, site: Site, value: Value, name: str) -> Iterator[LazyRead]:
+        """What a method of a value reads that is called at a site without arguments that are known."""
+        if not self._may_relate(value, name):
+            return
+        scope = self.rows.scope(self.file)
+        for shape in self.rows.shapes(value, scope):
+            member = (
+                self.rows.resolver.member(ClassType(shape.ref), name) if isinstance(shape, Loaded) else None
+            )
+            if member is None or member.function is None or not isinstance(shape, Loaded):
+                continue
+            method = FunctionType(member.file.file_id, member.function.qualname)
+            call = Call(Attr(value, name), (), ())
+            inside = self.rows.entered(method, call, scope)
+            if inside is None or member.function.decorators:
+                continue
+            for inner in read_inside(self.rows, inside, shape, call):
+                if is_lazy(self.rows, inner.found, inner.info):
+                    place, loop = (inner.file, inner.chunk, inner.node), self.loop(site, shape)
+                    yield LazyRead(site, self.file, inner.found, inner.info, place, loop, way=inner.way)
 
     def _may_relate(self, value: Value, name: str) -> bool:
         """Whether the object is, by its type, of a mapped class with such an attribute, or of an unknown one."""

@@ -73,7 +73,7 @@ from sqlalchemy_guard.project.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import Attribute, CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.modules import Modules
 
@@ -525,6 +525,11 @@ class Resolver(Answers):
         return None
 
     # -- calls -----------------------------------------------------------------------------------------------------
+
+    def calls_in(self, function: FunctionFacts, file: SourceFile) -> list[CallFact]:
+        """The calls of a function of a file, in order."""
+        self.keys.add((file.file_id, f"*calls.{function.qualname}"))
+        return function.call_facts
 
     def _call(self, value: Call, file: SourceFile) -> Type:
         func = self.type_of(value.func, file)

@@ -117,7 +117,10 @@ def _helper_kind(resolver: Resolver, function: FunctionType, depth: int) -> str 
         if name not in ("builtins.staticmethod", "builtins.classmethod"):
             return None
     made = facts.returned
-    if any(made in (*call.value.args, *(given for _, given in call.value.keywords)) for call in facts.calls):
+    if any(
+        made in (*call.value.args, *(given for _, given in call.value.keywords))
+        for call in resolver.calls_in(facts, source)
+    ):
         # Somebody else was given the session as well, and may close it: an exit stack, a framework's context.
         return None
     return maker_kind(resolver, facts.returned, source, depth + 1)
@@ -136,7 +139,7 @@ def _on_connection(resolver: Resolver, value: Call, file: SourceFile) -> bool:
 def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> Iterator[MadeSession]:
     """The sessions that a function makes and binds to a name of its own, once each."""
     seen: set[ast.Call] = set()
-    for fact in function.calls:
+    for fact in resolver.calls_in(function, file):
         name = bound_name(fact)
         if name is None or fact.node in seen or function.parameter(name) is not None:
             continue
@@ -179,7 +182,7 @@ def gives_live(resolver: Resolver, function: FunctionFacts, file: SourceFile) ->
 def uses_of(resolver: Resolver, function: FunctionFacts, name: str, file: SourceFile, depth: int = 0) -> Uses:
     """What becomes of the value of a local name (or parameter) in a function."""
     uses = Uses()
-    facts = {fact.node: fact for fact in function.calls}
+    facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     todo: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(node, ()) for _, node in body_of(function)]
     while todo:
         node, around = todo.pop()

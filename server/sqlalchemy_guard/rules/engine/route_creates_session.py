@@ -104,7 +104,8 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Report the first session that a handler makes."""
     if context.is_test():
         return
-    made = [fact for fact in function.calls if maker_kind(context.resolver, fact.value, context.file)]
+    calls = context.resolver.calls_in(function, context.file)
+    made = [fact for fact in calls if maker_kind(context.resolver, fact.value, context.file)]
     framework = framework_of(context.resolver, function, context.file, sockets=False) if made else None
     if framework is None or _takes_session(context, function):
         return
