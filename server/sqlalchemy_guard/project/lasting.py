@@ -24,13 +24,13 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.bodies import body_of, own_nodes
 from sqlalchemy_guard.project.handlers import (
-    framework_of,
     is_command,
     is_dependency,
     is_task,
     makes_application,
 )
 from sqlalchemy_guard.project.index import CALLED, IMPORTS
+from sqlalchemy_guard.project.routes import framework_of
 from sqlalchemy_guard.project.runs import decorated_by, is_cached, is_script
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, known
 

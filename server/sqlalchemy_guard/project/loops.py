@@ -434,6 +434,8 @@ def head_of(node: ast.AST) -> ast.expr:
     """What stands for a loop in a message: the iterable or the condition."""
     if isinstance(node, (ast.For, ast.AsyncFor)):
         return node.iter
+    if isinstance(node, ast.Lambda):
+        return node
     head: ast.expr = node.test if isinstance(node, ast.While) else node.generators[0].iter  # type: ignore[attr-defined]
     return head
 
