@@ -125,11 +125,18 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     yield context.at_call(
         rule,
         at,
-        f"{what} without `order_by()`: the database gives any rows, and pages repeat or miss some; order them first",
+        f"{what} without `order_by()`: {_consequence(forms, is_paginated=is_paginated)}; order them first",
         node=_link(at.node),
         applicability=Applicability.UNSAFE if order else None,
         subject=(at, order),
     )
+
+
+def _consequence(forms: Forms, *, is_paginated: bool) -> str:
+    """What comes of it: of pages that belong together, or of the one part that is taken."""
+    if is_paginated or any(form.has("offset", "slice", "[]") for form in forms.statements):
+        return "the database gives any rows, and pages repeat or miss some"
+    return "which rows come is up to the database, and may change from one call to the next"
 
 
 def _is_batch(step: CallFact, forms: Forms) -> bool:
