@@ -50,6 +50,7 @@ from sqlalchemy_guard.project.externals import (
     KNOWN_MODULES,
     canonical,
 )
+from sqlalchemy_guard.project.lazy_names import lazily_bound
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     CallableType,
@@ -248,6 +249,9 @@ class Resolver(Answers):
                             isinstance(outside, External) and outside.name in stubs.FUNCTIONS
                         ):
                             return outside
+                lazily = lazily_bound(self, source, name)
+                if lazily is not None:
+                    return self.type_of(*lazily)
         self.keys |= module_keys(name)
         inner = self.sources.modules.submodule(target, name)
         return ModuleType(f"{module}.{name}", inner) if inner is not None else UNKNOWN_TYPE
@@ -388,7 +392,10 @@ class Resolver(Answers):
                     target = self.module(value.module, file)
                 else:
                     target = file.file_id
-                found = self._binding(target, value.name) if target is not None else None
+                is_foreign = bool(value.module)
+                found = (
+                    self._binding(target, value.name, is_foreign=is_foreign) if target is not None else None
+                )
             else:
                 return value, file
             if found is None:
@@ -405,13 +412,17 @@ class Resolver(Answers):
             return Ref("", value.name)
         return own.value
 
-    def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+    def _binding(
+        self, file_id: str, name: str, *, is_foreign: bool = True
+    ) -> tuple[Value, SourceFile] | None:
         self.keys.add((file_id, name))
         source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
         if source is None:
             return None
         bound = source.facts.value_of(name)
-        return (bound[0], source) if bound is not None else None
+        if bound is not None:
+            return bound[0], source
+        return lazily_bound(self, source, name) if is_foreign else None
 
     # -- attributes ------------------------------------------------------------------------------------------------
 
