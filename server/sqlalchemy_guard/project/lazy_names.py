@@ -5,6 +5,7 @@ This module must never run a module's `__getattr__`.
 
 from __future__ import annotations
 
+import builtins
 import os
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def lazily_bound(resolver: Resolver, source: SourceFile, name: str) -> tuple[Value, SourceFile] | None:
     """What a name means that a module does not bind, and the file that says it: the stub, or the module itself."""
-    if name.startswith("__"):
+    if name.startswith("__") or hasattr(builtins, name):
         return None
     stub = _stub_of(resolver, source)
     if stub is not None:

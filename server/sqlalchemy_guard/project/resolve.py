@@ -392,10 +392,7 @@ class Resolver(Answers):
                     target = self.module(value.module, file)
                 else:
                     target = file.file_id
-                is_foreign = bool(value.module)
-                found = (
-                    self._binding(target, value.name, is_foreign=is_foreign) if target is not None else None
-                )
+                found = self._binding(target, value.name) if target is not None else None
             else:
                 return value, file
             if found is None:
@@ -412,17 +409,13 @@ class Resolver(Answers):
             return Ref("", value.name)
         return own.value
 
-    def _binding(
-        self, file_id: str, name: str, *, is_foreign: bool = True
-    ) -> tuple[Value, SourceFile] | None:
+    def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
         self.keys.add((file_id, name))
         source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
         if source is None:
             return None
         bound = source.facts.value_of(name)
-        if bound is not None:
-            return bound[0], source
-        return lazily_bound(self, source, name) if is_foreign else None
+        return (bound[0], source) if bound is not None else lazily_bound(self, source, name)
 
     # -- attributes ------------------------------------------------------------------------------------------------
 

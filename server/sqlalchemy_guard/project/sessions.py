@@ -155,7 +155,7 @@ def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile)
             continue
         seen.add(fact.node)
         uses = uses_of(resolver, function, name, file)
-        if uses.bindings == 1:
+        if uses.bindings == 1 and not _is_unbound(resolver, fact.value, file):
             yield MadeSession(fact, name, kind, _is_likely(resolver, fact, file), uses)
 
 
@@ -174,13 +174,20 @@ def nameless_sessions(
             continue
         is_work = func.name in NEEDS_TRANSACTION and fact.node not in seen
         kind = maker_kind(resolver, func.base, file) if is_work else None
-        if kind is not None:
+        if kind is not None and not _is_unbound(resolver, func.base, file):
             seen.add(fact.node)
             types = (
                 *known(resolver.type_of(func.base.func, file)),
                 *known(resolver.type_of(func.base, file)),
             )
             yield fact, kind, any(isinstance(option, Instance) and option.likely for option in types)
+
+
+def _is_unbound(resolver: Resolver, call: Call, file: SourceFile) -> bool:
+    """Whether it is the library's class called without any argument: such a session has no engine and no connection."""
+    made = resolver.type_of(call.func, file)
+    plain = isinstance(made, ClassType) and isinstance(made.ref, str)
+    return plain and not call.args and not call.keywords
 
 
 def bound_name(fact: CallFact) -> str | None:

@@ -54,7 +54,6 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
-from sqlalchemy_guard.facts.values import Attr, Call
 from sqlalchemy_guard.fixes.managed import Region, detaches, manage, region_of
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.runs import is_fixture
@@ -65,7 +64,6 @@ from sqlalchemy_guard.project.sessions import (
     nameless_sessions,
     ways_left_open,
 )
-from sqlalchemy_guard.project.types import ClassType
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
         return
     yield from _nameless(context, function)
     for session in made_sessions(context.resolver, function, context.file):
-        if session.uses.escapes or _is_unbound(context, session.fact.value):
+        if session.uses.escapes:
             continue
         ways = ways_left_open(context.resolver, session, function, context.file)
         if not ways or gives_live(context.resolver, function, context.file):
@@ -121,10 +119,6 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
 def _nameless(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Sessions that are made for one call and left to the garbage collector."""
     for fact, kind, likely in nameless_sessions(context.resolver, function, context.file):
-        assert isinstance(fact.value.func, Attr), "a method of the session is called"
-        made = fact.value.func.base
-        if isinstance(made, Call) and _is_unbound(context, made):
-            continue
         if gives_live(context.resolver, function, context.file):
             return
         if likely and context.settings.inference == "proven":
@@ -136,13 +130,6 @@ def _nameless(context: Context, function: FunctionFacts) -> Iterator[Violation]:
             f" `{keyword} … as session:`"
         )
         yield context.at_call(rule, fact, message, node=node)
-
-
-def _is_unbound(context: Context, call: Call) -> bool:
-    """Whether it is the library's class called without any argument: such a session has no engine and no connection."""
-    made = context.type_of(call.func)
-    plain = isinstance(made, ClassType) and isinstance(made.ref, str)
-    return plain and not call.args and not call.keywords
 
 
 def _applicability(function: FunctionFacts, session: MadeSession, region: Region) -> Applicability | None:

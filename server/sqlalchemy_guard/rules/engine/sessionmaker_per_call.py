@@ -61,9 +61,10 @@ from sqlalchemy_guard.fixes.hoist import (
     place_in_front,
 )
 from sqlalchemy_guard.fixes.naming import fresh
-from sqlalchemy_guard.project.bodies import own_nodes, rests_on_all
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.lasting import (
     depends_on_call,
+    is_configured,
     is_kept,
     runs_once,
 )
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.calls import LibraryCall
 
 rule = Rule("SAG106", Severity.WARNING, Applicability.SAFE)
@@ -101,7 +102,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     message = f"Each call of `{function.name}()` makes a session factory; make it once, at module level"
     rests_on_all(context.resolver, context.file)
     around = None
-    if name is not None and not _is_configured(function, name):
+    if name is not None and not is_configured(function, name):
         around = definition_to_hoist_over(context.file, fact, name)
     known = None
     if used is not None:
@@ -114,17 +115,6 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         node=fact.node.func,
         applicability=Applicability.SAFE if around is not None or known is not None else None,
         subject=(fact, around, known, used is not None),
-    )
-
-
-def _is_configured(function: FunctionFacts, name: str) -> bool:
-    """Whether the function says more about the factory by `configure()`, which may differ from call to call."""
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == "configure"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        for _, node in own_nodes(function)
     )
 
 
