@@ -59,8 +59,7 @@ from sqlalchemy_guard.facts.values import (
     either,
     same,
 )
-from sqlalchemy_guard.facts.walkers import walked_by
-from sqlalchemy_guard.syntax.parents import parents_in
+from sqlalchemy_guard.facts.walkers import items_of, waits, with_lambda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -606,8 +605,8 @@ class Evaluator:
         args = tuple([self.value(arg) for arg in node.args])
         keywords = tuple([(keyword.arg, self.value(keyword.value)) for keyword in node.keywords])
         value = Call(func, args, keywords)
-        if self.waiting:
-            value = self._walking(node, value)
+        if self.waiting and (items := items_of(node, value, self.waiting[-1])):
+            value = with_lambda(node, value, self.waiting[-1], self._lambda(self.waiting.pop(), items))
         self.result.calls.append(
             CallFact(value, node, self.chunk, self.statement, self.frame, self.scope.function)
         )
@@ -696,47 +695,20 @@ class Evaluator:
         elif isinstance(target, ast.Starred):
             self._assign_local(target.value, UNKNOWN)
 
-    def _lambda(self, node: ast.Lambda, items: Iterable[tuple[ast.arg, Value]] = ()) -> Value:
-        if not items and self._walks(node):
+    def _lambda(self, node: ast.Lambda, items: Env | None = None) -> Value:
+        if items is None and waits(node, self.chunk):
             self.waiting.append(node)
             return UNKNOWN
         outer_env, outer_frame = self.env, self.frame
         self.env, self.frame = dict(self.env), Frame("lambda", node, self.chunk, self.frame)
         for parameter in self.parameters(node.args):
             self.env[parameter.name] = UNKNOWN
-        for parameter_, item in items:
-            self.env[parameter_.arg] = item
+        self.env.update(items or {})
         result = self.value(node.body)
         self.env, self.frame = outer_env, outer_frame
+        if items and self.recorded is not None:
+            self.recorded[node] = Function(result)
         return Function(result)
-
-    def _walks(self, node: ast.Lambda) -> bool:
-        """Whether a lambda is called with the items of what the call around it is given."""
-        parents = parents_in(self.chunk)
-        call = parents.get(node)
-        if isinstance(call, ast.keyword):
-            call = parents.get(call)
-        walked = walked_by(call) if isinstance(call, ast.Call) else None
-        return walked is not None and walked[0] is node
-
-    def _walking(self, node: ast.Call, value: Call) -> Call:
-        """A call with the lambda that waited for what else the call is given."""
-        walked = walked_by(node)
-        if walked is None or self.waiting[-1] is not walked[0]:
-            return value
-        self.waiting.pop()
-        given = dict(zip(node.args, value.args, strict=True))
-        base = value.func.base if type(value.func) is Attr else UNKNOWN
-        items = [Element(given.get(iterable, base)) for iterable in walked[1]]
-        function = self._lambda(walked[0], tuple(zip(walked[0].args.args, items, strict=True)))
-        if self.recorded is not None:
-            self.recorded[walked[0]] = function
-        args = tuple([function if arg is walked[0] else given[arg] for arg in node.args])
-        pairs = zip(node.keywords, value.keywords, strict=True)
-        keywords = tuple(
-            [(name, function if key.value is walked[0] else item) for key, (name, item) in pairs]
-        )
-        return Call(value.func, args, keywords)
 
     def _named(self, node: ast.NamedExpr) -> Value:
         value = self.value(node.value)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Item, Param, Ref, Typed, Value
-from sqlalchemy_guard.project.origins import Origin, Origins, is_checked
+from sqlalchemy_guard.project.origins import Origin, Origins
 from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
 from sqlalchemy_guard.project.sql_text import Interpolated, SqlText, texts_of
+from sqlalchemy_guard.project.tested_values import is_checked
 from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:

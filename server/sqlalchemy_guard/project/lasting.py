@@ -110,6 +110,17 @@ def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: Source
     return any(_captured(inner, name, file) for inner in function.nested)
 
 
+def is_configured(function: FunctionFacts, name: str) -> bool:
+    """Whether the function says more about the factory by `configure()`, which may differ from call to call."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "configure"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for _, node in own_nodes(function)
+    )
+
+
 def _captured(qualname: str, name: str, file: SourceFile) -> bool:
     inner = file.facts.function(qualname)
     return inner is not None and any(_mentions(statement, name) for _, statement in body_of(inner))

@@ -7,11 +7,9 @@ the SQL.
 
 from __future__ import annotations
 
-import ast
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.uses import body
 from sqlalchemy_guard.facts.values import (
     Attr,
     Await,
@@ -34,6 +32,7 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.sql_text import appended
+from sqlalchemy_guard.project.tested_values import is_checked
 from sqlalchemy_guard.project.types import (
     ClassType,
     External,
@@ -119,22 +118,6 @@ _NAMES = frozenset(
 _SCHEMA = frozenset(
     {"name", "key", "fullname", "schema", "c", "columns", "primary_key", "primary_keys", "table"}
 )
-_TESTS = frozenset(
-    _words("""
-    match fullmatch isidentifier isalnum isdigit isdecimal isnumeric isalpha index get_enum
-    """)
-)
-_CHECKING = (
-    "valid",
-    "sanit",
-    "allow",
-    "whitelist",
-    "ensure_safe",
-    "check_ident",
-    "is_safe",
-    "assert_safe",
-    "escape_ident",
-)
 _CATALOGUE = tuple(
     f"get_{kind}"
     for kind in _words("table column pk index schema view foreign unique check materialized sequence")
@@ -189,6 +172,8 @@ class Origins:
                 return self._worst(parts, file, depth)
             case Star(base=base) | Element(base=base) | Await(base=base) | Collected(element=base):
                 return self.of(base, file, depth + 1)
+            case Item(base=Element(base=Call(func=Ref(module="", name="enumerate"))), index=Const(value=0)):
+                return Origin.HARMLESS
             case Item(base=base):
                 # One of a literal mapping's entries, whatever the key.
                 return self.of(base, file, depth + 1)
@@ -433,35 +418,6 @@ def _mentions_schema(value: Value) -> bool:
                 value = base
             case _:
                 return False
-    return False
-
-
-def is_checked(resolver: Resolver, value: Value, function: FunctionFacts, file: SourceFile) -> bool:
-    """Whether a function tests a value against what is allowed, and so decides what may pass."""
-    for call in resolver.calls_in(function, file):
-        func = call.value.func
-        if not isinstance(func, (Attr, Ref, Def)):
-            continue
-        name = _last_name(func)
-        subjects = [*call.value.args, *(item for _, item in call.value.keywords)]
-        if type(func) is Attr:
-            subjects.append(func.base)
-        if value in subjects and (name in _TESTS or any(word in name.lower() for word in _CHECKING)):
-            return True
-    if type(value) is not Param:
-        return False
-    file.facts.watched.add(function.qualname)
-    resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
-    for _, statements in body(function.header, function.chunk):
-        for statement in statements:
-            for node in ast.walk(statement):
-                match node:
-                    case ast.Compare(left=ast.Name(id=name), ops=[ast.In() | ast.NotIn()]) if (
-                        name == value.name
-                    ):
-                        return True
-                    case ast.Match(subject=ast.Name(id=name)) if name == value.name:
-                        return True
     return False
 
 

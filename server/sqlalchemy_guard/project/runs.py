@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
+_FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture", "pytest_asyncio.plugin.fixture"})
 _CACHES = frozenset(
     {
         "functools.lru_cache", "functools.cache", "functools.cached_property", "cachetools.cached", "async_lru.alru_cache",
@@ -38,6 +39,11 @@ def decorated_by(resolver: Resolver, function: FunctionFacts, file: SourceFile) 
         if name is not None:
             found.add(name)
     return found
+
+
+def is_fixture(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether pytest runs a function: what follows its `yield` runs whether the test failed or not."""
+    return not _FIXTURES.isdisjoint(decorated_by(resolver, function, file))
 
 
 def is_cached(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
