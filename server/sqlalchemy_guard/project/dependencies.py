@@ -134,8 +134,16 @@ def _closed_in_finally(function: FunctionFacts, value: Value) -> bool:
 def _is_registered(function: FunctionFacts, value: Value) -> bool:
     """Whether something is told to close it later: `stack.callback(session.close)`, `stack.push(session)`."""
     return any(
-        (isinstance(argument, Attr) and _may_be(argument.base, value) and argument.name in ("close", "aclose"))
-        or (_may_be(argument, value) and isinstance(fact.value.func, Attr) and fact.value.func.name in _REGISTERING)
+        (
+            isinstance(argument, Attr)
+            and _may_be(argument.base, value)
+            and argument.name in ("close", "aclose")
+        )
+        or (
+            _may_be(argument, value)
+            and isinstance(fact.value.func, Attr)
+            and fact.value.func.name in _REGISTERING
+        )
         for fact in function.calls
         for argument in fact.value.args
     )
