@@ -46,6 +46,10 @@ SAFE = {
         "session.execute(update(user_tags).filter_by(tag_id=1).values({'tag_id': 7})"
         ".execution_options(synchronize_session=False)).rowcount"
     ),
+    "session.query(User, Tag).order_by(text(\"name desc, 'id', lower(word)\")).count()": (
+        "session.scalar(select(func.count()).select_from("
+        "select(User, Tag).order_by(text(\"name desc, 'id', lower(word)\")).subquery()))"
+    ),
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -400,6 +404,10 @@ UNSAFE = {
     "session.query(User).options(joinedload(User.addresses)).order_by(desc('name')).limit(2).all()": "in order_by()",
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
+    "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
+    "session.query(User, Tag).order_by(text('id')).count()": "as ambiguous",
+    "session.query(User).join(User.addresses).order_by(desc(text('id'))).exists()": "as ambiguous",
+    "session.query(Address).join(User, opaque_join).order_by(text('id')).all()": "as ambiguous",
 }
 
 REFUSED = {

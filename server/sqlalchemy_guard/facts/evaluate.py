@@ -19,6 +19,9 @@ from sqlalchemy_guard.facts.blocks import (
     Env,
     Scope,
     body_of,
+    class_scope,
+    fill_class,
+    merge_notes,
 )
 from sqlalchemy_guard.facts.declarations import (
     Attribute,
@@ -740,12 +743,6 @@ def recording() -> Iterator[dict[ast.expr, Value]]:
         Evaluator.recorded = None
 
 
-def class_scope(facts: ClassFacts, closure: Env) -> Scope:
-    """The scope of a class body."""
-    frame = Frame("class", facts.header, facts.chunk, None)
-    return Scope("class", facts.qualname, None, facts.qualname, closure, frame, facts)
-
-
 def finish(result: BlockResult, scope: Scope) -> None:
     """Evaluate the functions that a block of a module or class defines, now that the block is done."""
     for deferred in result.deferred:
@@ -811,48 +808,6 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) ->
     chunk.memo = (scope.function, block, scope.closure)
     chunk.stale = False
     return block
-
-
-def merge_notes(into: BlockResult, block: BlockResult) -> None:
-    """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
-    into.imports.extend(block.imports)
-    into.functions.extend(block.functions)
-    into.classes.extend(block.classes)
-    into.attribute_sets.extend(block.attribute_sets)
-    into.bindings.extend(block.bindings)
-    into.item_sets.extend(block.item_sets)
-    into.attribute_names |= block.attribute_names
-
-
-def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:
-    """Write what running a class body gave into the class's facts."""
-    for block in blocks:
-        for attribute in block.attributes:
-            known = facts.attributes.get(attribute.name)
-            if known is not None and attribute.value is None and known.value is not None:
-                continue
-            facts.attributes[attribute.name] = attribute
-        for name, qualname in block.methods:
-            facts.methods[name] = qualname
-    prefix = facts.qualname + "."
-    selves = {
-        function.qualname: function.parameters[0].name
-        for block in blocks
-        for function in block.functions
-        if function.owner == facts.qualname and function.parameters
-    }
-    for block in blocks:
-        for inner in block.classes:
-            if inner.qualname.startswith(prefix) and inner.qualname.count(".") == prefix.count("."):
-                facts.classes[inner.name] = inner.qualname
-                facts.methods.pop(inner.name, None)
-        for base, name, annotation, value in block.attribute_sets:
-            if type(base) is Param and selves.get(base.qualname) == base.name:
-                before = facts.instance.get(name)
-                if before is None:
-                    facts.instance[name] = (annotation, value)
-                else:
-                    facts.instance[name] = (before[0] or annotation, either((before[1], value)))
 
 
 def void(_value: Value) -> None:

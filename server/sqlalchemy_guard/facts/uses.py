@@ -10,17 +10,18 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.name_counts import name_count
+from sqlalchemy_guard.facts.statement_words import words_in
 from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy_guard.facts.statement_words import Words
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 _Reaching = frozenset[ast.AST | None]
 _NEVER: _Reaching = frozenset()
 _OTHER: _Reaching = frozenset({None})
-_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -29,65 +30,6 @@ class Use(NamedTuple):
 
     node: ast.Name
     chunk: Chunk
-
-
-class _Words(NamedTuple):
-    """What tells of a statement whether a walk has to go through it.
-
-    Attributes:
-        own: The names that its own expressions read or bind; for a definition the same as `said`.
-        said: The names that it reads or binds, in the statements and scopes inside as well.
-        leaves: Whether control may leave it otherwise than at its end.
-    """
-
-    own: frozenset[str]
-    said: frozenset[str]
-    leaves: bool
-
-
-def _words(chunk: Chunk) -> dict[ast.stmt, _Words]:
-    """The words of every statement in a chunk."""
-    found: dict[ast.stmt, _Words] = {}
-    # Inner statements come behind those around them, so that going backwards meets them first.
-    order: list[tuple[ast.stmt, list[ast.stmt]]] = []
-    todo = list(chunk.body)
-    while todo:
-        statement = todo.pop()
-        inner: list[ast.stmt] = []
-        order.append((statement, inner))
-        said: set[str | None] = set()
-        leaves = isinstance(statement, _LEAVING)
-        parts: list[ast.AST] = [statement]
-        while parts:
-            node = parts.pop()
-            if isinstance(node, ast.Name):
-                said.add(node.id)
-                continue
-            if isinstance(node, (ast.Global, ast.Nonlocal)):
-                said.update(node.names)
-            elif not isinstance(node, ast.Attribute):
-                said.update(
-                    (getattr(node, "name", None), getattr(node, "asname", None), getattr(node, "rest", None))
-                )
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.stmt):
-                    inner.append(child)
-                else:
-                    parts.append(child)
-        own = frozenset(name for name in said if name is not None)
-        found[statement] = _Words(own, own, leaves)
-        todo.extend(inner)
-    for statement, inner in reversed(order):
-        if inner:
-            words = found[statement]
-            all_of_them = [found[one] for one in inner]
-            every = words.own.union(*(one.said for one in all_of_them))
-            found[statement] = _Words(
-                every if isinstance(statement, _SCOPES) else words.own,
-                every,
-                words.leaves or any(one.leaves for one in all_of_them),
-            )
-    return found
 
 
 class _UncertainError(Exception):
@@ -140,7 +82,7 @@ def _walked(
         try:
             for part, statements in parts:
                 walk.chunk = part
-                walk.words = part.once(_words)
+                walk.words = part.once(words_in)
                 # What stands in a nested definition counts only when it has the name.
                 if statements is part.body or any(name in walk.words[one].said for one in part.body):
                     walk.block(statements)
@@ -179,7 +121,7 @@ class _Walk:
         self.now: _Reaching = _OTHER
         self.loads: _Loads = {}
         self.chunk: Chunk
-        self.words: dict[ast.stmt, _Words]
+        self.words: dict[ast.stmt, Words]
         self._is_absent = False
         self._leaving: list[_Reaching] = []
 

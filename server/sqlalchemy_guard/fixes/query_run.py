@@ -83,7 +83,8 @@ class Run(Crossing):
             self.result = replace(self.result, maybe_none=True)
         self.solver.annotate(self.body, header.returns, self.result, header, self.body.function.chunk)
 
-    def _store(self, name: str, value: ast.expr, *, matters: bool) -> None:
+    def _store(self, target: ast.Name, value: ast.expr, *, matters: bool) -> None:
+        name = target.id
         followed = (self.body.key, name) in self.solver.variables
         if not matters and not followed:
             return
@@ -93,7 +94,7 @@ class Run(Crossing):
                 self._visit(value)
             self._held_now.pop(name, None)
             return
-        self.solver.add_variable(self.body, name)
+        self.solver.add_variable(self.body, name, target)
         self._record(value, state)
         self._held_now[name] = state.here(Text(name))
 

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.state import State
     from sqlalchemy_guard.project.query_bodies import Body
 
+_COMPOUND = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+)
 Held = dict[str, "State | None"]
 """What variables hold: a query, or None where it is a query on some paths only."""
 
@@ -42,7 +53,7 @@ class Walk:
         """Look at an expression."""
         raise NotImplementedError
 
-    def _store(self, name: str, value: ast.expr, *, matters: bool) -> None:
+    def _store(self, target: ast.Name, value: ast.expr, *, matters: bool) -> None:
         """A variable is bound; see `_matters`."""
         raise NotImplementedError
 
@@ -52,7 +63,12 @@ class Walk:
 
     def _matters(self, node: ast.stmt) -> bool:
         """Whether a statement's own expressions name anything that is followed: most do not, and need no look."""
-        return node in self.solver.named_at or not self.body.named_in(node).isdisjoint(self._held_now)
+        return node in self.solver.named_at or not self.body.words(node).own.isdisjoint(self._held_now)
+
+    def _is_passed(self, node: ast.stmt) -> bool:
+        """Whether nothing in a statement has to do with what is followed, nor with where control goes."""
+        words = self.body.words(node)
+        return node not in self.solver.named_at and not words.leaves and words.said.isdisjoint(self._held_now)
 
     def _visit_all(self, node: ast.AST) -> None:
         """Look at the expressions of a statement, or at the parts of an expression."""
@@ -66,16 +82,18 @@ class Walk:
         for statement in statements:
             if self._held is None:
                 return
+            if isinstance(statement, _COMPOUND) and self._is_passed(statement):
+                continue
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
         matters = self._matters(node)
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                self._store(name, value, matters=matters)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self._store(name, value, matters=matters)
-                state = (self._held or {}).get(name)
+            case ast.Assign(targets=[ast.Name() as target], value=value):
+                self._store(target, value, matters=matters)
+            case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
+                self._store(target, value, matters=matters)
+                state = (self._held or {}).get(target.id)
                 if state is not None:
                     chunk = self.body.knowledge.scope.chunk_of(node)
                     self.solver.annotate(self.body, node.annotation, state, node, chunk)

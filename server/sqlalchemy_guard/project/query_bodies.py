@@ -8,22 +8,22 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.statement_words import words_in
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.records import NamedTuple
-from sqlalchemy_guard.syntax.parents import parents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import EntityInfo, ModelInfo, SessionInfo
+    from sqlalchemy_guard.facts.statement_words import Words
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.types import FunctionType
     from sqlalchemy_guard.project.workspace import File
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_NOTHING: frozenset[str] = frozenset()
 FunctionKey = tuple[str, str]
 """File and qualified name of a function."""
 
@@ -51,7 +51,7 @@ class Body:
         self.mentioned: set[str] = set()
         self.captured: set[str] = set()
         self.declared_elsewhere: set[str] = set()
-        self._named: dict[ast.stmt, frozenset[str]] | None = None
+        self._words: dict[ast.stmt, Words] | None = None
         for names in _names_of(function):
             for name, nodes in names.stores.items():
                 self.stores.setdefault(name, []).extend(nodes)
@@ -68,39 +68,17 @@ class Body:
         """The node that holds a node."""
         return self.knowledge.scope.parent(node)
 
-    def named_in(self, statement: ast.stmt) -> frozenset[str]:
-        """The names that a statement's own expressions read and bind, without those of statements inside it."""
-        if self._named is None:
-            self._named = {}
+    def words(self, statement: ast.stmt) -> Words:
+        """What tells of a statement whether to go through it."""
+        if self._words is None:
+            self._words = {}
             for chunk in self.knowledge.scope.chunks:
-                self._named.update(chunk.once(_by_statement))
-        return self._named.get(statement, _NOTHING)
+                self._words.update(chunk.once(words_in))
+        return self._words[statement]
 
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Where a node stands in the file: line and column."""
         return node.lineno + self.knowledge.scope.shift(node), node.col_offset
-
-
-def _by_statement(chunk: Chunk) -> dict[ast.stmt, frozenset[str]]:
-    """For each statement that names anything what it names."""
-    parents = parents_in(chunk)
-    found: dict[ast.stmt, set[str]] = {}
-    for node in parents:
-        name = _name_of(node)
-        if name is None:
-            continue
-        while not isinstance(node, ast.stmt):
-            node = parents[node]
-        found.setdefault(node, set()).add(name)
-    return {statement: frozenset(names) for statement, names in found.items()}
-
-
-def _name_of(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.alias):
-        return node.asname or node.name
-    return node.name if isinstance(node, ast.MatchAs | ast.MatchStar) else None
 
 
 class _Names(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
-from sqlalchemy_guard.fixes.select.ordering import orders_by_name
+from sqlalchemy_guard.fixes.select.ordering import ambiguous_word, orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
@@ -92,6 +92,9 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         and any(not statement.harmless(option) for option in statement.options)
     ):
         statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
+    word = ambiguous_word(statement)
+    if word is not None and (form.shape or ending.link.name in ("count", "exists")):
+        statement.doubt(f"the database may refuse `{word}` as ambiguous where select() has it selected")
     if form.selects:
         if (
             statement.clauses & {"populate_existing", "autoflush", "yield_per"}

@@ -13,6 +13,7 @@ from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read
 from sqlalchemy_guard.fixes.select import links
 from sqlalchemy_guard.fixes.select.ending import write
 from sqlalchemy_guard.fixes.select.links import bind
+from sqlalchemy_guard.fixes.select.ordering import orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.statement import ENTITIES, NAMED_COLUMNS, is_computed, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
@@ -116,6 +117,8 @@ def exists(ending: Ending) -> None:
     ordered = [info for node in statement.ordering for info in walk_references(node, statement.knowledge)]
     if any(is_computed(info) for info in ordered):
         statement.doubt("exists() of select() orders by the label of a column that is not selected any more")
+    if orders_by_name(statement):
+        statement.doubt("exists() of select() looks for a name in order_by() among all FROM elements")
     if any(is_computed(each.info) for each in statement.selected):
         statement.doubt("exists() of select() may leave out the table of a column that is an expression")
     named = {info.owner for info in statement.joined}

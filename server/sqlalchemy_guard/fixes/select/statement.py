@@ -61,6 +61,7 @@ class Statement:
         parameters: Values of bound parameters, which go to the execution.
         bound: The same as arguments of `params()`, for a statement that is not executed here.
         ordering: What the rows are ordered by.
+        words: The names without a table in the text() that orders the rows.
         assumed: Whether the one thing selected is only taken to be a mapped class.
         by_position: Whether rows are read by position only, so that column names do not matter.
         opaque: Why nothing can be said about repeated rows, None while something can.
@@ -88,6 +89,7 @@ class Statement:
     parameters: Tree | None = None
     bound: tuple[Argument, ...] = ()
     ordering: list[ast.expr] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
     assumed: bool = False
     by_position: bool = False
     opaque: str | None = None
