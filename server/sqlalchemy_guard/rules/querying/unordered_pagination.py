@@ -122,13 +122,8 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         step = None
     at = step or fact
     order = _order(context, at, forms) if step is not None or is_paginated else None
-    what = (
-        f"`{page.name}()`"
-        if page is not None and page.name != "[]"
-        else "A slice"
-        if page is not None
-        else "`paginate()`"
-    )
+    name = page.name if page is not None else "paginate"
+    what = "A slice" if name == "[]" else f"`{name}()`"
     yield context.at_call(
         rule,
         at,
