@@ -16,6 +16,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import Label
 from sqlalchemy.sql.selectable import Exists, FromClause
 
 from sqlalchemy_guard.facts.query import Consumer
@@ -159,7 +160,7 @@ def normal(value: Any) -> Any:
     if isinstance(value, ClauseElement):
         # Inside a SELECT, as it is used: alone an EXISTS would be compiled like a statement of its own.
         sql = normal_sql(str(value if getattr(value, "is_select", False) else models.select(value)))
-        if isinstance(value, Exists):
+        if isinstance(value, Exists | Label) and "EXISTS (" in sql:
             # 1.4 sorts FROM elements that nothing joins by what is selected.
             sql = " ".join(sorted(re.findall(r"\w+", sql)))
         return ("SQL", type(value).__name__, sql)
