@@ -80,7 +80,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         return
     if receiver.qualname != function.qualname or function.yielded is not None or _is_asked_for(fact):
         return
-    if "commit" in function.name.lower() or _is_meant(context, fact):
+    if "commit" in function.name.lower() or _is_meant(context, fact) or _locks(function):
         return
     course = Course(context.resolver, function, receiver, context.file)
     first = min(
@@ -102,6 +102,15 @@ def _is_asked_for(fact: CallFact) -> bool:
     """Whether the commit stands under a condition: the callers may decide."""
     return fact.frame is not None and any(
         frame.kind in ("if", "else", "except", "lambda", "match") for frame in fact.frame.outwards()
+    )
+
+
+def _locks(function: FunctionFacts) -> bool:
+    """Whether a function locks rows: its commit gives them back before its callers go on."""
+    return any(
+        getattr(fact.value.func, "name", "") == "with_for_update"
+        or fact.value.keyword("with_for_update") is not None
+        for fact in function.calls
     )
 
 
