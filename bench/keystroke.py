@@ -1,6 +1,6 @@
 """How long a keystroke takes to become diagnostics over stdio, beside ruff in the same run.
 
-    python -m bench.keystroke [--source DIR ...] [--sizes 200,1000] [--modes type,toggle] [--transport push]
+    python -m bench.keystroke [--source DIR ...] [--apart] [--sizes 200,1000] [--modes type,toggle] [--places 5]
 
 Both servers are warm, have the same document open and take turns in short blocks, so that whatever else the
 machine does hits both. README.md says what the modes mean and how to read the table.
@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,32 +43,38 @@ BARS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A document with two extra lines inside the function nearest to its middle: a call that is misspelt and
-    mended, and an empty line to type on. `line` is the call's, `indent` the column where both begin."""
+    """A document with two extra lines inside one of its functions: a call that is misspelt and mended, and an empty line
+    to type on. `line` is the call's, `indent` the column where both begin."""
 
     text: str
     line: int
     indent: int
 
 
-def stage(text: str) -> Scene:
-    """Put the extra lines into a module."""
+def stage(text: str, places: int = 1) -> list[Scene]:
+    """Put the extra lines into a module: at the end of the functions nearest to some places spread evenly over it.
+
+    Args:
+        text: The module.
+        places: How many places; functions that are the nearest to two of them count once.
+    """
     rows = text.split("\n")
-    best: tuple[int, int, int] | None = None
+    ends: list[tuple[int, int]] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             last = node.body[-1]
             alone = not rows[last.lineno - 1][: last.col_offset].strip()
             if alone and not isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                distance = abs(last.lineno - len(rows) // 2)
-                best = min(
-                    best or (distance, last.lineno, last.col_offset), (distance, last.lineno, last.col_offset)
-                )
-    if best is None:
+                ends.append((last.lineno, last.col_offset))
+    if not ends:
         raise NoSources("the file that was built contains no function to edit")
-    _, line, indent = best
-    rows[line - 1 : line - 1] = [" " * indent + CALL, " " * indent]
-    return Scene("\n".join(rows), line - 1, indent)
+    wanted = [len(rows) * (2 * number + 1) // (2 * places) for number in range(places)]
+    chosen = dict.fromkeys(min(ends, key=lambda end: (abs(end[0] - place), end)) for place in wanted)
+    scenes = []
+    for line, indent in chosen:
+        staged = [*rows[: line - 1], " " * indent + CALL, " " * indent, *rows[line - 1 :]]
+        scenes.append(Scene("\n".join(staged), line - 1, indent))
+    return scenes
 
 
 @dataclass
@@ -230,8 +236,10 @@ class Typist:
 
 @dataclass(frozen=True)
 class Row:
-    """The samples (milliseconds) of one contender in one cell of the table."""
+    """The samples (milliseconds) of one contender in one place of a file, or of all places together."""
 
+    source: str
+    place: int
     size: int
     mode: str
     name: str
@@ -244,10 +252,19 @@ class Row:
 
 
 def measure(
-    contenders: list[Contender], text: str, size: int, pull: bool, modes: list[str], blocks: int
+    contenders: list[Contender], scene: Scene, row: Row, pull: bool, modes: list[str], blocks: int
 ) -> Iterator[Row]:
-    """Run one size: all contenders side by side, block by block, and print their memory at the end."""
-    scene = stage(text)
+    """Run one place: all contenders side by side, block by block, and print their memory at the end.
+
+    Args:
+        contenders: The servers.
+        scene: The document with the place.
+        row: What the rows begin with: source, place, size.
+        pull: Whether diagnostics are asked for.
+        modes: What is measured.
+        blocks: How many blocks are counted.
+    """
+    size = row.size
     with tempfile.TemporaryDirectory(prefix="keystroke-") as name:
         folder = Path(name).resolve()
         configure(folder)
@@ -264,7 +281,7 @@ def measure(
                     file=sys.stderr,
                 )
             for mode in modes:
-                yield from _measure_mode(typists, size, mode, blocks)
+                yield from _measure_mode(typists, replace(row, mode=mode), blocks)
             for typist in typists:
                 memory = typist.client.memory()
                 if memory is not None:
@@ -282,14 +299,14 @@ def measure(
                 raise ServerError(f"{name} ended with exit code {code}")
 
 
-def _measure_mode(typists: list[Typist], size: int, mode: str, blocks: int) -> Iterator[Row]:
+def _measure_mode(typists: list[Typist], row: Row, blocks: int) -> Iterator[Row]:
     samples: dict[str, list[float]] = {typist.contender.name: [] for typist in typists}
     gc.collect()
     gc.disable()
     try:
         for block in range(blocks + 1):
             for typist in typists:
-                sample, count = typist.measures(mode)
+                sample, count = typist.measures(row.mode)
                 taken = [sample() for _ in range(count)]
                 if block:  # the first block warms up
                     samples[typist.contender.name].extend(taken)
@@ -298,35 +315,62 @@ def _measure_mode(typists: list[Typist], size: int, mode: str, blocks: int) -> I
     finally:
         gc.enable()
     for name, taken in samples.items():
-        yield Row(size, mode, name, taken)
+        yield replace(row, name=name, samples=taken)
+
+
+_Cell = tuple[str, int, str]
+"""Source, size and mode."""
+
+
+def pooled(rows: list[Row]) -> dict[_Cell, dict[str, Row]]:
+    """For each cell of the table the samples of all places together, by contender."""
+    found: dict[_Cell, dict[str, Row]] = {}
+    for row in rows:
+        cell = found.setdefault((row.source, row.size, row.mode), {})
+        before = cell[row.name].samples if row.name in cell else []
+        cell[row.name] = replace(row, place=-1, samples=[*before, *row.samples])
+    return found
+
+
+def worst(rows: list[Row], cell: _Cell, names: list[str]) -> float:
+    """The largest ratio of the medians of a single place."""
+    medians: dict[int, dict[str, float]] = {}
+    for row in rows:
+        if (row.source, row.size, row.mode) == cell:
+            medians.setdefault(row.place, {})[row.name] = row.quantile(0.5)
+    return max(place[names[0]] / place[names[1]] for place in medians.values())
 
 
 def table(rows: list[Row], names: list[str]) -> Iterator[str]:
     """The results as Markdown, with the ratios of the first contender to the second."""
     paired = len(names) == 2
     head = [
+        "source",
         "lines",
         "mode",
         *(f"{name} p50 / p95 ms" for name in names),
-        *(["p50 ratio", "p95 ratio"] if paired else []),
+        *(["p50 ratio", "p95 ratio", "worst place"] if paired else []),
     ]
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
-    for size, mode in dict.fromkeys((row.size, row.mode) for row in rows):
-        cells = [row for row in rows if (row.size, row.mode) == (size, mode)]
-        figures = [f"{cell.quantile(0.5):.2f} / {cell.quantile(0.95):.2f}" for cell in cells]
+    for (source, size, mode), cell in pooled(rows).items():
+        cells = [cell[name] for name in names]
+        figures = [f"{each.quantile(0.5):.2f} / {each.quantile(0.95):.2f}" for each in cells]
         if paired:
             figures += [f"{cells[0].quantile(q) / cells[1].quantile(q):.2f}" for q in (0.5, 0.95)]
-        yield "| " + " | ".join([f"{size:,}", mode, *figures]) + " |"
+            figures.append(f"{worst(rows, (source, size, mode), names):.2f}")
+        yield "| " + " | ".join([source, f"{size:,}", mode, *figures]) + " |"
 
 
 def missed(rows: list[Row]) -> Iterator[str]:
     """The bars that our server does not reach, in words."""
-    for (mode, size), bar in BARS.items():
-        cells = {row.name: row.quantile(0.5) for row in rows if (row.mode, row.size) == (mode, size)}
-        if "guard" in cells and "ruff" in cells and cells["guard"] > bar * cells["ruff"]:
-            share = cells["guard"] / cells["ruff"]
-            yield f"{mode} at {size} lines: {share:.2f} of ruff's time, the bar is {bar}"
+    for (source, size, mode), cell in pooled(rows).items():
+        bar = BARS.get((mode, size))
+        if bar is None or not {"guard", "ruff"} <= cell.keys():
+            continue
+        share = cell["guard"].quantile(0.5) / cell["ruff"].quantile(0.5)
+        if share > bar:
+            yield f"{source}, {mode} at {size} lines: {share:.2f} of ruff's time, the bar is {bar}"
 
 
 def main() -> int:
@@ -336,6 +380,12 @@ def main() -> int:
     parser.add_argument(
         "--source", type=Path, action="append", help="folder of real code to build the files from"
     )
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="build files of their own from each source, not from all together",
+    )
+    parser.add_argument("--places", type=int, default=5, help="functions of each file that are edited")
     parser.add_argument("--sizes", default="200,1000,5000,20000", help="lengths of the files in lines")
     parser.add_argument("--modes", default=",".join(MODES), help="what to measure")
     parser.add_argument(
@@ -345,7 +395,10 @@ def main() -> int:
         "--only", default="guard,ruff", metavar="NAMES", help="contenders, the first divided by the second"
     )
     parser.add_argument(
-        "--blocks", type=int, default=14, help="measured blocks of 14 keys (a flood each) per contender"
+        "--blocks",
+        type=int,
+        default=14,
+        help="measured blocks of 14 keys (a flood each) per place and contender",
     )
     parser.add_argument("--bars", action="store_true", help="exit with 1 when our server misses a bar")
     parser.add_argument("--json", type=Path, help="write the samples there")
@@ -358,11 +411,16 @@ def main() -> int:
     rows: list[Row] = []
     try:
         contenders = choose(arguments.only)
-        stock = pieces(arguments.source or default_sources())
-        for size in map(int, arguments.sizes.split(",")):
-            rows += measure(
-                contenders, build(stock, size), size, arguments.transport == "pull", modes, arguments.blocks
-            )
+        sources = arguments.source or default_sources()
+        for folders in [[each] for each in sources] if arguments.apart else [sources]:
+            stock = pieces(folders)
+            source = "+".join(folder.name for folder in folders) if arguments.source else "installed"
+            for size in map(int, arguments.sizes.split(",")):
+                for place, scene in enumerate(stage(build(stock, size), arguments.places)):
+                    begin = Row(source, place, size, "", "", [])
+                    rows += measure(
+                        contenders, scene, begin, arguments.transport == "pull", modes, arguments.blocks
+                    )
     except (MissingProgram, NoSources, ServerError) as error:
         print(f"keystroke: {error}", file=sys.stderr)
         return 2

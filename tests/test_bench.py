@@ -60,6 +60,8 @@ def test_keystrokes_are_measured_in_every_mode(transport: str, tmp_path: Path) -
         "200",
         "--blocks",
         "1",
+        "--places",
+        "2",
         "--transport",
         transport,
         "--json",
@@ -73,7 +75,10 @@ def test_keystrokes_are_measured_in_every_mode(transport: str, tmp_path: Path) -
         else ["toggle", "fresh", "flood"]
     )
     rows = json.loads(samples.read_text())
-    assert [row["mode"] for row in rows] == modes
+    assert [(row["place"], row["mode"]) for row in rows] == [
+        (place, mode) for place in (0, 1) for mode in modes
+    ]
+    assert done.stdout.count("| shop | 200 |") == len(modes), "one line of the table for both places"
     assert all(sample > 0 for row in rows for sample in row["samples"])
     assert "STALE" not in done.stderr
 

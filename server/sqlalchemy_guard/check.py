@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from functools import lru_cache
+from operator import is_not
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.baseline import Baselines, fresh
@@ -113,6 +113,8 @@ class Checker:
         self._selected: dict[str, tuple[Settings, _Subscriptions]] = {}
         self._failed: dict[tuple[str, str], str] = {}
         self._notes: dict[str, Notes] = {}
+        # By file what suppressions left, and of what.
+        self._silenced: dict[str, tuple[tuple[object, ...], list[Violation]]] = {}
         self._query_knowledge: tuple[set[tuple[str, str]], QueryKnowledge] | None = None
         self._plain: DocumentChecker | None = None
 
@@ -167,6 +169,7 @@ class Checker:
     def forget(self, file_id: str) -> None:
         """Forget what was found in a file: the next check runs all rules on all of it."""
         self._notes.pop(file_id, None)
+        self._silenced.pop(file_id, None)
         file = self.workspace.file(file_id) if checked_kind(file_id) is None else None
         for unit in file.facts.units() if file is not None else ():
             unit.report = None
@@ -206,7 +209,7 @@ class Checker:
         # What was loaded meanwhile may have changed what was read before: the next check looks at it again.
         notes.generation, notes.revision = generation, revision
         self._notes[file.file_id] = notes
-        return notes.violations()
+        return notes.violations(file.syntax.moves)
 
     # -- units -----------------------------------------------------------------------------------------------------
 
@@ -334,10 +337,24 @@ class Checker:
         self, found: list[Violation], context: Context, subscriptions: _Subscriptions
     ) -> list[Violation]:
         suppressions = context.file.syntax.suppressions
-        comments = [comment for comment in suppressions.all() if _may_be_ours(comment)]
-        whole = suppressions.of_file()
+        comments, whole = suppressions.naming(_OURS), suppressions.of_file()
         if not comments and not whole:
-            return list(found)
+            return found
+        given = (found, comments, whole, subscriptions)
+        kept = self._silenced.get(context.file_id)
+        if kept is None or any(map(is_not, kept[0], given)):
+            kept = (given, self._not_silenced(found, comments, whole, context, subscriptions))
+            self._silenced[context.file_id] = kept
+        return kept[1]
+
+    def _not_silenced(
+        self,
+        found: list[Violation],
+        comments: tuple[Suppression, ...],
+        whole: tuple[Suppression, ...],
+        context: Context,
+        subscriptions: _Subscriptions,
+    ) -> list[Violation]:
         by_line: dict[int, list[int]] = {}
         for index, comment in enumerate(comments):
             by_line.setdefault(comment.span.line, []).append(index)
@@ -458,14 +475,3 @@ class Checker:
         made.sessions.target = settings.target_version or self.targets.of(file.file_id)
         self._query_knowledge = (keys, made)
         return made
-
-
-def _may_be_ours(comment: Suppression) -> bool:
-    """Whether a suppression may silence a rule of ours; most are made for other linters."""
-    return comment.codes is None or _are_ours(comment.codes)
-
-
-@lru_cache(maxsize=256)
-def _are_ours(codes: frozenset[str]) -> bool:
-    """Whether a code among them is ours: a file has the same few combinations again and again."""
-    return any(code.startswith(_OURS) for code in codes)

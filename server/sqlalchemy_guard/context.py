@@ -251,6 +251,11 @@ class Context(DocumentContext):
             body = getattr(statement, "body", None)
             if isinstance(body, list) and body and not isinstance(statement, ast.Expr):
                 last_line = max(last_line, body[0].lineno - 1 + chunk.shift)
+            elif chunk.children and chunk.body and chunk.body[0] is statement:
+                # Of a definition that was cut only the header is sure to stand where it says.
+                inner = next((child for child in chunk.children if child.body), None)
+                if inner is not None:
+                    last_line = max(last_line, inner.body[0].lineno - 1 + inner.shift)
             else:
                 last_line = max(last_line, (statement.end_lineno or statement.lineno) + chunk.shift)
         return Violation(

@@ -5,6 +5,7 @@ This module must never run a rule.
 
 from __future__ import annotations
 
+from operator import is_not
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.answers import NO_KEYS
@@ -85,6 +86,7 @@ class Notes:
     """
 
     __slots__ = (
+        "_all",
         "_found",
         "_keys",
         "_pointing",
@@ -104,6 +106,8 @@ class Notes:
         # By chunk: what takes the place of a contribution mostly says and reads the same.
         self._standing: dict[Chunk, Contribution] = {}
         self._found: dict[Chunk, list[Violation]] = {}
+        # All of them in order, and the syntax's moves at that time; None when what was found changed since.
+        self._all: tuple[int, list[Violation]] | None = None
         self._keys: dict[Chunk, frozenset[Key]] = {}
         # Made when it is first asked for: many files are checked only once.
         self._readers: dict[Key, set[Chunk]] | None = None
@@ -120,6 +124,8 @@ class Notes:
                 gone.add(contribution.chunk)
         for chunk in gone.difference(wanted):
             self._read(chunk, NO_KEYS)
+            if chunk in self._found:
+                self._all = None
             for table in (self._standing, self._found, self._pointing, self._keys):
                 table.pop(chunk, None)
         for chunk in self._unsettled(changed):
@@ -144,17 +150,24 @@ class Notes:
         """Note what a contribution breaks and what it read."""
         chunk = contribution.chunk
         self._standing[chunk] = contribution
+        before = self._found.get(chunk, [])
+        if len(before) != len(violations) or any(map(is_not, before, violations)):
+            self._all = None
         if violations:
             self._found[chunk] = violations
         else:
             self._found.pop(chunk, None)
+        self._point(chunk, violations)
+        self._read(chunk, keys)
+        self._keys[chunk] = keys
+
+    def _point(self, chunk: Chunk, violations: list[Violation]) -> None:
+        """Note the places that what was found in a chunk points at."""
         pointing = [related for violation in violations for related in violation.related]
         if pointing:
             self._pointing[chunk] = pointing
         else:
             self._pointing.pop(chunk, None)
-        self._read(chunk, keys)
-        self._keys[chunk] = keys
 
     def _read(self, chunk: Chunk, keys: frozenset[Key]) -> None:
         """From now on a chunk rests on these keys."""
@@ -165,19 +178,31 @@ class Notes:
             for key in keys - known:
                 self._readers.setdefault(key, set()).add(chunk)
 
-    def violations(self) -> list[Violation]:
-        """All of them where they stand now, in order."""
+    def violations(self, moves: int) -> list[Violation]:
+        """All of them where they stand now, in order: the same list, which nobody may change, while they are the same.
+
+        Args:
+            moves: The moves of the file's syntax.
+        """
+        if self._all is not None and self._all[0] == moves and not self._is_pointing_elsewhere():
+            return self._all[1]
         result: list[Violation] = []
         for chunk in sorted(self._found, key=start_of):
             found = self._found[chunk]
             for violation in found:
                 if _has_moved(violation):
                     found = self._found[chunk] = [_moved(each) for each in found]
+                    self._point(chunk, found)
                     break
             result.extend(found)
         # Chunks stand in order; what is wrong in them may not.
         result.sort(key=order)
+        self._all = (moves, result)
         return result
+
+    def _is_pointing_elsewhere(self) -> bool:
+        """Whether a place that is pointed at, perhaps in another file, moved."""
+        return any(_has_moved(place) for places in self._pointing.values() for place in places)
 
 
 def _place(contribution: Contribution) -> int:

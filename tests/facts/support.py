@@ -269,7 +269,7 @@ def facts_of(syntax: Syntax, facts: FileFacts) -> dict[str, object]:
         },
         "outlines": dict(sorted(facts.outlines.items())),
         "functions": {
-            name: [(f.outline(), _header(f), sorted(_call(c)[0] for c in f.calls)) for f in found]
+            name: [(f.outline(), _header(f), sorted(_call(c)[0] for c in f.call_facts)) for f in found]
             for name, found in sorted(facts.functions.items())
         },
         "classes": {

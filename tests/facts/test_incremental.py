@@ -100,4 +100,4 @@ def test_what_stands_behind_a_return_is_not_read_however_the_function_was_cut() 
     for text in (short, long):
         function = Followed(text).facts.function("f")
         assert function is not None
-        assert [call.node.func.attr for call in function.calls] == ["one"]  # type: ignore[attr-defined]
+        assert [call.node.func.attr for call in function.call_facts] == ["one"]  # type: ignore[attr-defined]

@@ -54,6 +54,71 @@ TEXTS = {
     "text(\"SELECT id FROM users WHERE name IN ('{}') ORDER BY id\".format(\"','\".join(names)))",
 }
 
+INJECTIONS = {
+    **{expression: ("name: str", "nobody' OR 'a' = 'a") for expression in NAMES if "AND" not in expression},
+    "text(\"SELECT id FROM users WHERE name = '%s' AND name LIKE '%%'\" % (name,))": (
+        "name: str",
+        "x' OR 1 = 1 OR 'a' = 'b",
+    ),
+    **{
+        expression: ("name: str", "nobody' OR 1 = 1 --")
+        for expression in NAMES
+        if "AND" in expression and "%%" not in expression and ":note" not in expression
+    },
+    "text(f\"SELECT id FROM users WHERE name = '{name}' AND note <> :note\").bindparams(note='z')": (
+        "name: str",
+        "nobody' OR 1 = 1 OR 'a' = 'b",
+    ),
+    "text(f\"SELECT id FROM users WHERE name LIKE '%{name}%' ORDER BY id\")": (
+        "name: str",
+        "nobody' OR 1 = 1 --",
+    ),
+    "text(f\"SELECT id FROM users WHERE name LIKE '{name}%' ORDER BY id\")": (
+        "name: str",
+        "nobody' OR 1 = 1 --",
+    ),
+    "text(f\"SELECT id FROM users WHERE note = 'note of {name}' ORDER BY id\")": (
+        "name: str",
+        "nobody' OR 1 = 1 --",
+    ),
+    "text(f\"SELECT id FROM users WHERE name BETWEEN '{name}' AND '{name}'\")": (
+        "name: str",
+        "a' AND 'z' OR 1 = 1 --",
+    ),
+    "text(f\"SELECT id FROM users WHERE id IN ({', '.join(str(i) for i in ids)})\")": (
+        "ids",
+        ["0) OR (1 = 1"],
+    ),
+    "text(f\"SELECT id FROM users WHERE id IN ({','.join(map(str, ids))})\")": ("ids", ["0) OR (1 = 1"]),
+    "text(\"SELECT id FROM users WHERE id IN (%s)\" % ', '.join([str(i) for i in ids]))": (
+        "ids",
+        ["0) OR (1 = 1"],
+    ),
+    'text(f"SELECT id FROM users WHERE id IN {tuple(ids)}")': ("ids", ["\"') OR 1 = 1 --", 0]),
+    "text(f\"SELECT id FROM users WHERE name IN ({', '.join(repr(n) for n in names)})\")": (
+        "names",
+        ["\"') OR 1 = 1 --"],
+    ),
+    "text(\"SELECT id FROM users WHERE name IN ('{}')\".format(\"','\".join(names)))": (
+        "names",
+        ["x') OR (1 = 1) --"],
+    ),
+}
+"""Expressions with a value that makes another statement of them: it gives the rows of everybody."""
+
+NAMED = {
+    'text(f"SELECT id FROM users ORDER BY {name}")': "(SELECT note FROM users LIMIT 1)",
+    'text(f"SELECT id FROM {name}")': "users UNION SELECT note FROM users",
+    'text(f"SELECT {name} FROM users")': "note",
+    'text(f"SELECT id FROM users GROUP BY {name}")': "id HAVING 1 = 1",
+    'text(f"SELECT id FROM users WHERE {name} = 1")': "1",
+    "text(f'SELECT id FROM users ORDER BY \"{name}\"')": 'id" DESC --',
+    "text('SELECT id FROM %s' % name)": "users UNION SELECT note FROM users",
+    "text('SELECT id FROM {} ORDER BY id'.format(name))": "users --",
+    "text('SELECT id FROM users ORDER BY id ' + name)": "DESC LIMIT 1",
+}
+"""Expressions with something from outside where SQL has a name or a keyword: no parameter can stand there."""
+
 MODULE = """\
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -112,6 +177,35 @@ def test_a_bound_value_is_only_a_value(
         assert run(after, session, name) == run(before, session, name) == ids_of(session, name)
     for name in HOSTILE:
         assert run(after, session, name) == ids_of(session, name)
+
+
+@pytest.mark.parametrize("expression", INJECTIONS)
+def test_what_was_injected_before_is_a_value_after(
+    expression: str, session: Session, make_project: Callable[..., Project]
+) -> None:
+    parameter, hostile = INJECTIONS[expression]
+    before = MODULE.format(parameter=parameter, expression=expression)
+    after = fixed(make_project, before)
+    everybody = set(session.scalars(text("SELECT id FROM users")))
+    assert set(run(before, session, hostile)) == everybody, "the value has to change the statement"
+    assert run(after, session, hostile) == []
+
+
+@pytest.mark.parametrize("expression", NAMED)
+def test_names_and_keywords_are_never_bound(
+    expression: str, session: Session, make_project: Callable[..., Project]
+) -> None:
+    before = MODULE.format(parameter="name: str", expression=expression)
+    before = before.replace(
+        "from sqlalchemy import text", "from flask import request\nfrom sqlalchemy import text"
+    )
+    asked = before.replace("    statement =", '    name = request.args["name"]\n    statement =')
+    project = make_project({"example.py": asked})
+    (violation,) = [found for _, _, found in project.violations() if found.rule.code == "SAG306"]
+    assert violation.applicability is None
+    assert project.fixed_by(Applicability.UNSAFE, {"SAG306"}) == {"example.py": asked}
+    # It is an injection all the same: the database runs what was handed in.
+    run(before.replace("from flask import request\n", ""), session, NAMED[expression])
 
 
 @pytest.mark.parametrize("expression", sorted(PATTERNS))

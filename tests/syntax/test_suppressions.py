@@ -57,13 +57,23 @@ def test_a_whole_file() -> None:
 def test_suppressions_follow_edits() -> None:
     document = Document.from_text("file:///a.py", "x = 1\n" * 40 + "y = 2  # noqa\n")
     tree = Syntax(document)
+    assert [suppression.span for suppression in tree.suppressions.naming("SAG")] == [(40, 7, 40, 13)]
     document, edit = document.replace(0, 0, 0, 0, "\n\n")
     tree.update(document, [edit])
     assert tree.suppressions.silences("SAG301", 42, 43)
-    assert [suppression.span for suppression in tree.suppressions.all()] == [(42, 7, 42, 13)]
+    assert [suppression.span for suppression in tree.suppressions.naming("SAG")] == [(42, 7, 42, 13)]
     document, edit = document.replace(42, 7, 42, 13, "")
     tree.update(document, [edit])
     assert not tree.suppressions.silences("SAG301", 0, 43)
+    assert tree.suppressions.naming("SAG") == ()
+
+
+def test_suppressions_that_name_codes_of_a_prefix() -> None:
+    found = suppressions("x = 1  # noqa: E501\ny = 2  # noqa: E501, SAG301\nz = 3  # noqa\n")
+    first = found.naming("SAG")
+    assert [suppression.span.line for suppression in first] == [1, 2]
+    assert found.naming("SAG") is first
+    assert [suppression.span.line for suppression in found.naming("F")] == [2]
 
 
 def test_comments_are_real_comments() -> None:

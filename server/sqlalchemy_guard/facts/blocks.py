@@ -1,6 +1,6 @@
-"""Blocks of statements, for the evaluator: where one stands, and what running it gave.
+"""Blocks of statements, for the evaluator: where one stands, what running it gave, and how that is put together.
 
-Plain data. This module must never evaluate anything.
+This module must never evaluate anything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Value
+from sqlalchemy_guard.facts.declarations import Frame
+from sqlalchemy_guard.facts.values import Param, Value, either
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
         Binding,
         CallFact,
         ClassFacts,
-        Frame,
         FunctionFacts,
         ItemSet,
     )
@@ -110,3 +110,51 @@ def body_of(node: Definition | ast.ClassDef, chunk: Chunk) -> Body:
     if chunk.children is not None and chunk.body and chunk.body[0] is node:
         return Body(chunk, [], chunk.children)
     return Body(chunk, node.body, None)
+
+
+def class_scope(facts: ClassFacts, closure: Env) -> Scope:
+    """The scope of a class body."""
+    frame = Frame("class", facts.header, facts.chunk, None)
+    return Scope("class", facts.qualname, None, facts.qualname, closure, frame, facts)
+
+
+def merge_notes(into: BlockResult, block: BlockResult) -> None:
+    """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
+    into.imports.extend(block.imports)
+    into.functions.extend(block.functions)
+    into.classes.extend(block.classes)
+    into.attribute_sets.extend(block.attribute_sets)
+    into.bindings.extend(block.bindings)
+    into.item_sets.extend(block.item_sets)
+    into.attribute_names |= block.attribute_names
+
+
+def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:
+    """Write what running a class body gave into the class's facts."""
+    for block in blocks:
+        for attribute in block.attributes:
+            known = facts.attributes.get(attribute.name)
+            if known is not None and attribute.value is None and known.value is not None:
+                continue
+            facts.attributes[attribute.name] = attribute
+        for name, qualname in block.methods:
+            facts.methods[name] = qualname
+    prefix = facts.qualname + "."
+    selves = {
+        function.qualname: function.parameters[0].name
+        for block in blocks
+        for function in block.functions
+        if function.owner == facts.qualname and function.parameters
+    }
+    for block in blocks:
+        for inner in block.classes:
+            if inner.qualname.startswith(prefix) and inner.qualname.count(".") == prefix.count("."):
+                facts.classes[inner.name] = inner.qualname
+                facts.methods.pop(inner.name, None)
+        for base, name, annotation, value in block.attribute_sets:
+            if type(base) is Param and selves.get(base.qualname) == base.name:
+                before = facts.instance.get(name)
+                if before is None:
+                    facts.instance[name] = (annotation, value)
+                else:
+                    facts.instance[name] = (before[0] or annotation, either((before[1], value)))

@@ -120,7 +120,7 @@ class FunctionFacts:
         chunk: The chunk of the header.
         returned: What it returns, all paths joined; None when nothing is returned.
         yielded: What it yields, or None.
-        calls: The calls of its own body (not of nested functions), in order.
+        call_facts: The calls of its own body (not of nested functions), in order; `Resolver.calls_in` gives them to others.
         body_chunks: The leaf chunks of the body.
         receives: What `x = yield`-style injection needs is not modelled; only outgoing values are.
     """
@@ -135,7 +135,7 @@ class FunctionFacts:
     decorators: tuple[Value, ...]
     returned: Value | None = None
     yielded: Value | None = None
-    calls: list[CallFact] = field(default_factory=list)
+    call_facts: list[CallFact] = field(default_factory=list)
     nested: list[str] = field(default_factory=list)
 
     @property
@@ -151,7 +151,7 @@ class FunctionFacts:
         return None
 
     def outline(self) -> tuple[object, ...]:
-        """What others can see of it, comparable."""
+        """What others can see of it besides its calls, comparable."""
         return (
             self.owner,
             self.is_async,
@@ -160,8 +160,13 @@ class FunctionFacts:
             self.decorators,
             self.returned,
             self.yielded,
-            tuple((call.value, call.awaited, next(call.loops(), None) is not None) for call in self.calls),
             tuple(self.nested),
+        )
+
+    def calls_outline(self) -> tuple[object, ...]:
+        """What others can see of its calls, comparable: most edits of a body touch nothing else."""
+        return tuple(
+            (call.value, call.awaited, next(call.loops(), None) is not None) for call in self.call_facts
         )
 
 

@@ -19,6 +19,9 @@ from sqlalchemy_guard.facts.blocks import (
     Env,
     Scope,
     body_of,
+    class_scope,
+    fill_class,
+    merge_notes,
 )
 from sqlalchemy_guard.facts.declarations import (
     Attribute,
@@ -56,6 +59,7 @@ from sqlalchemy_guard.facts.values import (
     either,
     same,
 )
+from sqlalchemy_guard.facts.walkers import items_of, waits, with_lambda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,6 +106,7 @@ class Evaluator:
         self.shallow = shallow
         self.dotted = any("." in name for name in env)
         self.conditional = False
+        self.waiting: list[ast.Lambda] = []
 
     def run(self, statements: list[ast.stmt]) -> BlockResult:
         """Evaluate the statements and return the notes."""
@@ -600,6 +605,8 @@ class Evaluator:
         args = tuple([self.value(arg) for arg in node.args])
         keywords = tuple([(keyword.arg, self.value(keyword.value)) for keyword in node.keywords])
         value = Call(func, args, keywords)
+        if self.waiting and (items := items_of(node, value, self.waiting[-1])):
+            value = with_lambda(node, value, self.waiting[-1], self._lambda(self.waiting.pop(), items))
         self.result.calls.append(
             CallFact(value, node, self.chunk, self.statement, self.frame, self.scope.function)
         )
@@ -688,13 +695,19 @@ class Evaluator:
         elif isinstance(target, ast.Starred):
             self._assign_local(target.value, UNKNOWN)
 
-    def _lambda(self, node: ast.Lambda) -> Value:
+    def _lambda(self, node: ast.Lambda, items: Env | None = None) -> Value:
+        if items is None and waits(node, self.chunk):
+            self.waiting.append(node)
+            return UNKNOWN
         outer_env, outer_frame = self.env, self.frame
         self.env, self.frame = dict(self.env), Frame("lambda", node, self.chunk, self.frame)
         for parameter in self.parameters(node.args):
             self.env[parameter.name] = UNKNOWN
+        self.env.update(items or {})
         result = self.value(node.body)
         self.env, self.frame = outer_env, outer_frame
+        if items and self.recorded is not None:
+            self.recorded[node] = Function(result)
         return Function(result)
 
     def _named(self, node: ast.NamedExpr) -> Value:
@@ -728,12 +741,6 @@ def recording() -> Iterator[dict[ast.expr, Value]]:
         yield recorded
     finally:
         Evaluator.recorded = None
-
-
-def class_scope(facts: ClassFacts, closure: Env) -> Scope:
-    """The scope of a class body."""
-    frame = Frame("class", facts.header, facts.chunk, None)
-    return Scope("class", facts.qualname, None, facts.qualname, closure, frame, facts)
 
 
 def finish(result: BlockResult, scope: Scope) -> None:
@@ -772,7 +779,7 @@ def complete_function(deferred: Deferred, closure: Env) -> BlockResult:
         total.calls.extend(block.calls)
         total.returned.extend(block.returned)
         total.yielded.extend(block.yielded)
-    facts.calls = list(total.calls)
+    facts.call_facts = list(total.calls)
     facts.returned = either(total.returned) if total.returned else None
     facts.yielded = either(total.yielded) if total.yielded else None
     facts.nested = [nested.facts.qualname for block in blocks for nested in block.deferred]
@@ -801,48 +808,6 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) ->
     chunk.memo = (scope.function, block, scope.closure)
     chunk.stale = False
     return block
-
-
-def merge_notes(into: BlockResult, block: BlockResult) -> None:
-    """Take over what does not belong to the block's own scope: declarations and bindings of outer names."""
-    into.imports.extend(block.imports)
-    into.functions.extend(block.functions)
-    into.classes.extend(block.classes)
-    into.attribute_sets.extend(block.attribute_sets)
-    into.bindings.extend(block.bindings)
-    into.item_sets.extend(block.item_sets)
-    into.attribute_names |= block.attribute_names
-
-
-def fill_class(facts: ClassFacts, blocks: list[BlockResult]) -> None:
-    """Write what running a class body gave into the class's facts."""
-    for block in blocks:
-        for attribute in block.attributes:
-            known = facts.attributes.get(attribute.name)
-            if known is not None and attribute.value is None and known.value is not None:
-                continue
-            facts.attributes[attribute.name] = attribute
-        for name, qualname in block.methods:
-            facts.methods[name] = qualname
-    prefix = facts.qualname + "."
-    selves = {
-        function.qualname: function.parameters[0].name
-        for block in blocks
-        for function in block.functions
-        if function.owner == facts.qualname and function.parameters
-    }
-    for block in blocks:
-        for inner in block.classes:
-            if inner.qualname.startswith(prefix) and inner.qualname.count(".") == prefix.count("."):
-                facts.classes[inner.name] = inner.qualname
-                facts.methods.pop(inner.name, None)
-        for base, name, annotation, value in block.attribute_sets:
-            if type(base) is Param and selves.get(base.qualname) == base.name:
-                before = facts.instance.get(name)
-                if before is None:
-                    facts.instance[name] = (annotation, value)
-                else:
-                    facts.instance[name] = (before[0] or annotation, either((before[1], value)))
 
 
 def void(_value: Value) -> None:

@@ -26,14 +26,18 @@ from sqlalchemy_guard.facts.evaluate import (
     recording,
 )
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
+from sqlalchemy_guard.facts.outlines import calls_outline_of, compare, outline_of
+from sqlalchemy_guard.facts.scripts import asks_for_main
 from sqlalchemy_guard.facts.units import (
     ITEMS,
     NOTHING,
+    SCRIPT,
     STORED,
     WHOLE,
     Contribution,
     Unit,
     called_otherwise,
+    imported_by,
     is_foreign,
     is_same_class,
     items_otherwise,
@@ -87,9 +91,9 @@ class FileFacts:
         functions: Functions by qualified name, every definition of it in source order.
         classes: Classes likewise.
         outlines: For each name or qualified name what others see of it; the file's Summary. `*` stands for the star
-            imports, `*imports` for all imports, `*named` for the names that decorators give, `*stored.x` for what is
-            assigned to attributes called x. (`update` tells of `*called.x` besides: the calls of something called x, and
-            of `*body.f`: the body of a function f that somebody looked into.)
+            imports, `*calls.f` for the calls in a function f, `*imports` for all imports, `*named` for the names that
+            decorators give, `*stored.x` for what is assigned to attributes called x. (`update` tells of `*called.x`
+            besides: the calls of something called x, and of `*body.f`: the body of a function f that somebody looked into.)
         generation: Counts the contributions that came and went; see `since`.
         is_watched: Whether somebody looked at all of it: `update` tells of `*whole` then, whatever was edited.
         watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
@@ -115,6 +119,7 @@ class FileFacts:
         self.watched: set[str] = set()
         self.is_watched = False
         self._starring: dict[Chunk, None] = {}
+        self._running: dict[Chunk, None] = {}
         self._storing: dict[Chunk, None] = {}
         self.update(chunks)
 
@@ -184,6 +189,11 @@ class FileFacts:
             elif isinstance(kept, _Head):
                 Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
         return recorded
+
+    @property
+    def is_script(self) -> bool:
+        """Whether the module asks for `__main__`: it runs by itself."""
+        return bool(self._running)
 
     @property
     def stars(self) -> list[Ref]:
@@ -279,6 +289,7 @@ class FileFacts:
         self._evaluate(chunk, MODULE_SCOPE, env, contribution)
         chunk.stale = False
         contribution.foreign_sets = [found for found in contribution.attribute_sets if is_foreign(found[0])]
+        contribution.is_main = asks_for_main(chunk)
         self._top[chunk] = contribution
         return contribution
 
@@ -334,7 +345,7 @@ class FileFacts:
             unit.functions = [function, *total.functions]
             unit.classes = list(total.classes)
             unit.item_sets = list(total.item_sets)
-            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.calls]]
+            unit.calls = [*head.result.calls, *[call for f in unit.functions for call in f.call_facts]]
             unit.attribute_names = head.result.attribute_names | total.attribute_names
             unit.summarize()
             into.renewed.update(function.qualname for function in unit.functions)
@@ -369,7 +380,7 @@ class FileFacts:
             unit.functions = result.functions
             unit.classes = result.classes
             unit.item_sets = result.item_sets
-            unit.calls = [*result.calls, *[call for f in result.functions for call in f.calls]]
+            unit.calls = [*result.calls, *[call for f in result.functions for call in f.call_facts]]
             unit.attribute_names = result.attribute_names
             unit.summarize()
             leaf = chunk.memo = _Leaf(result, unit, scope)
@@ -505,6 +516,7 @@ class FileFacts:
                 for name in unit.called:
                     self._calling.setdefault(name, []).append(unit)
             mark(self._starring, chunk, come.stars)
+            mark(self._running, chunk, come.is_main)
             mark(self._storing, chunk, come.foreign_sets)
             mark(self._importing, chunk, come.imports)
             mark(self._naming, chunk, any(unit.named for unit in come.units))
@@ -527,15 +539,18 @@ class FileFacts:
     ) -> set[str]:
         changed: set[str] = set()
         for name in touched:
-            self._compare(name, self._outline(name), changed)
+            compare(self.outlines, name, outline_of(self, name), changed)
+            compare(self.outlines, f"*calls.{name}", calls_outline_of(self, name), changed)
         both = (*old, *fresh)
         if any(contribution.stars for contribution in both):
-            self._compare("*", tuple(self.stars) or None, changed)
-        if any(contribution.imports for contribution in both):
+            compare(self.outlines, "*", tuple(self.stars) or None, changed)
+        if any(contribution.is_main for contribution in both):
+            compare(self.outlines, SCRIPT, self.is_script or None, changed)
+        if imported_by(old) != imported_by(fresh):
             found = {(ref.module, ref.name) for chunk in self._importing for ref in self._top[chunk].imports}
-            self._compare("*imports", frozenset(found) or None, changed)
+            compare(self.outlines, "*imports", frozenset(found) or None, changed)
         if any(unit.named for contribution in both for unit in contribution.units):
-            self._compare("*named", tuple(self.named_fixtures) or None, changed)
+            compare(self.outlines, "*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
         changed.update(f"*body.{name}" for name in touched & self.watched)
         if items_otherwise(old, fresh):
@@ -550,32 +565,10 @@ class FileFacts:
                     values[name].append(value)
             others = len(changed)
             for name in stored:
-                self._compare(f"*stored.{name}", tuple(values[name]) or None, changed)
+                compare(self.outlines, f"*stored.{name}", tuple(values[name]) or None, changed)
             if len(changed) > others:
                 changed.add(STORED)
         return changed
-
-    def _compare(self, name: str, outline: object, changed: set[str]) -> None:
-        known = self.outlines.get(name)
-        # What is nested deeper than Python's stack cannot be compared: taking it for changed is always right.
-        if not same(known, outline):
-            changed.add(name)
-            if outline is None:
-                del self.outlines[name]
-            else:
-                self.outlines[name] = outline
-
-    def _outline(self, name: str) -> object:
-        parts: list[object] = []
-        if name in self.names:
-            parts.append(self.value_of(name))
-        if name in self.functions:
-            parts.append(self.functions[name][-1].outline())
-            # What the earlier ones are decorated with says what the last one adds to: a setter to a property.
-            parts.extend(tuple(earlier.decorators) for earlier in self.functions[name][:-1])
-        if name in self.classes:
-            parts.append(self.classes[name][-1].outline())
-        return tuple(parts) or None
 
 
 def _outermost(chunk: Chunk) -> Chunk:

@@ -22,6 +22,8 @@ AttributeSet = tuple[Value, str, "Value | None", Value]
 
 STORED = "*stored"
 """The name under which an assignment to an attribute of any object but `self` that came or went is told."""
+SCRIPT = "*script"
+"""The name of whether a module runs by itself."""
 ITEMS = "*items"
 """The name under which an assignment to an item that came or went is told."""
 WHOLE = "*whole"
@@ -94,6 +96,7 @@ class Contribution:
         reads: The names that its module-level code reads.
         foreign_sets: The assignments to attributes of other objects than a method's own `self`.
         renewed: Qualified names of cut functions that were evaluated again, whose facts are the same objects.
+        is_main: Whether it asks for `__main__`: the module runs by itself.
         is_alive: False once another one took its place.
     """
 
@@ -110,6 +113,7 @@ class Contribution:
     reads: set[str] = field(default_factory=set)
     foreign_sets: list[AttributeSet] = field(default_factory=list)
     renewed: set[str] = field(default_factory=set)
+    is_main: bool = False
     is_alive: bool = True
 
     def facts(self) -> Iterator[tuple[str, object]]:
@@ -156,6 +160,11 @@ def items_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) 
         same((one.base, one.key, one.value), (other.base, other.key, other.value))
         for one, other in zip(before, after, strict=True)
     )
+
+
+def imported_by(contributions: Iterable[Contribution]) -> set[tuple[str, str]]:
+    """What contributions import: the modules as written and the names."""
+    return {(ref.module, ref.name) for contribution in contributions for ref in contribution.imports}
 
 
 def called_otherwise(old: Iterable[Contribution], fresh: Iterable[Contribution]) -> set[str]:

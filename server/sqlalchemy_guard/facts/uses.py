@@ -10,17 +10,18 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.name_counts import name_count
+from sqlalchemy_guard.facts.statement_words import words_in
 from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy_guard.facts.statement_words import Words
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 _Reaching = frozenset[ast.AST | None]
 _NEVER: _Reaching = frozenset()
 _OTHER: _Reaching = frozenset({None})
-_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -29,60 +30,6 @@ class Use(NamedTuple):
 
     node: ast.Name
     chunk: Chunk
-
-
-class _Words(NamedTuple):
-    """What tells of a statement whether a walk has to go through it.
-
-    Attributes:
-        said: The names that it reads or binds, in nested scopes as well.
-        leaves: Whether control may leave it otherwise than at its end.
-    """
-
-    said: frozenset[str]
-    leaves: bool
-
-
-def _words(chunk: Chunk) -> dict[ast.stmt, _Words]:
-    """The words of every statement in a chunk."""
-    found: dict[ast.stmt, _Words] = {}
-    # Inner statements come behind those around them, so that going backwards meets them first.
-    order: list[tuple[ast.stmt, list[ast.stmt]]] = []
-    todo = list(chunk.body)
-    while todo:
-        statement = todo.pop()
-        inner: list[ast.stmt] = []
-        order.append((statement, inner))
-        said: set[str | None] = set()
-        leaves = isinstance(statement, _LEAVING)
-        parts: list[ast.AST] = [statement]
-        while parts:
-            node = parts.pop()
-            if isinstance(node, ast.Name):
-                said.add(node.id)
-                continue
-            if isinstance(node, (ast.Global, ast.Nonlocal)):
-                said.update(node.names)
-            elif not isinstance(node, ast.Attribute):
-                said.update(
-                    (getattr(node, "name", None), getattr(node, "asname", None), getattr(node, "rest", None))
-                )
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.stmt):
-                    inner.append(child)
-                else:
-                    parts.append(child)
-        found[statement] = _Words(frozenset(name for name in said if name is not None), leaves)
-        todo.extend(inner)
-    for statement, inner in reversed(order):
-        if inner:
-            own = found[statement]
-            all_of_them = [found[one] for one in inner]
-            found[statement] = _Words(
-                own.said.union(*(one.said for one in all_of_them)),
-                own.leaves or any(one.leaves for one in all_of_them),
-            )
-    return found
 
 
 class _UncertainError(Exception):
@@ -135,7 +82,7 @@ def _walked(
         try:
             for part, statements in parts:
                 walk.chunk = part
-                walk.words = part.once(_words)
+                walk.words = part.once(words_in)
                 # What stands in a nested definition counts only when it has the name.
                 if statements is part.body or any(name in walk.words[one].said for one in part.body):
                     walk.block(statements)
@@ -166,7 +113,7 @@ def _nested(statements: list[ast.stmt]) -> ast.stmt:
 class _Walk:
     """Runs statements in order; `now` is what the name may be bound to, nothing where control never comes.
 
-    Of a statement that does not have the name, all that counts is where control goes.
+    Of a statement whose own expressions do not have the name, all that counts is where control goes.
     """
 
     def __init__(self, name: str) -> None:
@@ -174,7 +121,7 @@ class _Walk:
         self.now: _Reaching = _OTHER
         self.loads: _Loads = {}
         self.chunk: Chunk
-        self.words: dict[ast.stmt, _Words]
+        self.words: dict[ast.stmt, Words]
         self._is_absent = False
         self._leaving: list[_Reaching] = []
 
@@ -182,11 +129,8 @@ class _Walk:
         around = self._is_absent
         for statement in statements:
             words = self.words.get(statement)
-            if words is None or self.name in words.said:
-                self._is_absent = False
-                self._statement(statement)
-            elif words.leaves:
-                self._is_absent = True
+            if words is None or words.leaves or self.name in words.said:
+                self._is_absent = words is not None and self.name not in words.own
                 self._statement(statement)
         self._is_absent = around
 
@@ -263,7 +207,7 @@ class _Walk:
         start = self.now
         self.block(node.body)
         # An exception may come after any of the statements.
-        failed = start | self.now | frozenset(_assignments(node.body, self.name))
+        failed = start | self.now | frozenset(self._assignments(node.body))
         self.block(node.orelse)
         after = self.now
         for handler in node.handlers:
@@ -323,13 +267,13 @@ class _Walk:
     def _binds(self, target: ast.AST) -> bool:
         return any(isinstance(part, ast.Name) and part.id == self.name for part in ast.walk(target))
 
-
-def _assignments(body: Iterable[ast.stmt], name: str) -> Iterator[ast.AST | None]:
-    """Everything in a block that may bind a name."""
-    for statement in body:
-        for part in ast.walk(statement):
-            match part:
-                case ast.Assign(targets=[ast.Name(id=bound)]) if bound == name:
-                    yield part
-                case ast.Name(id=bound, ctx=ast.Store()) if bound == name:
-                    yield None
+    def _assignments(self, body: Iterable[ast.stmt]) -> Iterator[ast.AST | None]:
+        """Everything in a block that may bind the name."""
+        for statement in body:
+            words = self.words.get(statement)
+            for part in ast.walk(statement) if words is None or self.name in words.said else ():
+                match part:
+                    case ast.Assign(targets=[ast.Name(id=self.name)]):
+                        yield part
+                    case ast.Name(id=self.name, ctx=ast.Store()):
+                        yield None

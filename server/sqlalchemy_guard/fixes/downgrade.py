@@ -25,7 +25,7 @@ _Call = tuple[str, str]
 
 def reversed_calls(source: Source, both: Directions) -> list[_Call] | None:
     """The calls that take back all steps of `upgrade()`; None where one of them does not say what was there before."""
-    own = {id(fact) for fact in both.upgrade.calls}
+    own = {id(fact) for fact in both.upgrade.call_facts}
     locals_ = _locals(both.upgrade)
     found: list[_Call] = []
     for step in reversed(both.up):

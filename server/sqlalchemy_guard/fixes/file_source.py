@@ -29,4 +29,4 @@ def source_of(workspace: Workspace, file: File) -> Source:
     """The text of a file, with how long its lines may be and which packages are the project's own."""
     settings = workspace.settings_for(file.file_id)
     own = _FirstParty(workspace.resolver, file)
-    return Source(file.document.text, settings.line_length, file.document.lines, own)
+    return Source.of(file.document.lines, settings.line_length, own)

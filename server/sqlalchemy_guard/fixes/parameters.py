@@ -16,16 +16,26 @@ if TYPE_CHECKING:
 
 
 def add_first(
-    source: Source, header: ast.FunctionDef | ast.AsyncFunctionDef, text: str, shift: int = 0
+    source: Source,
+    header: ast.FunctionDef | ast.AsyncFunctionDef,
+    text: str,
+    shift: int = 0,
+    *,
+    is_method: bool = False,
 ) -> tuple[Edit, ...]:
     """Write a parameter in front of a function's others, on a line of its own where they have theirs.
 
     Args:
         source: The text.
-        header: The function, without `self`.
+        header: The function.
         text: The parameter, which must have no default.
         shift: Of the header's chunk.
+        is_method: Whether the first of the others is the object, which stays the first.
     """
+    leading = [*header.args.posonlyargs, *header.args.args]
+    if is_method and leading:
+        end = source.end(leading[0], shift)
+        return (Edit(end, end, f", {text}"),)
     start = source.start(header, shift)
     opening = next(
         token.start

@@ -93,7 +93,7 @@ class JointText:
         found = self._sources.get(file.file_id)
         if found is None:
             document = file.document
-            found = self._sources[file.file_id] = Source(document.text, lines=document.lines)
+            found = self._sources[file.file_id] = Source.of(document.lines)
         return found
 
     def segment(self, node: ast.expr) -> str:
@@ -120,7 +120,9 @@ class Solver:
         self.text = JointText(self.knowledge, knowledge.file, source)
         self.start = start
         self.has_helpers = knowledge.sessions.has_helpers
-        self.sources: set[ast.expr] = {start}
+        self.sources: set[ast.expr] = set()
+        # The statements that make queries or name functions which the queries go through, and those around them.
+        self.named_at: set[ast.stmt] = set()
         self.returning: dict[FunctionKey, Body] = {}
         self.filled: dict[tuple[FunctionKey, str], Body] = {}
         self.variables: set[tuple[FunctionKey, str]] = set()
@@ -132,6 +134,8 @@ class Solver:
         self._always: dict[str, None] = {}
         self._possible: dict[FunctionKey, str] = {}
         self._running: list[FunctionKey] = []
+        # Functions that were followed to their end since something grew.
+        self._finished: set[FunctionKey] = set()
         self._runs = 0
         self._visited: set[ast.expr] = set()
         self._records: dict[ast.expr, tuple[Body, Rewrite]] = {}
@@ -153,6 +157,7 @@ class Solver:
         if first is None:
             raise Refuse("the Query is built over several statements of a module: do it in a function")
         self._members[first.key] = first
+        self.add_source(self.start, first)
         while True:
             self.grown = False
             self.doubts.clear()
@@ -161,6 +166,7 @@ class Solver:
             self._annotated.clear()
             self._runs = 0
             self._running.clear()
+            self._finished.clear()
             try:
                 self._follow()
             except Refuse:
@@ -185,14 +191,22 @@ class Solver:
 
     # -- what grows ------------------------------------------------------------------------------------------------
 
-    def add_variable(self, body: Body, name: str) -> None:
-        """A variable holds the query."""
+    def add_source(self, node: ast.expr, body: Body) -> None:
+        """An expression makes a query of the component."""
+        self.sources.add(node)
+        self.named_at.update(_statements(node, body))
+
+    def add_variable(self, body: Body, name: str, store: ast.Name | None = None) -> None:
+        """A variable holds the query; `store` is where it is bound to it, when it is not read before that is seen."""
         if (body.key, name) in self.variables:
             return
         if name in body.captured or name in body.declared_elsewhere:
             raise Refuse(f"`{name}` is read in a function or lambda inside {body.name}(): hand it in")
         self.variables.add((body.key, name))
-        self.grown = True
+        # Nothing that was followed so far would have been followed otherwise when this is the first that is bound to it.
+        is_first = store is not None and store is min(body.stores[name], key=body.place)
+        if not is_first or body.key in self._finished:
+            self.grown = True
 
     def add_returning(self, body: Body, name: str = "") -> None:
         """A function returns the query."""
@@ -246,7 +260,10 @@ class Solver:
                 raise Refuse(f"{body.name}() is also named outside of functions: build a select() by hand")
             self._references[body.key] = found.proven
             self.named.update((each.node, body) for each in found.proven)
-            self._members.update((each.key, each) for each in around if each is not None)
+            for reference, member in zip(found.proven, around, strict=True):
+                assert member is not None, "checked above"
+                self._members[member.key] = member
+                self.named_at.update(_statements(reference.node, member))
             if found.possible:
                 self._possible[body.key] = sorted(found.possible)[0]
         self.grown = True
@@ -272,6 +289,7 @@ class Solver:
             run.follow()
         finally:
             self._running.pop()
+            self._finished.add(body.key)
             self.knowledge.here = outer
         return run
 
@@ -405,19 +423,22 @@ class Solver:
         for node, (body, rewrite) in self._records.items():
             scope = body.knowledge.scope
             component.written.append(
-                Written(rewrite, _statement(node, body), body.file, scope.chunk_of(node))
+                Written(rewrite, _statements(node, body)[0], body.file, scope.chunk_of(node))
             )
         for node, (body, statement, chunk, tree) in self._annotated.items():
             component.written.append(Written(Rewrite(node, tree), statement, body.file, chunk))
         return component
 
 
-def _statement(node: ast.AST, body: Body) -> ast.stmt:
+def _statements(node: ast.AST, body: Body) -> list[ast.stmt]:
+    """The statements around an expression, the innermost first."""
+    found: list[ast.stmt] = []
     here: ast.AST | None = node
-    while not isinstance(here, ast.stmt):
-        assert here is not None, "every expression stands in a statement"
+    while here is not None:
+        if isinstance(here, ast.stmt):
+            found.append(here)
         here = body.parent(here)
-    return here
+    return found
 
 
 def _value_of(node: ast.expr) -> Value | None:

@@ -83,23 +83,29 @@ class Run(Crossing):
             self.result = replace(self.result, maybe_none=True)
         self.solver.annotate(self.body, header.returns, self.result, header, self.body.function.chunk)
 
-    def _store(self, name: str, value: ast.expr) -> None:
+    def _store(self, target: ast.Name, value: ast.expr, *, matters: bool) -> None:
+        name = target.id
         followed = (self.body.key, name) in self.solver.variables
+        if not matters and not followed:
+            return
         state = self._value(value, wanted=followed or self._is_start(value))
         if state is None:
             if not followed or not _is_none(value):
                 self._visit(value)
             self._held_now.pop(name, None)
             return
-        self.solver.add_variable(self.body, name)
+        self.solver.add_variable(self.body, name, target)
         self._record(value, state)
         self._held_now[name] = state.here(Text(name))
 
-    def _return(self, value: ast.expr | None) -> None:
+    def _return(self, value: ast.expr | None, *, matters: bool) -> None:
+        returning = self.body.key in self.solver.returning
         if value is None or _is_none(value):
             self._none = True
+        elif not matters and not returning:
+            self.other = True
         else:
-            state = self._value(value, wanted=self.body.key in self.solver.returning or self._is_start(value))
+            state = self._value(value, wanted=returning or self._is_start(value))
             if state is None:
                 self._visit(value)
                 self.other = True
@@ -274,7 +280,7 @@ class Run(Crossing):
             if begins_query(part, self.solver.knowledge):
                 steps = [step_of(each) for each in _spine(node, part)]
                 if not any(step is not None and step.name in TERMINALS for step in steps):
-                    self.solver.sources.add(part)
+                    self.solver.add_source(part, self.body)
                 return
 
     def _follow_back(self, node: ast.expr) -> None:

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.state import State
     from sqlalchemy_guard.project.query_bodies import Body
 
+_COMPOUND = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+)
 Held = dict[str, "State | None"]
 """What variables hold: a query, or None where it is a query on some paths only."""
 
@@ -42,13 +53,22 @@ class Walk:
         """Look at an expression."""
         raise NotImplementedError
 
-    def _store(self, name: str, value: ast.expr) -> None:
-        """A variable is bound."""
+    def _store(self, target: ast.Name, value: ast.expr, *, matters: bool) -> None:
+        """A variable is bound; see `_matters`."""
         raise NotImplementedError
 
-    def _return(self, value: ast.expr | None) -> None:
-        """The function returns."""
+    def _return(self, value: ast.expr | None, *, matters: bool) -> None:
+        """The function returns; see `_matters`."""
         raise NotImplementedError
+
+    def _matters(self, node: ast.stmt) -> bool:
+        """Whether a statement's own expressions name anything that is followed: most do not, and need no look."""
+        return node in self.solver.named_at or not self.body.words(node).own.isdisjoint(self._held_now)
+
+    def _is_passed(self, node: ast.stmt) -> bool:
+        """Whether nothing in a statement has to do with what is followed, nor with where control goes."""
+        words = self.body.words(node)
+        return node not in self.solver.named_at and not words.leaves and words.said.isdisjoint(self._held_now)
 
     def _visit_all(self, node: ast.AST) -> None:
         """Look at the expressions of a statement, or at the parts of an expression."""
@@ -62,43 +82,46 @@ class Walk:
         for statement in statements:
             if self._held is None:
                 return
+            if isinstance(statement, _COMPOUND) and self._is_passed(statement):
+                continue
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
+        matters = self._matters(node)
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                self._store(name, value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self._store(name, value)
-                state = (self._held or {}).get(name)
+            case ast.Assign(targets=[ast.Name() as target], value=value):
+                self._store(target, value, matters=matters)
+            case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
+                self._store(target, value, matters=matters)
+                state = (self._held or {}).get(target.id)
                 if state is not None:
                     chunk = self.body.knowledge.scope.chunk_of(node)
                     self.solver.annotate(self.body, node.annotation, state, node, chunk)
             case ast.AugAssign(target=ast.Name(id=name)) if name in self._held_now:
                 raise Refuse(f"`{name}` is not always a query of a known session")
             case ast.Return(value=value):
-                self._return(value)
+                self._return(value, matters=matters)
             case ast.Raise():
-                self._visit_all(node)
+                if matters:
+                    self._visit_all(node)
                 self._held = None
             case ast.If(test=test, body=body, orelse=orelse):
-                self._visit(test)
+                if matters:
+                    self._visit(test)
                 self._branches([body, orelse])
-            case ast.For() | ast.AsyncFor():
-                self._visit(node.iter)
-                self._loop(None, node.target, node.body, node.orelse)
-            case ast.While(test=test, body=body, orelse=orelse):
-                self._loop(test, None, body, orelse)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                self._loop(node)
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
-                for item in items:
+                for item in items if matters else ():
                     self._visit(item.context_expr)
                     self._bind(item.optional_vars)
                 self._block(body)
             case ast.Try() | ast.TryStar():
                 self._try(node)
             case ast.Match(subject=subject, cases=cases):
-                self._visit(subject)
-                for case in cases:
+                if matters:
+                    self._visit(subject)
+                for case in cases if matters else ():
                     self._bind(case.pattern)
                     if case.guard is not None:
                         self._visit(case.guard)
@@ -110,7 +133,7 @@ class Walk:
                 if self._left and self._held is not None:
                     self._left[-1].append(self._held)
                 self._held = None
-            case _:
+            case _ if matters:
                 self._visit_all(node)
                 self._bind(node)
 
@@ -128,28 +151,31 @@ class Walk:
             after = self._joined(after, self._held)
         self._held = after
 
-    def _loop(
-        self, test: ast.expr | None, target: ast.expr | None, body: list[ast.stmt], orelse: list[ast.stmt]
-    ) -> None:
-        entering: Held | None = dict(self._held_now)
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        if not isinstance(node, ast.While) and self._matters(node):
+            self._visit(node.iter)
+        entering: Held = dict(self._held_now)
         left: list[Held] = []
         self._loops += 1
         before = self.solver.mark()
         for _ in range(3):
             # What a turn wrote did not know what the next one may begin with.
             self.solver.reset(before)
-            self._held = dict(entering) if entering is not None else None
-            if test is not None:
-                self._visit(test)
-            self._bind(target)
+            begun = entering
+            self._held = dict(entering)
+            if self._matters(node):
+                self._visit(node.test) if isinstance(node, ast.While) else self._bind(node.target)
             self._left.append([])
-            self._block(body)
+            self._block(node.body)
             left = self._left.pop()
             for held in (self._held, *left):
-                entering = self._joined(entering, held)
+                entering = self._joined(entering, held) or entering
+            if entering.keys() == begun.keys() and all(entering[name] is begun[name] for name in begun):
+                # Another turn would begin with nothing else.
+                break
         self._loops -= 1
         self._held = entering
-        self._block(orelse)
+        self._block(node.orelse)
         for held in left:
             self._held = self._joined(self._held, held)
 
@@ -158,13 +184,13 @@ class Walk:
         self._block(node.body)
         # An exception may come behind any statement: what the block changes is one thing or another in the handlers.
         failed = self._joined(start, self._held)
-        changed = {
-            each.id
-            for statement in node.body
-            for each in ast.walk(statement)
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-        }
-        if self._held is None:
+        if self._held is None and start:
+            changed = {
+                each.id
+                for statement in node.body
+                for each in ast.walk(statement)
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            }
             failed = {**start, **dict.fromkeys(changed & start.keys())}
         self._block(node.orelse)
         after = self._held

@@ -6,6 +6,7 @@ This module must never change a text: it answers questions only.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
 _INDENTED = lazy_pattern(r":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)([ \t]+)\S")
+_COMMENT_OR_STRING = lazy_pattern(
+    r"""\#[^\r\n]*
+      | \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+      | (?P<mark>["'])(?:\\.|[^\\"'\r\n])*(?P=mark)
+      | "(?:\\.|[^\\"\r\n])*" | '(?:\\.|[^\\'\r\n])*'
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""With `mark` for short strings that hold no quotation mark; those nested in f-strings count for themselves or not at all."""
 
 
 class Located(Protocol):
@@ -37,7 +47,6 @@ class Source:
     Args:
         text: The whole text.
         line_length: How many columns a line may have, as the project's formatter is configured.
-        lines: The text's lines with their terminators, when the caller has them.
         first_party: The top-level packages of the project, which its imports keep behind those of others.
     """
 
@@ -45,18 +54,28 @@ class Source:
         self,
         text: str,
         line_length: int = 88,
-        lines: list[str] | None = None,
         first_party: Container[str] = (),
     ) -> None:
-        self.text = text
         self.line_length = line_length
         self.first_party = first_party
+        self.lines = split_lines(text)
+
+    @classmethod
+    def of(cls, lines: list[str], line_length: int = 88, first_party: Container[str] = ()) -> Source:
+        """The text of a document whose lines are known: at a keystroke nothing may be done for all of them."""
+        made = cls("", line_length, first_party)
         # A copy: a document's list becomes that of its next version.
-        self.lines = split_lines(text) if lines is None else lines.copy()
+        made.lines = lines.copy()
+        return made
+
+    @cached_property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.lines)
 
     def with_text(self, text: str) -> Source:
         """Another text with the same conventions."""
-        return Source(text, self.line_length, first_party=self.first_party)
+        return Source(text, self.line_length, self.first_party)
 
     @cached_property
     def _index(self) -> LineIndex:
@@ -86,7 +105,16 @@ class Source:
 
     def segment(self, node: Located, shift: int = 0) -> str:
         """The text of a node."""
-        return self.text[self.start(node, shift) : self.end(node, shift)]
+        first = node.lineno - 1 + shift
+        last = first if node.end_lineno is None else node.end_lineno - 1 + shift
+        end = node.col_offset if node.end_col_offset is None else node.end_col_offset
+        lines = self.lines[max(0, first) : last + 1]
+        if first < 0 or len(lines) != last - first + 1:
+            return self.text[self.start(node, shift) : self.end(node, shift)]
+        # The end first: it may stand in the same line.
+        lines[-1] = lines[-1][: from_utf8(lines[-1], end)]
+        lines[0] = lines[0][from_utf8(lines[0], node.col_offset) :]
+        return "".join(lines)
 
     def first_line(self, statement: ast.stmt, shift: int = 0) -> int:
         """The absolute line where a statement starts, decorators included."""
@@ -148,10 +176,6 @@ class Source:
     @cached_property
     def quote(self) -> str:
         """The quotation mark that the file prefers for short strings; double when it has none."""
-        marks: Counter[str] = Counter()
-        for token in tokens(self.text):
-            if token.kind == "string":
-                body = self.text[token.start : token.end].lstrip("rRbBuUfFtT")
-                if not body.startswith(('"""', "'''")) and "'" not in body[1:-1] and '"' not in body[1:-1]:
-                    marks[body[:1]] += 1
+        # One search of the whole text: reading all tokens of a large file takes as long as a person notices.
+        marks = Counter(match["mark"] for match in _COMMENT_OR_STRING.finditer(self.text))
         return "'" if marks["'"] > marks['"'] else '"'

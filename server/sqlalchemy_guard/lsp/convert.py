@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 SOURCE = "sqlalchemy-guard"
+_Kept: TypeAlias = "tuple[Violation, str, tuple[tuple[str, str, str] | None, ...]]"
+"""A violation, its text, and the texts that it points at."""
 SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFORMATION: 3, Severity.HINT: 4}
 _APPLICABILITY = {
     Applicability.SAFE: "safe",
@@ -83,22 +85,50 @@ class DiagnosticTexts:
     def __init__(self, features: Client, locate: Callable[[str], tuple[str, Sequence[str]] | None]) -> None:
         self._features = features
         self._locate = locate
-        self._kept: dict[int, tuple[Violation, str]] = {}
+        self._kept: dict[int, _Kept] = {}
         self._tails: dict[tuple[object, ...], str] = {}
+        # The list that was asked for last, which nobody changes, its text, and those in it that point at other places.
+        self._last: tuple[Sequence[Violation], str, list[_Kept]] | None = None
 
-    def items(self, violations: Sequence[Violation], lines: Sequence[str]) -> list[str]:
-        """The JSON text of each violation, in order."""
+    def text(self, violations: Sequence[Violation], lines: Sequence[str]) -> str:
+        """The JSON text of a list of violations, in order."""
+        if self._last is not None and self._last[0] is violations and all(map(self._holds, self._last[2])):
+            return self._last[1]
         kept = self._kept
-        fresh: dict[int, tuple[Violation, str]] = {}
+        fresh: dict[int, _Kept] = {}
         result = []
+        pointing: list[_Kept] = []
         for violation in violations:
             found = kept.get(id(violation))
-            if found is None or found[0] is not violation or violation.related:
-                found = (violation, self._item(violation, lines))
+            if found is None or found[0] is not violation or (violation.related and not self._holds(found)):
+                found = (violation, self._item(violation, lines), self._pointed_at(violation))
+            if violation.related:
+                pointing.append(found)
             fresh[id(violation)] = found
             result.append(found[1])
         self._kept = fresh
-        return result
+        text = f"[{','.join(result)}]"
+        self._last = (violations, text, pointing)
+        return text
+
+    def _holds(self, kept: _Kept) -> bool:
+        """Whether the places that a violation points at read as they did."""
+        return kept[2] == self._pointed_at(kept[0])
+
+    def _pointed_at(self, violation: Violation) -> tuple[tuple[str, str, str] | None, ...]:
+        """For each place that a violation points at the URI and the lines where it begins and ends, which decide its
+        columns: other files change without a word."""
+        found = []
+        for related in violation.related:
+            where = self._locate(related.path)
+            last = len(where[1]) - 1 if where is not None else 0
+            span = related.span
+            found.append(
+                (where[0], where[1][min(span.line, last)], where[1][min(span.end_line, last)])
+                if where is not None
+                else None
+            )
+        return tuple(found)
 
     def _item(self, violation: Violation, lines: Sequence[str]) -> str:
         span, encoding = violation.span, self._features.encoding

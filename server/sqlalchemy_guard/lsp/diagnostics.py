@@ -125,7 +125,7 @@ class Diagnostics:
                 part.uri: self._part(part, document, report.violations) for part in document.parts()
             }
             return json.dumps(document.part_results)
-        text = f"[{','.join(document.texts.items(report.violations, document.document.lines))}]"
+        text = document.texts.text(report.violations, document.document.lines)
         document.part_results = {document.uri: text}
         return text
 
@@ -136,7 +136,7 @@ class Diagnostics:
             for violation in violations
             if part.start <= violation.span.line < part.start + len(lines)
         ]
-        return f"[{','.join(document.texts.items(moved, lines))}]"
+        return document.texts.text(moved, lines)
 
 
 def moved_span(span: Span, by: int) -> Span:

@@ -85,7 +85,7 @@ def _is_environment(resolver: Resolver, value: Value, file: SourceFile) -> bool:
 def counts(resolver: Resolver, made: MadeEngine) -> bool:
     """Whether a call makes one of an application's engines: not of tests, scripts, commands, nor without a pool."""
     file, function = made.file, made.fact.function
-    if is_test_file(file.file_id) or is_script(file) or "down_revision" in file.facts.names:
+    if is_test_file(file.file_id) or is_script(resolver, file) or "down_revision" in file.facts.names:
         return False
     if file.file_id.replace("\\", "/").endswith("/env.py"):
         return False

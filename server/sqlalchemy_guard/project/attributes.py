@@ -118,7 +118,30 @@ def _class_attribute(resolver: Resolver, base: ClassType, name: str) -> Type:
             found = _library_class_attribute(resolver, ref, name, base)
             if found != UNKNOWN_TYPE:
                 return found
+    if name == "query" and _is_mapped_elsewhere(resolver, base):
+        return Instance("sqlalchemy.orm.Query", (base,), likely=True)
     return UNKNOWN_TYPE
+
+
+_COLUMNS = frozenset({"sqlalchemy.Column", "sqlalchemy.orm.mapped_column"})
+
+
+def _is_mapped_elsewhere(resolver: Resolver, class_: ClassType) -> bool:
+    """Whether a class names its table and has columns, while its base is one that a library makes on SQLAlchemy's."""
+    if resolver.is_model(class_):
+        return False
+    named = columned = False
+    for ref in resolver.ancestors(class_):
+        found = resolver.class_facts(ref)
+        if found is None:
+            continue
+        attributes = found[0].attributes
+        named = named or "__tablename__" in attributes or "__table__" in attributes
+        columned = columned or any(
+            type(each.value) is Call and resolver.external_name(each.value.func, found[1]) in _COLUMNS
+            for each in attributes.values()
+        )
+    return named and columned
 
 
 def _library_class_attribute(resolver: Resolver, ref: str, name: str, owner: ClassType) -> Type:

@@ -60,7 +60,8 @@ class Event:
 def paths_of(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> Paths:
     """The ways through a function; calls that never come back are known by their type."""
     statements = tuple(statement for _, statement in body_of(function))
-    ends = frozenset(fact.node for fact in function.calls if _never_returns(resolver, fact, file))
+    calls = resolver.calls_in(function, file)
+    ends = frozenset(fact.node for fact in calls if _never_returns(resolver, fact, file))
     return paths_through(statements, ends)
 
 
@@ -111,7 +112,7 @@ class Course:
         self.receiver = plain(receiver)
         self._events: dict[Point, list[Event]] = {}
         seen: set[ast.Call] = set()
-        for fact in function.calls:
+        for fact in resolver.calls_in(function, file):
             if fact.node in seen:
                 continue
             event = self._event(fact)

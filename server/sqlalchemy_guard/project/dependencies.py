@@ -16,7 +16,7 @@ from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
     from sqlalchemy_guard.syntax.chunk import Chunk
 
@@ -56,10 +56,11 @@ def leaked_session(resolver: Resolver, function: FunctionFacts, file: SourceFile
     kind = session_kind(resolver, type_)
     if kind is None or _is_managed(value):
         return None
+    calls = resolver.calls_in(function, file)
     yields = [(chunk, node) for chunk, node in own_nodes(function) if isinstance(node, ast.Yield)]
-    if len(yields) != 1 or yields[0][1].value is None or _closed_in_finally(function, value):
+    if len(yields) != 1 or yields[0][1].value is None or _closed_in_finally(calls, value):
         return None
-    if _is_registered(function, value):
+    if _is_registered(calls, value):
         return None
     chunk, node = yields[0]
     name = node.value.id if isinstance(node.value, ast.Name) else ""
@@ -111,9 +112,9 @@ def _targets(node: ast.AST) -> set[str]:
     }
 
 
-def _closed_in_finally(function: FunctionFacts, value: Value) -> bool:
+def _closed_in_finally(calls: list[CallFact], value: Value) -> bool:
     """Whether a `finally` block calls something on the session, or hands it to something that may close it."""
-    for fact in function.calls:
+    for fact in calls:
         frames = list(fact.frame.outwards()) if fact.frame is not None else []
         if not any(frame.kind == "finally" for frame in frames):
             continue
@@ -131,7 +132,7 @@ def _closed_in_finally(function: FunctionFacts, value: Value) -> bool:
     return False
 
 
-def _is_registered(function: FunctionFacts, value: Value) -> bool:
+def _is_registered(calls: list[CallFact], value: Value) -> bool:
     """Whether something is told to close it later: `stack.callback(session.close)`, `stack.push(session)`."""
     return any(
         (
@@ -144,7 +145,7 @@ def _is_registered(function: FunctionFacts, value: Value) -> bool:
             and isinstance(fact.value.func, Attr)
             and fact.value.func.name in _REGISTERING
         )
-        for fact in function.calls
+        for fact in calls
         for argument in fact.value.args
     )
 

@@ -100,7 +100,8 @@ def _function_closes(resolver: Resolver, option: FunctionType) -> bool:
         return isinstance(returned, Call) and _closes(resolver, returned, source)
     if isinstance(function.yielded, Enter):
         return _closes(resolver, function.yielded.base, source)
-    return any(_closed(call) and same(_receiver(call), _plain(function.yielded)) for call in function.calls)
+    given, calls = _plain(function.yielded), resolver.calls_in(function, source)
+    return any(_closed(call) and same(_receiver(call), given) for call in calls)
 
 
 def _closed(fact: CallFact) -> bool:
@@ -177,7 +178,7 @@ def _closed_by_hand(read: LazyRead, place: Place, resolver: Resolver) -> Place |
         return None
     if any(_touches(statement, read.info.name) for statement in _statements(place.chunk, place.node)):
         return None
-    for call in function.calls:
+    for call in resolver.calls_in(function, place.file):
         if _closed(call) and same(_receiver(call), session):
             return place._replace(chunk=call.chunk, node=call.node)
     return None

@@ -70,7 +70,7 @@ def commit_path(
         return None
     seen.add(key)
     resolver.keys.add((function.file_id, function.qualname))
-    for fact in facts.calls:
+    for fact in resolver.calls_in(facts, source):
         if not _may_commit(fact) or not _runs(resolver, fact, facts, call, source):
             continue
         resolved = resolve_call(resolver, fact, source)

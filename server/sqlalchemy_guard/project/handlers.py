@@ -1,4 +1,4 @@
-"""Functions that frameworks call: handlers of requests, dependencies, tasks, commands, factories of applications.
+"""Functions that frameworks call beside handlers of requests: dependencies, tasks, commands, factories of applications.
 
 Known by the objects that decorators and calls belong to, never by names of the user's. This module must never judge them.
 """
@@ -7,70 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Attr, Call, Item, Ref, Sequence, Value, same
+from sqlalchemy_guard.facts.values import Attr, Call, Item, Ref, Sequence, same
 from sqlalchemy_guard.project.calls import session_kind
-from sqlalchemy_guard.project.type_forms import given_by, injected_by
-from sqlalchemy_guard.project.types import FunctionType, known
+from sqlalchemy_guard.project.routes import APPLICATIONS, calls_with
+from sqlalchemy_guard.project.type_forms import injected_by
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
-_APPLICATIONS = {
-    "fastapi.FastAPI": "fastapi", "fastapi.APIRouter": "fastapi", "fastapi.applications.FastAPI": "fastapi",
-    "fastapi.routing.APIRouter": "fastapi", "flask.Flask": "flask", "flask.Blueprint": "flask", "quart.Quart": "quart",
-    "quart.Blueprint": "quart", "starlette.applications.Starlette": "starlette", "starlette.routing.Router": "starlette",
-    "sanic.Sanic": "sanic", "sanic.Blueprint": "sanic", "litestar.Litestar": "litestar", "litestar.Router": "litestar",
-    "aiohttp.web.Application": "aiohttp", "aiohttp.web.RouteTableDef": "aiohttp",
-}  # fmt: skip
-_ROUTING = frozenset(
-    {"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "api_route", "websocket", "websocket_route"}
-)  # fmt: skip
-_LITESTAR = frozenset(
-    f"litestar.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "route")
-)
 _TASKS = frozenset({"celery.shared_task", "dramatiq.actor", "rq.decorators.job", "huey.task"})
 _COMMANDS = frozenset(
     {"click.command", "click.group", "click.decorators.command", "typer.Typer", "click.Group"}
 )
-_ROUTES = ("starlette.routing.Route", "starlette.routing.WebSocketRoute", "fastapi.routing.APIRoute")
-
-
-def framework_of(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> str | None:
-    """The framework that calls a function for every request of a route, or None."""
-    for decorator in function.decorators:
-        value = decorator.func if type(decorator) is Call else decorator
-        if resolver.external_name(value, file) in _LITESTAR:
-            return "litestar"
-        if type(value) is Attr and value.name in _ROUTING:
-            made = _application(resolver, value.base, file)
-            if made is not None:
-                return made
-    for name in ("Route", "WebSocketRoute", "APIRoute"):
-        for call, source in _calls_with(resolver, name, function, file):
-            if resolver.external_name(call.func, source) in _ROUTES:
-                return "starlette"
-    return None
-
-
-def _application(resolver: Resolver, value: Value, file: SourceFile) -> str | None:
-    made, source = resolver.definition_of(value, file)
-    return _APPLICATIONS.get(resolver.external_name(made.func, source) or "") if type(made) is Call else None
-
-
-def _calls_with(
-    resolver: Resolver, name: str, function: FunctionFacts, file: SourceFile
-) -> Iterator[tuple[Call, SourceFile]]:
-    """The calls of something of a name that are given a function."""
-    home = file.file_id if function.owner is None else None
-    for call, source in resolver.sources.calls_of(name, home):
-        for argument in (*call.args, *(value for _, value in call.keywords)):
-            for option in known(resolver.type_of(argument, source)):
-                if option == FunctionType(file.file_id, function.qualname):
-                    yield call, source
 
 
 def is_dependency(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
@@ -78,7 +30,7 @@ def is_dependency(resolver: Resolver, function: FunctionFacts, file: SourceFile)
     return any(
         (resolver.external_name(call.func, source) or "").startswith("fastapi.")
         for name in ("Depends", "Security")
-        for call, source in _calls_with(resolver, name, function, file)
+        for call, source in calls_with(resolver, name, function, file)
     )
 
 
@@ -117,8 +69,8 @@ def makes_application(resolver: Resolver, function: FunctionFacts, file: SourceF
     return any(
         isinstance(func := fact.value.func, (Attr, Ref))
         and func.name[:1].isupper()
-        and resolver.external_name(func, file) in _APPLICATIONS
-        for fact in function.calls
+        and resolver.external_name(func, file) in APPLICATIONS
+        for fact in resolver.calls_in(function, file)
     )
 
 
@@ -148,36 +100,18 @@ def session_dependency(
         counts: Whether what a file says matters.
     """
     found: SessionDependency | None = None
-    for name in ("Depends", "Provide"):
-        for call, file in resolver.sources.calls_of(name, None):
-            if _gives(resolver, call, file) != kind or not counts(file):
-                continue
-            alias = next(
-                (bound for bound in file.facts.names if _is_alias(resolver, bound, call, file)), None
-            )
-            if alias is not None:
-                return SessionDependency(call, file, alias)
-            found = found or SessionDependency(call, file, None)
+    for call, file in resolver.sources.calls_of("Depends", None):
+        if _gives(resolver, call, file) != kind or not counts(file):
+            continue
+        alias = next((bound for bound in file.facts.names if _is_alias(resolver, bound, call, file)), None)
+        if alias is not None:
+            return SessionDependency(call, file, alias)
+        found = found or SessionDependency(call, file, None)
     return found
 
 
 def _gives(resolver: Resolver, call: Call, file: SourceFile) -> str | None:
-    made = resolver.type_of(call, file)
-    injected = injected_by(resolver, made)
-    if injected is None and resolver.external_name(call.func, file) in (
-        "litestar.di.Provide",
-        "litestar.di.provide",
-    ):
-        target = resolver.type_of(call.args[0], file) if call.args else made
-        for option in known(target):
-            source = resolver.sources.file(option.file_id) if isinstance(option, FunctionType) else None
-            facts = (
-                source.facts.function(option.qualname)
-                if source is not None and isinstance(option, FunctionType)
-                else None
-            )
-            if facts is not None and source is not None:
-                injected = given_by(resolver.result_of(facts, source, None))
+    injected = injected_by(resolver, resolver.type_of(call, file))
     return session_kind(resolver, injected) if injected is not None else None
 
 

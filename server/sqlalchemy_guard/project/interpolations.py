@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Item, Param, Ref, Typed, Value
-from sqlalchemy_guard.project.origins import Origin, Origins, is_checked
+from sqlalchemy_guard.project.origins import Origin, Origins
 from sqlalchemy_guard.project.sql_scan import HOLE, Placeholder, Position, can_bind, placeholders
 from sqlalchemy_guard.project.sql_text import Interpolated, SqlText, texts_of
+from sqlalchemy_guard.project.tested_values import is_checked
 from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def dangers(
         if not text.holes or text.text.strip() == HOLE or not any(char.isalpha() for char in text.text):
             continue
         binds = binds and can_bind(text.text)
-        for name, position in _offenders(resolver, text, function):
+        for name, position in _offenders(resolver, text, function, file):
             if found.get(name) is not Position.VALUE:
                 found[name] = position
     if not found:
@@ -61,7 +62,7 @@ def dangers(
 
 
 def _offenders(
-    resolver: Resolver, text: SqlText, function: FunctionFacts | None
+    resolver: Resolver, text: SqlText, function: FunctionFacts | None, file: SourceFile
 ) -> Iterator[tuple[str, Position]]:
     """What is reported of a text: how it is called, and whether it is a value or a name."""
     origins = Origins(resolver)
@@ -69,7 +70,7 @@ def _offenders(
     for place, hole in zip(placeholders(text.text), text.holes, strict=True):
         if hole.value is None or place.position is Position.BIND:
             continue
-        if function is not None and is_checked(hole.value, function):
+        if function is not None and is_checked(resolver, hole.value, function, file):
             continue
         is_value = bindable and (place.position is Position.VALUE or _is_list(text, place, hole))
         origin = origins.of(hole.value, hole.file)

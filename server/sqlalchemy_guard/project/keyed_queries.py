@@ -239,10 +239,10 @@ def executed_inside(
         # `row.data.get(key)` is hardly meant to be the class method of that name of what `data` may hold.
         return None
     answers = list(parts(facts.returned)) if facts.returned is not None else []
-    if any(_writes(resolver, fact, file) for fact in facts.calls):
+    if any(_writes(resolver, fact, file) for fact in resolver.calls_in(facts, file)):
         # What it does for one item may be more than to look it up.
         return None
-    for fact in facts.calls:
+    for fact in resolver.calls_in(facts, file):
         if not _is_certain(fact) or not any(part is fact.value for part in answers):
             continue
         resolved = resolve_call(resolver, fact, file)
@@ -293,7 +293,8 @@ def _writes(resolver: Resolver, fact: CallFact, file: SourceFile, *, deeper: boo
             source = resolver.sources.file(option.file_id)
             called = source.facts.function(option.qualname) if source is not None else None
             if called is not None and source is not None:
-                if any(_writes(resolver, each, source, deeper=False) for each in called.calls):
+                inner = resolver.calls_in(called, source)
+                if any(_writes(resolver, each, source, deeper=False) for each in inner):
                     return True
     return False
 

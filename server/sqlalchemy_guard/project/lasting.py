@@ -24,13 +24,13 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.bodies import body_of, own_nodes
 from sqlalchemy_guard.project.handlers import (
-    framework_of,
     is_command,
     is_dependency,
     is_task,
     makes_application,
 )
 from sqlalchemy_guard.project.index import CALLED, IMPORTS
+from sqlalchemy_guard.project.routes import framework_of
 from sqlalchemy_guard.project.runs import decorated_by, is_cached, is_script
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, known
 
@@ -65,7 +65,7 @@ def runs_once(resolver: Resolver, function: FunctionFacts, file: File) -> bool:
     ):
         return True
     return (
-        is_script(file)
+        is_script(resolver, file)
         or is_cached(resolver, function, file)
         or not _ONCE.isdisjoint(decorated_by(resolver, function, file))
         or is_command(resolver, function, file)
@@ -82,7 +82,7 @@ def runs_per_request(resolver: Resolver, function: FunctionFacts, file: SourceFi
 
 def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: SourceFile) -> bool:
     """Whether what a local name stands for outlives the call: returned, yielded, stored, captured, disposed of."""
-    facts = {fact.node: fact for fact in function.calls}
+    facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     for _, node in own_nodes(function):
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
             return True
@@ -108,6 +108,17 @@ def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: Source
             if any(_mentions(given, name) for given in (*node.args, *(each.value for each in node.keywords))):
                 return True
     return any(_captured(inner, name, file) for inner in function.nested)
+
+
+def is_configured(function: FunctionFacts, name: str) -> bool:
+    """Whether the function says more about the factory by `configure()`, which may differ from call to call."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "configure"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for _, node in own_nodes(function)
+    )
 
 
 def _captured(qualname: str, name: str, file: SourceFile) -> bool:

@@ -275,7 +275,7 @@ def _walks_typed_places(resolver: Resolver, fact: CallFact, node: ast.AST, file:
         return False
     targets = {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
     inside = set(ast.walk(node))
-    for other in fact.function.calls:
+    for other in resolver.calls_in(fact.function, file):
         if other.node not in inside:
             continue
         for value, expression in arguments_of(other):
@@ -436,6 +436,8 @@ def head_of(node: ast.AST) -> ast.expr:
     """What stands for a loop in a message: the iterable or the condition."""
     if isinstance(node, (ast.For, ast.AsyncFor)):
         return node.iter
+    if isinstance(node, ast.Lambda):
+        return node
     head: ast.expr = node.test if isinstance(node, ast.While) else node.generators[0].iter  # type: ignore[attr-defined]
     return head
 

@@ -7,11 +7,9 @@ the SQL.
 
 from __future__ import annotations
 
-import ast
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.uses import body
 from sqlalchemy_guard.facts.values import (
     Attr,
     Await,
@@ -34,6 +32,7 @@ from sqlalchemy_guard.facts.values import (
 )
 from sqlalchemy_guard.project.effects import argument_of
 from sqlalchemy_guard.project.sql_text import appended
+from sqlalchemy_guard.project.tested_values import is_checked
 from sqlalchemy_guard.project.types import (
     ClassType,
     External,
@@ -119,22 +118,6 @@ _NAMES = frozenset(
 _SCHEMA = frozenset(
     {"name", "key", "fullname", "schema", "c", "columns", "primary_key", "primary_keys", "table"}
 )
-_TESTS = frozenset(
-    _words("""
-    match fullmatch isidentifier isalnum isdigit isdecimal isnumeric isalpha index get_enum
-    """)
-)
-_CHECKING = (
-    "valid",
-    "sanit",
-    "allow",
-    "whitelist",
-    "ensure_safe",
-    "check_ident",
-    "is_safe",
-    "assert_safe",
-    "escape_ident",
-)
 _CATALOGUE = tuple(
     f"get_{kind}"
     for kind in _words("table column pk index schema view foreign unique check materialized sequence")
@@ -171,7 +154,11 @@ class Origins:
             return Origin.HARMLESS
         match value:
             case Either(options=parts) | Joined(parts=parts) | Sequence(items=parts):
-                added = appended(value, file) if type(value) is Sequence and value.kind == "list" else ()
+                added = (
+                    appended(self.resolver, value, file)
+                    if type(value) is Sequence and value.kind == "list"
+                    else ()
+                )
                 return self._worst((*parts, *added), file, depth)
             case Operation(name=name, operands=parts):
                 if name in ("Add", "Mod", "Mult", "slice"):
@@ -185,6 +172,8 @@ class Origins:
                 return self._worst(parts, file, depth)
             case Star(base=base) | Element(base=base) | Await(base=base) | Collected(element=base):
                 return self.of(base, file, depth + 1)
+            case Item(base=Element(base=Call(func=Ref(module="", name="enumerate"))), index=Const(value=0)):
+                return Origin.HARMLESS
             case Item(base=base):
                 # One of a literal mapping's entries, whatever the key.
                 return self.of(base, file, depth + 1)
@@ -339,7 +328,7 @@ class Origins:
             # Nobody checks an annotation at run time, except frameworks for what they hand in.
             promised = self._is_number(parameter.annotation, file) and not _is_entry_point(function)
             return Origin.UNKNOWN if promised else Origin.HARMLESS
-        if is_checked(value, function):
+        if is_checked(self.resolver, value, function, file):
             return Origin.HARMLESS
         if _is_entry_point(function):
             return Origin.OUTSIDE
@@ -429,33 +418,6 @@ def _mentions_schema(value: Value) -> bool:
                 value = base
             case _:
                 return False
-    return False
-
-
-def is_checked(value: Value, function: FunctionFacts) -> bool:
-    """Whether a function tests a value against what is allowed, and so decides what may pass."""
-    for call in function.calls:
-        func = call.value.func
-        if not isinstance(func, (Attr, Ref, Def)):
-            continue
-        name = _last_name(func)
-        subjects = [*call.value.args, *(item for _, item in call.value.keywords)]
-        if type(func) is Attr:
-            subjects.append(func.base)
-        if value in subjects and (name in _TESTS or any(word in name.lower() for word in _CHECKING)):
-            return True
-    if type(value) is not Param:
-        return False
-    for _, statements in body(function.header, function.chunk):
-        for statement in statements:
-            for node in ast.walk(statement):
-                match node:
-                    case ast.Compare(left=ast.Name(id=name), ops=[ast.In() | ast.NotIn()]) if (
-                        name == value.name
-                    ):
-                        return True
-                    case ast.Match(subject=ast.Name(id=name)) if name == value.name:
-                        return True
     return False
 
 

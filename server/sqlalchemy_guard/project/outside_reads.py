@@ -91,7 +91,8 @@ def _serialized(
             continue
         found = []
         for lazy in reader.of(site, read.base, read.name):
-            step = (read.file, read.chunk, read.node, "the relationship is read for this field")
+            what = _what(lazy, read.name)
+            step = (read.file, read.chunk, read.node, f"{what} is read for this field")
             is_looped = lazy.source.walked and lazy.loop is None
             lazy.outside = Outside(read.serializer, (step,), is_looped, is_late)
             found.append(lazy)
@@ -124,12 +125,12 @@ def _rendered(
     names = workspace.related_names()
     reader = Reader(rows, file)
     for read in reads_of(workspace, render.template, {**render.names}):
-        if read.read.name not in names:
-            continue
         found = []
         site = site_of(_root(read.read.base, given.values()))
-        for lazy in reader.of(site, read.read.base, read.read.name):
-            lazy.outside = _by_template(read, is_walked=lazy.source.walked, is_late=is_late)
+        # What is no relationship and no property may be a method that the template calls.
+        reads = reader.of if read.read.name in names else reader.by_method
+        for lazy in reads(site, read.read.base, read.read.name):
+            lazy.outside = _by_template(read, lazy, is_late=is_late)
             found.append(lazy)
         values = file.facts.values_in(site.chunk)
         yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
@@ -144,14 +145,19 @@ def site_at(fact: CallFact, node: ast.expr) -> Site:
     return Site(node, fact.chunk, fact.statement, loops, function, in_except, leaves=False)
 
 
-def _by_template(found: TemplateRead, *, is_walked: bool, is_late: bool) -> Outside:
-    read, template = found.read, found.template
+def _what(lazy: LazyRead, name: str) -> str:
+    """What is read of the object: the relationship itself, or something that reads it."""
+    return "the relationship" if lazy.inner is None else f"`{name}`"
+
+
+def _by_template(found: TemplateRead, lazy: LazyRead, *, is_late: bool) -> Outside:
+    read, template, is_walked = found.read, found.template, lazy.source.walked
     steps = []
     if found.loop is not None and is_walked and not read.of_many:
         loop = found.loop
         steps.append(Spot(loop.template.path, loop.template.span(loop.start, loop.end), "the loop"))
     span = template.span(read.start, read.end)
-    steps.append(Spot(template.path, span, "the relationship is read here"))
+    steps.append(Spot(template.path, span, f"{_what(lazy, read.name)} is read here"))
     is_looped = is_walked and (found.loop is not None or read.of_many)
     return Outside(template.name, tuple(steps), is_looped, is_late)
 

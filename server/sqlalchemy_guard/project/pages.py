@@ -12,7 +12,7 @@ from sqlalchemy_guard.facts.values import Attr, Call, Const, Operation
 from sqlalchemy_guard.project.bodies import own_nodes
 
 if TYPE_CHECKING:
-    from sqlalchemy_guard.facts.declarations import FunctionFacts
+    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.resolve import SourceFile
@@ -111,6 +111,15 @@ def _is_keyed(statements: Statements, statement: Statement) -> bool:
                     ):
                         return True
     return False
+
+
+def is_batch(step: CallFact, forms: Forms) -> bool:
+    """Whether the limit is called the size of a batch, for which any rows will do as long as none is skipped."""
+    if not step.node.args or any(form.has("offset", "slice", "[]") for form in forms.statements):
+        return False
+    size = step.node.args[0]
+    name = size.attr if isinstance(size, ast.Attribute) else size.id if isinstance(size, ast.Name) else ""
+    return any(word in name.lower() for word in ("batch", "chunk"))
 
 
 def is_worked_off(function: FunctionFacts | None, forms: Forms) -> bool:

@@ -138,7 +138,7 @@ def _from_wrapper(
         wrapper = source.facts.function(qualname)
         if wrapper is None:
             continue
-        for fact in wrapper.calls:
+        for fact in resolver.calls_in(wrapper, source):
             call = fact.value
             if type(call.func) is not Param or not call.func.qualname.startswith(outer.qualname):
                 continue

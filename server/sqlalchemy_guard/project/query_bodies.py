@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.statement_words import words_in
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.records import NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import EntityInfo, ModelInfo, SessionInfo
+    from sqlalchemy_guard.facts.statement_words import Words
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.types import FunctionType
     from sqlalchemy_guard.project.workspace import File
@@ -49,6 +51,7 @@ class Body:
         self.mentioned: set[str] = set()
         self.captured: set[str] = set()
         self.declared_elsewhere: set[str] = set()
+        self._words: dict[ast.stmt, Words] | None = None
         for names in _names_of(function):
             for name, nodes in names.stores.items():
                 self.stores.setdefault(name, []).extend(nodes)
@@ -64,6 +67,14 @@ class Body:
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds a node."""
         return self.knowledge.scope.parent(node)
+
+    def words(self, statement: ast.stmt) -> Words:
+        """What tells of a statement whether to go through it."""
+        if self._words is None:
+            self._words = {}
+            for chunk in self.knowledge.scope.chunks:
+                self._words.update(chunk.once(words_in))
+        return self._words[statement]
 
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Where a node stands in the file: line and column."""

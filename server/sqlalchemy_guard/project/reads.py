@@ -10,14 +10,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import DEFERRED
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Value
-from sqlalchemy_guard.project.bodies import own_nodes, values_of
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Value
 from sqlalchemy_guard.project.effects import argument_of
+from sqlalchemy_guard.project.inner_reads import read_by_property, read_inside
 from sqlalchemy_guard.project.loader_options import undefers
 from sqlalchemy_guard.project.loops import head_of
 from sqlalchemy_guard.project.row_calls import bound_by, root_of
 from sqlalchemy_guard.project.rows import Rows
-from sqlalchemy_guard.project.scopes import Scope
 from sqlalchemy_guard.project.shapes import Loaded
 from sqlalchemy_guard.project.sites import Site, sites_in
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, known
@@ -26,16 +25,15 @@ from sqlalchemy_guard.records import NamedTuple, dataclass, field
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import RelationshipInfo
     from sqlalchemy_guard.facts.units import Unit
     from sqlalchemy_guard.project.resolve import SourceFile
+    from sqlalchemy_guard.project.scopes import Scope
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.text.span import Span
 
 _LAZY = frozenset(("select", "True", DEFERRED))
-_PROPERTIES_DEEP = 2
 _LONGEST = 3
 
 
@@ -86,8 +84,9 @@ class LazyRead:
         file: That file.
         source: The object that it is read from.
         info: The relationship.
-        inner: Where a property that is read there reads the relationship, with its file and chunk; else None.
+        inner: Where a property or method reads the relationship, with its file and chunk; else None.
         loop: The loop that makes it happen again and again, None when it happens once.
+        way: What is read and called between the site and that place.
         query: Where the statement begins that loads the object, as far as the place is known.
         executed: Where that is executed, likewise.
         others: How else the object may have been loaded, the relationship lazily as well.
@@ -101,6 +100,7 @@ class LazyRead:
     info: RelationshipInfo
     inner: tuple[File, Chunk, ast.Attribute] | None
     loop: ast.AST | None
+    way: tuple[Step, ...] = ()
     query: Place | None = None
     executed: Place | None = None
     others: list[Loaded] = field(default_factory=list)
@@ -177,6 +177,10 @@ def told(
         reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
         read = reads[0]
         read.others = [each.source for each in reads[1:] if each.path == read.path]
+        if read.inner is not None:
+            # One place reads them all: a property, or what it calls.
+            besides = {each.path: each for each in reversed(reads) if each.path != read.path}
+            read.along = [each for each in reads if besides.get(each.path) is each]
         load = read.source.load
         read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
         read.executed = read.query
@@ -235,6 +239,7 @@ def chain_of(read: LazyRead, workspace: Workspace) -> Iterator[Step]:
         yield read.file, read.site.chunk, head_of(read.loop), "the loop"
     if read.outside is not None:
         yield from read.outside.steps
+    yield from read.way
     if read.inner is not None:
         what = "the column" if read.info.lazy == DEFERRED else "the relationship"
         yield *read.inner, f"{what} is read here"
@@ -328,7 +333,28 @@ class Reader:
                 if is_lazy(self.rows, shape, info):
                     yield LazyRead(site, self.file, shape, info, None, loop)
             else:
-                yield from self._through(site, shape, loop, name, value, scope, 0)
+                yield from self._through(site, shape, loop, name, value, scope)
+
+    def by_method(self, site: Site, value: Value, name: str) -> Iterator[LazyRead]:
+        """What a method of a value reads that is called at a site without arguments that are known."""
+        if not self._may_relate(value, name):
+            return
+        scope = self.rows.scope(self.file)
+        for shape in self.rows.shapes(value, scope):
+            member = (
+                self.rows.resolver.member(ClassType(shape.ref), name) if isinstance(shape, Loaded) else None
+            )
+            if member is None or member.function is None or not isinstance(shape, Loaded):
+                continue
+            method = FunctionType(member.file.file_id, member.function.qualname)
+            call = Call(Attr(value, name), (), ())
+            inside = self.rows.entered(method, call, scope)
+            if inside is None or member.function.decorators:
+                continue
+            for inner in read_inside(self.rows, inside, shape, call):
+                if is_lazy(self.rows, inner.found, inner.info):
+                    place, loop = (inner.file, inner.chunk, inner.node), self.loop(site, shape)
+                    yield LazyRead(site, self.file, inner.found, inner.info, place, loop, way=inner.way)
 
     def _may_relate(self, value: Value, name: str) -> bool:
         """Whether the object is, by its type, of a mapped class with such an attribute, or of an unknown one."""
@@ -374,39 +400,13 @@ class Reader:
         return next((loop for loop in site.loops if root and root in bound_by(loop)), None)
 
     def _through(
-        self,
-        site: Site,
-        shape: Loaded,
-        loop: ast.AST | None,
-        name: str,
-        value: Value,
-        scope: Scope,
-        depth: int,
+        self, site: Site, shape: Loaded, loop: ast.AST | None, name: str, value: Value, scope: Scope
     ) -> Iterator[LazyRead]:
         """What a property of the object reads."""
-        resolver = self.rows.resolver
-        member = resolver.member(ClassType(shape.ref), name)
-        if member is None or member.function is None or depth > _PROPERTIES_DEEP:
-            return
-        function, home = member.function, member.file
-        if (
-            not resolver.is_property(function, home)
-            or not function.parameters
-            or not scope.may_enter(function)
-        ):
-            return
-        inside = Scope(home, function, {function.parameters[0].name: (value, scope)}, scope)
-        file = self.rows.workspace.file(home.file_id)
-        assert file is not None, "a class was found in it"
-        for chunk, node, base in _own_reads(self.rows, function, file):
-            for found in self.rows.shapes(base, inside):
-                if not isinstance(found, Loaded) or found.load is not shape.load:
-                    continue
-                info = self.rows.relationship(found, node.attr) or self.rows.deferred(found, node.attr)
-                if info is None:
-                    yield from self._through(site, found, loop, node.attr, base, inside, depth + 1)
-                elif is_lazy(self.rows, found, info):
-                    yield LazyRead(site, self.file, found, info, (file, chunk, node), loop)
+        for inner in read_by_property(self.rows, shape, name, value, scope):
+            if is_lazy(self.rows, inner.found, inner.info):
+                place = (inner.file, inner.chunk, inner.node)
+                yield LazyRead(site, self.file, inner.found, inner.info, place, loop, way=inner.way)
 
 
 def _decides_otherwise(other: Loaded, shape: Loaded, name: str) -> bool:
@@ -418,23 +418,6 @@ def _decides_otherwise(other: Loaded, shape: Loaded, name: str) -> bool:
     return (
         statement.options is None or statement.decided(path) is not None or undefers(statement.options, path)
     )
-
-
-def _own_reads(rows: Rows, function: FunctionFacts, file: File) -> list[tuple[Chunk, ast.Attribute, Value]]:
-    """The attributes that a method reads, each with the value that it reads them from."""
-    resolver = rows.resolver
-
-    def find() -> list[tuple[Chunk, ast.Attribute, Value]]:
-        resolver.keys.add((file.file_id, f"*body.{function.qualname}"))
-        names = rows.workspace.related_names()
-        values = values_of(function, file.facts)
-        found = []
-        for chunk, node in own_nodes(function):
-            if isinstance(node, ast.Attribute) and node.attr in names and isinstance(node.ctx, ast.Load):
-                found.append((chunk, node, values.get(node.value, UNKNOWN)))
-        return found
-
-    return resolver.remembered(("own reads", file.file_id, function.qualname), find)
 
 
 def is_lazy(rows: Rows, source: Loaded, info: RelationshipInfo) -> bool:

@@ -50,6 +50,7 @@ from sqlalchemy_guard.project.externals import (
     KNOWN_MODULES,
     canonical,
 )
+from sqlalchemy_guard.project.lazy_names import lazily_bound
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     CallableType,
@@ -73,7 +74,7 @@ from sqlalchemy_guard.project.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import Attribute, ClassFacts, FunctionFacts
+    from sqlalchemy_guard.facts.declarations import Attribute, CallFact, ClassFacts, FunctionFacts
     from sqlalchemy_guard.facts.file import FileFacts
     from sqlalchemy_guard.project.modules import Modules
 
@@ -248,6 +249,9 @@ class Resolver(Answers):
                             isinstance(outside, External) and outside.name in stubs.FUNCTIONS
                         ):
                             return outside
+                lazily = lazily_bound(self, source, name)
+                if lazily is not None:
+                    return self.type_of(*lazily)
         self.keys |= module_keys(name)
         inner = self.sources.modules.submodule(target, name)
         return ModuleType(f"{module}.{name}", inner) if inner is not None else UNKNOWN_TYPE
@@ -411,7 +415,7 @@ class Resolver(Answers):
         if source is None:
             return None
         bound = source.facts.value_of(name)
-        return (bound[0], source) if bound is not None else None
+        return (bound[0], source) if bound is not None else lazily_bound(self, source, name)
 
     # -- attributes ------------------------------------------------------------------------------------------------
 
@@ -525,6 +529,11 @@ class Resolver(Answers):
         return None
 
     # -- calls -----------------------------------------------------------------------------------------------------
+
+    def calls_in(self, function: FunctionFacts, file: SourceFile) -> list[CallFact]:
+        """The calls of a function of a file, in order."""
+        self.keys.add((file.file_id, f"*calls.{function.qualname}"))
+        return function.call_facts
 
     def _call(self, value: Call, file: SourceFile) -> Type:
         func = self.type_of(value.func, file)

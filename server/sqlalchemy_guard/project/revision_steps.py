@@ -272,7 +272,7 @@ def _steps(
     resolver: Resolver, file: SourceFile, function: FunctionFacts, certain: bool, above: tuple[str, ...]
 ) -> Iterator[Step]:
     resolver.keys.add((file.file_id, function.qualname))
-    for fact in function.calls:
+    for fact in resolver.calls_in(function, file):
         is_certain = certain and not _is_conditional(fact)
         resolved = resolve_call(resolver, fact, file)
         if isinstance(resolved, FunctionType):
@@ -380,7 +380,7 @@ def operations(unit: Unit, file: File, workspace: Workspace) -> Iterator[Operati
     resolver = workspace.resolver
     if not unit.functions or not unit.calls or not is_revision(resolver, file):
         return
-    own = {id(fact) for function in unit.functions for fact in function.calls}
+    own = {id(fact) for function in unit.functions for fact in resolver.calls_in(function, file)}
     pairs = [[steps_of(resolver, file, each) for each in pair] for pair in directions(resolver, file)]
     for number, direction in enumerate(("upgrade", "downgrade")):
         opposite = [step for pair in pairs for step in pair[1 - number]]

@@ -41,7 +41,7 @@ _COPIES = frozenset(
 )  # fmt: skip
 _SINGLE = frozenset(("builtins.next", "builtins.max", "builtins.min", "builtins.anext"))
 _MANAGERS = frozenset(("contextlib.contextmanager", "contextlib.asynccontextmanager"))
-_LIKE_LISTS = frozenset(("copy", "values", "items"))
+_LIKE_LISTS = frozenset(("copy", "values", "items", "pop", "popleft"))
 
 
 def called(rows: Rows, call: Call, scope: Scope) -> Iterable[Shape]:
@@ -87,6 +87,9 @@ def _method(rows: Rows, func: Attr, scope: Scope) -> Iterator[Shape]:
             yield Many((Row(((), shape.items)),))
         elif func.name == "copy":
             yield shape
+        elif func.name in ("pop", "popleft"):
+            # A loop around takes one after the other.
+            yield from rows.iterated(shape)
 
 
 def _library(rows: Rows, name: str, call: Call, scope: Scope, *, likely: bool) -> Iterator[Shape]:
@@ -300,7 +303,9 @@ def root_of(node: ast.AST) -> str:
 
 
 def bound_by(loop: ast.AST) -> frozenset[str]:
-    """The names that a loop or comprehension binds, in its head or its body."""
+    """The names that a loop or comprehension binds, in its head or its body, and those of a lambda's parameters."""
+    if isinstance(loop, ast.Lambda):
+        return frozenset(each.arg for each in loop.args.args)
     parts: list[ast.AST] = [loop]
     if isinstance(loop, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
         parts = [generator.target for generator in loop.generators]

@@ -5,17 +5,16 @@ This module must never judge what runs.
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.units import SCRIPT
 from sqlalchemy_guard.facts.values import Call
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
-    from sqlalchemy_guard.project.workspace import File
-    from sqlalchemy_guard.syntax.chunk import Chunk
 
+_FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture", "pytest_asyncio.plugin.fixture"})
 _CACHES = frozenset(
     {
         "functools.lru_cache", "functools.cache", "functools.cached_property", "cachetools.cached", "async_lru.alru_cache",
@@ -25,22 +24,10 @@ _CACHES = frozenset(
 )  # fmt: skip
 
 
-def is_script(file: File) -> bool:
+def is_script(resolver: Resolver, file: SourceFile) -> bool:
     """Whether a module runs by itself: it asks for `__main__`."""
-    return any(
-        type(statement) is ast.If and chunk.once(_asks_for_main)
-        for chunk in file.syntax.chunks
-        for statement in chunk.body
-    )
-
-
-def _asks_for_main(chunk: Chunk) -> bool:
-    return any(
-        isinstance(part, ast.Constant) and part.value == "__main__"
-        for statement in chunk.body
-        if isinstance(statement, ast.If)
-        for part in ast.walk(statement.test)
-    )
+    resolver.keys.add((file.file_id, SCRIPT))
+    return file.facts.is_script
 
 
 def decorated_by(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> set[str]:
@@ -52,6 +39,11 @@ def decorated_by(resolver: Resolver, function: FunctionFacts, file: SourceFile) 
         if name is not None:
             found.add(name)
     return found
+
+
+def is_fixture(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:
+    """Whether pytest runs a function: what follows its `yield` runs whether the test failed or not."""
+    return not _FIXTURES.isdisjoint(decorated_by(resolver, function, file))
 
 
 def is_cached(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Element, Mapping, Typed
 from sqlalchemy_guard.project.bodies import own_nodes, values_of
-from sqlalchemy_guard.project.handlers import framework_of
+from sqlalchemy_guard.project.routes import framework_of
 from sqlalchemy_guard.project.serializers import (
     Schema,
     field_schemas,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Await, Call, Either, Typed, Value
+from sqlalchemy_guard.facts.values import Attr, Await, Call, Either, Typed, Value
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.calls import session_kind
-from sqlalchemy_guard.project.courses import paths_of
+from sqlalchemy_guard.project.courses import NEEDS_TRANSACTION, paths_of
 from sqlalchemy_guard.project.externals import FACTORIES, SESSIONS
 from sqlalchemy_guard.project.paths import walk
 from sqlalchemy_guard.project.types import ClassType, External, FunctionType, Instance, known
@@ -71,6 +71,13 @@ class MadeSession:
     uses: Uses
 
     @property
+    def closings(self) -> list[tuple[ast.Call, tuple[ast.AST, ...]]]:
+        """The calls that close it: of an asynchronous one those whose coroutine somebody awaits."""
+        if self.kind == "sync":
+            return self.uses.closings
+        return [each for each in self.uses.closings if not (each[1] and isinstance(each[1][0], ast.Expr))]
+
+    @property
     def assignment(self) -> ast.stmt:
         """The statement that binds it."""
         return self.fact.statement
@@ -117,7 +124,10 @@ def _helper_kind(resolver: Resolver, function: FunctionType, depth: int) -> str 
         if name not in ("builtins.staticmethod", "builtins.classmethod"):
             return None
     made = facts.returned
-    if any(made in (*call.value.args, *(given for _, given in call.value.keywords)) for call in facts.calls):
+    if any(
+        made in (*call.value.args, *(given for _, given in call.value.keywords))
+        for call in resolver.calls_in(facts, source)
+    ):
         # Somebody else was given the session as well, and may close it: an exit stack, a framework's context.
         return None
     return maker_kind(resolver, facts.returned, source, depth + 1)
@@ -136,7 +146,7 @@ def _on_connection(resolver: Resolver, value: Call, file: SourceFile) -> bool:
 def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile) -> Iterator[MadeSession]:
     """The sessions that a function makes and binds to a name of its own, once each."""
     seen: set[ast.Call] = set()
-    for fact in function.calls:
+    for fact in resolver.calls_in(function, file):
         name = bound_name(fact)
         if name is None or fact.node in seen or function.parameter(name) is not None:
             continue
@@ -145,8 +155,39 @@ def made_sessions(resolver: Resolver, function: FunctionFacts, file: SourceFile)
             continue
         seen.add(fact.node)
         uses = uses_of(resolver, function, name, file)
-        if uses.bindings == 1:
+        if uses.bindings == 1 and not _is_unbound(resolver, fact.value, file):
             yield MadeSession(fact, name, kind, _is_likely(resolver, fact, file), uses)
+
+
+def nameless_sessions(
+    resolver: Resolver, function: FunctionFacts, file: SourceFile
+) -> Iterator[tuple[CallFact, str, bool]]:
+    """The sessions that a function uses where it makes them, `make_session().execute(…)`: nothing is left to close them by.
+
+    Gives the call that uses one, the session's kind, and whether that it is one was concluded from names.
+    """
+    seen: set[ast.Call] = set()
+    for fact in resolver.calls_in(function, file):
+        func = fact.value.func
+        written = fact.node.func.value if isinstance(fact.node.func, ast.Attribute) else None
+        if type(func) is not Attr or type(func.base) is not Call or not isinstance(written, ast.Call):
+            continue
+        is_work = func.name in NEEDS_TRANSACTION and fact.node not in seen
+        kind = maker_kind(resolver, func.base, file) if is_work else None
+        if kind is not None and not _is_unbound(resolver, func.base, file):
+            seen.add(fact.node)
+            types = (
+                *known(resolver.type_of(func.base.func, file)),
+                *known(resolver.type_of(func.base, file)),
+            )
+            yield fact, kind, any(isinstance(option, Instance) and option.likely for option in types)
+
+
+def _is_unbound(resolver: Resolver, call: Call, file: SourceFile) -> bool:
+    """Whether it is the library's class called without any argument: such a session has no engine and no connection."""
+    made = resolver.type_of(call.func, file)
+    plain = isinstance(made, ClassType) and isinstance(made.ref, str)
+    return plain and not call.args and not call.keywords
 
 
 def bound_name(fact: CallFact) -> str | None:
@@ -179,7 +220,7 @@ def gives_live(resolver: Resolver, function: FunctionFacts, file: SourceFile) ->
 def uses_of(resolver: Resolver, function: FunctionFacts, name: str, file: SourceFile, depth: int = 0) -> Uses:
     """What becomes of the value of a local name (or parameter) in a function."""
     uses = Uses()
-    facts = {fact.node: fact for fact in function.calls}
+    facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     todo: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(node, ()) for _, node in body_of(function)]
     while todo:
         node, around = todo.pop()
@@ -289,7 +330,7 @@ def ways_left_open(
 ) -> list[Point]:
     """The steps from which a function is left with the session open, errors included; empty when every way closes it."""
     paths = paths_of(resolver, function, file)
-    closing = {point for call, around in session.uses.closings for point in _closes_at(paths, call, around)}
+    closing = {point for call, around in session.closings for point in _closes_at(paths, call, around)}
     starts = [following for point in paths.at(session.fact.node) for following in point.next]
     exits = (paths.returned, paths.raised)
     return [

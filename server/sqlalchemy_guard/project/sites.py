@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.walkers import walked_by
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class _Finder:
                 self._comprehension(node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
                 self._nested(node)
+            case ast.Call() if (walked := walked_by(node)) is not None:
+                self._called(node, walked[0])
             case ast.If():
                 self._visit(node.test)
                 self._branch(node.test, node.body, wanted=True)
@@ -109,7 +112,7 @@ class _Finder:
                         self._visit(field)
 
     def _branch(self, test: ast.expr, block: list[ast.stmt], *, wanted: bool) -> None:
-        condition = _condition(test, wanted=wanted)
+        condition = condition_of(test, wanted=wanted)
         if condition is not None:
             self.conditions.append(condition)
         self._block(block)
@@ -146,6 +149,18 @@ class _Finder:
             self._block(node.body)
         self.loops, self.leaving, self.function, self.excepting, self.conditions = kept
 
+    def _called(self, node: ast.Call, walking: ast.Lambda) -> None:
+        """A call that runs a lambda for one item after the other: a loop like any other."""
+        for part in (node.func, *node.args, *(each.value for each in node.keywords)):
+            if part is walking:
+                self.loops.append(walking)
+                outer, self.leaving = self.leaving, []
+                self._visit(walking.body)
+                self.leaving = outer
+                self.loops.pop()
+            else:
+                self._visit(part)
+
     def _note(self, node: ast.Attribute) -> None:
         self.found.append(
             Site(
@@ -161,7 +176,7 @@ class _Finder:
         )
 
 
-def _condition(test: ast.expr, *, wanted: bool) -> tuple[str, bool] | None:
+def condition_of(test: ast.expr, *, wanted: bool) -> tuple[str, bool] | None:
     """The name that a test asks for, and whether it must be true."""
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, wanted = test.operand, not wanted

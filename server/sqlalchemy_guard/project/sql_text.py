@@ -35,9 +35,9 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.project.resolve import Resolver, SourceFile
 
+_ADDING = ("append", "extend", "insert")
 _MAX_DEPTH = 12
 _MAX_TEXTS = 12
 _MAX_READS = 2000
@@ -279,7 +279,7 @@ class _Reader:
         if between is None:
             return [_hole(items, owner, is_list=True)]
         if type(items) is Sequence and not any(type(item) is Star for item in items.items):
-            added = list(appended(items, owner)) if items.kind == "list" else []
+            added = list(appended(self.resolver, items, owner)) if items.kind == "list" else []
             pieces: list[Value] = []
             for item in (*items.items, *added):
                 pieces.extend((Const(between), item) if pieces else (item,))
@@ -359,11 +359,13 @@ def _entry(mapping: Value, name: str) -> Value:
     return Item(mapping, Const(name))
 
 
-def appended(sequence: Sequence, file: SourceFile) -> Iterator[Value]:
+def appended(resolver: Resolver, sequence: Sequence, file: SourceFile) -> Iterator[Value]:
     """What a file appends to a list that it made empty, or with some items, before."""
-    for call in _calls(file):
+    resolver.keys.update((file.file_id, f"*called.{name}") for name in _ADDING)
+    units = dict.fromkeys(unit for name in _ADDING for unit in file.facts.units_calling(name))
+    for call in (fact for unit in units for fact in unit.calls):
         func = call.value.func
-        if type(func) is not Attr or not call.value.args:
+        if type(func) is not Attr or func.name not in _ADDING or not call.value.args:
             continue
         base = func.base.options if type(func.base) is Either else (func.base,)
         if not any(option is sequence for option in base):
@@ -380,9 +382,3 @@ def appended(sequence: Sequence, file: SourceFile) -> Iterator[Value]:
                 yield from items.items
             else:
                 yield items
-
-
-def _calls(file: SourceFile) -> Iterator[CallFact]:
-    for definitions in file.facts.functions.values():
-        for function in definitions:
-            yield from function.calls

@@ -89,12 +89,12 @@ def _sessions_in(resolver: Resolver, work: Value, fact: CallFact, file: SourceFi
     threaded = type(work) is Call and resolver.external_name(work.func, file) in _THREADS
     for given in _given(work):
         type_ = resolver.type_of(given, file)
-        if is_proven_session(resolver, type_) and not _is_made_there(given, fact):
+        if is_proven_session(resolver, type_) and not _is_made_there(resolver, given, fact, file):
             if threaded or session_kind(resolver, type_) == "async":
                 yield given
 
 
-def _is_made_there(value: Value, fact: CallFact) -> bool:
+def _is_made_there(resolver: Resolver, value: Value, fact: CallFact, file: SourceFile) -> bool:
     """Whether a session is made where it is given: each evaluation makes another one."""
     inside = set(ast.walk(fact.node))
     made = value.base if type(value) is Await else value
@@ -106,7 +106,7 @@ def _is_made_there(value: Value, fact: CallFact) -> bool:
                 other.frame is not None and any(one.kind == "comprehension" for one in other.frame.outwards())
             )
         )
-        for other in (fact.function.calls if fact.function is not None else ())
+        for other in (resolver.calls_in(fact.function, file) if fact.function is not None else ())
     )
 
 
@@ -134,7 +134,7 @@ def started_in_loop(resolver: Resolver, fact: CallFact, file: SourceFile) -> Val
 
 def _names_of(resolver: Resolver, session: Value, fact: CallFact, file: SourceFile) -> set[str]:
     """The names in a call that stand for a session."""
-    facts = fact.function.calls if fact.function is not None else ()
+    facts = resolver.calls_in(fact.function, file) if fact.function is not None else ()
     found: set[str] = set()
     inside = set(ast.walk(fact.node))
     for other in facts:
@@ -192,7 +192,7 @@ def shared_in_group(
     if group is None:
         return None
     mine = [session for work, _ in _works(fact.value) for session in _sessions_in(resolver, work, fact, file)]
-    for other in function.calls:
+    for other in resolver.calls_in(function, file):
         if other is fact or other.node is fact.node:
             return None
         if mine and group_of(resolver, other, file) is group:

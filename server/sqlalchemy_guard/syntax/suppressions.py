@@ -17,8 +17,6 @@ from sqlalchemy_guard.text.patterns import lazy_pattern
 from sqlalchemy_guard.text.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.syntax import Syntax
 
@@ -49,8 +47,8 @@ class Suppressions:
         # Only chunks with such comments; lines are relative to the chunk's start.
         self._lines: dict[Chunk, tuple[Suppression, ...]] = {}
         self._files: dict[Chunk, tuple[Suppression, ...]] = {}
-        # Where a chunk started when its suppressions were asked for, and where they stood.
-        self._placed: dict[Chunk, tuple[int, tuple[Suppression, ...]]] = {}
+        # By prefix of codes: the syntax's moves when they were asked for, and what may silence such codes.
+        self._naming: dict[str, tuple[int, tuple[Suppression, ...]]] = {}
 
     def on_lines(self, start: int, end: int) -> tuple[Suppression, ...]:
         """The suppressions on any of the lines `[start, end)`."""
@@ -79,14 +77,19 @@ class Suppressions:
             return False
         return any(suppression.covers(code) for suppression in (*self.on_lines(start, end), *self.of_file()))
 
-    def all(self) -> Iterator[Suppression]:
-        """Every suppression on a line, in no particular order."""
-        for chunk, suppressions in self._lines.items():
-            placed = self._placed.get(chunk)
-            if placed is None or placed[0] != chunk.start:
-                moved = [each._replace(span=_moved(each.span, chunk.start)) for each in suppressions]
-                placed = self._placed[chunk] = (chunk.start, tuple(moved))
-            yield from placed[1]
+    def naming(self, prefix: str) -> tuple[Suppression, ...]:
+        """The suppressions on lines that may silence codes which begin so, in no particular order; most serve other
+        linters. The same tuple while none came, went or moved."""
+        kept = self._naming.get(prefix)
+        if kept is None or kept[0] != self._syntax.moves:
+            found = [
+                each._replace(span=_moved(each.span, chunk.start))
+                for chunk, suppressions in self._lines.items()
+                for each in suppressions
+                if each.codes is None or any(code.startswith(prefix) for code in each.codes)
+            ]
+            kept = self._naming[prefix] = (self._syntax.moves, tuple(found))
+        return kept[1]
 
     def learn(self, chunk: Chunk) -> None:
         """A chunk came into the tree."""
@@ -105,14 +108,15 @@ class Suppressions:
                 _add(on_lines, match, place, comment.column)
         if on_lines:
             self._lines[chunk] = tuple(on_lines)
+            self._naming.clear()
         if of_file:
             self._files[chunk] = tuple(of_file)
 
     def forget(self, chunk: Chunk) -> None:
         """A chunk left the tree."""
-        self._lines.pop(chunk, None)
+        if self._lines.pop(chunk, None) is not None:
+            self._naming.clear()
         self._files.pop(chunk, None)
-        self._placed.pop(chunk, None)
 
 
 def _add(suppressions: list[Suppression], match: re.Match[str], line: int, column: int) -> None:

@@ -73,6 +73,7 @@ class Syntax:
         document: The version that the tree describes.
         chunks: The chunks of the module's own level; they tile the document's lines.
         suppressions: The `# noqa` comments.
+        moves: Counts the updates that may have moved chunks to other lines.
     """
 
     def __init__(self, document: Document) -> None:
@@ -80,6 +81,7 @@ class Syntax:
         # Asked of the older version, this would make its lines anew.
         self._line_count = len(document.lines)
         self.chunks: list[Chunk] = []
+        self.moves = 0
         self.suppressions = Suppressions(self)
         self._broken: set[Chunk] = set()
         self._verdict: _Verdict | None = None
@@ -125,6 +127,7 @@ class Syntax:
                 removed = min(removed, count - start)
                 delta = added - removed
                 count += delta
+                self.moves += delta != 0
                 end = start + removed
                 dirty = {line + delta if line >= end else line for line in dirty if not start <= line < end}
                 dirty.update(range(start, start + added))
@@ -205,6 +208,7 @@ class Syntax:
             else:
                 chunks = recover(lines, 0, len(lines), (), outcome)
         self._verdict = None
+        self.moves += 1
         self._splice(None, 0, len(self.chunks), chunks)
 
     def _parse(self, parent: Chunk | None, start: int, end: int) -> Block | Failure:

@@ -28,6 +28,23 @@ def ordered(statement: Statement, link: Link) -> str | None:
             statement.doubt(f"`{unknown}` may be a name that only the SQL of Query has")
         if link.name == "order_by":
             statement.ordering.append(unpacked)
+            statement.words.extend(_words(statement, unpacked))
+    return None
+
+
+def ambiguous_word(statement: Statement) -> str | None:
+    """A word in the text of ORDER BY that several FROM elements may have as a column; None without.
+
+    The database refuses it for Query, whose labels are longer; of select() it takes the column that is selected.
+    """
+    if not statement.words or (len(statement.owners) < 2 and statement.opaque is None):
+        return None
+    labels = {each.info.label for each in statement.selected}
+    known = statement.opaque is None and statement.owners.keys() <= statement.models.keys()
+    for word in statement.words:
+        having = [model for model in statement.models.values() if word in model.columns]
+        if word not in labels and not (known and len(having) == 1):
+            return word
     return None
 
 
@@ -40,8 +57,31 @@ def orders_by_name(statement: Statement) -> bool:
 _LABELLED = lazy_pattern(r"(?<![\w.])[A-Za-z]\w*_\w+(?![\w.(])")
 
 
+_QUOTED = lazy_pattern(r"'[^']*'")
+_WORD = lazy_pattern(r"(?<![\w.:\"`])[A-Za-z_]\w*(?![\w.(\"`])")
+_KEYWORDS = frozenset(
+    (
+        *("and", "asc", "case", "collate", "desc", "distinct", "else", "end", "false", "first", "in", "is"),
+        *("last", "like", "nocase", "not", "null", "nulls", "or", "then", "true", "when"),
+    )
+)
+
+
+def _words(statement: Statement, node: ast.expr) -> list[str]:
+    """The names without a table in the text of ORDER BY."""
+    while isinstance(node, ast.Call) and node.args:
+        name = (statement.knowledge.qualified_name(node.func) or "").rpartition(".")[2]
+        if name not in ORDERS | {"text"}:
+            break
+        node = node.args[0]
+        if name == "text" and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = _WORD.findall(_QUOTED.sub("", node.value))
+            return [word for word in found if word.lower() not in _KEYWORDS]
+    return []
+
+
 def _label_of_query(statement: Statement, node: ast.expr) -> str | None:
-    """A word in the text of ORDER BY or GROUP BY that may be a label as Query writes them: `users_name`."""
+    """A word in the text of ORDER BY that may be a label as Query writes them: `users_name`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         known = {name for each in statement.selected if (name := each.info.label)}
         if len(statement.sources) == 1:

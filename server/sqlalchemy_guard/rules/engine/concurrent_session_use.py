@@ -78,7 +78,7 @@ _ADVICE = "a session does one thing at a time: make one in each task, or await t
 def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Report what starts tasks with a session that another one has."""
     seen = set()
-    for fact in function.calls:
+    for fact in context.resolver.calls_in(function, context.file):
         name = getattr(fact.value.func, "name", "")
         if name in _NAMES and fact.node not in seen:
             seen.add(fact.node)

@@ -51,6 +51,7 @@ from sqlalchemy_guard.facts.values import Call
 from sqlalchemy_guard.fixes.managed import manage
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.dependencies import Leak, leaked_session
+from sqlalchemy_guard.project.runs import is_fixture
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ rule = Rule("SAG109", Severity.ERROR, Applicability.SAFE)
 def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Report a generator that yields a session of its own which an error leaves open."""
     if function.yielded is None or context.is_test():
+        return
+    if is_fixture(context.resolver, function, context.file):
         return
     leak = leaked_session(context.resolver, function, context.file)
     if leak is None or (leak.likely and context.settings.inference == "proven"):

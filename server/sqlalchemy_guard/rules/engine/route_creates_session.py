@@ -1,9 +1,10 @@
 """A request handler that makes its own session although the project has a dependency for it.
 
 ## What it does
-Reports handlers of FastAPI, Starlette and Litestar that make a session where the workspace has a dependency that gives one of the
-same kind, and handlers of Flask and Quart that make one beside Flask-SQLAlchemy's `db.session`. Background work, life spans,
-WebSockets and handlers that take a session besides are left alone.
+Reports handlers that make a session where their request has one of the same kind: of FastAPI and Litestar where a dependency or a
+plugin gives it, of Starlette, Sanic and aiohttp where a middleware keeps it on the request, of Flask and Quart beside
+Flask-SQLAlchemy's `db.session` or one on `g`. Background work, life spans, WebSockets and handlers that take a session besides
+are left alone.
 
 ## Why is this bad?
 One session per request is what makes a request one transaction. A second one in the handler does not see what the first has not
@@ -61,11 +62,12 @@ def count_users(session: SessionDep):
 ```
 
 ## Fix safety
-Unsafe: the session lives until the end of the request, and the dependency may commit. Offered for a handler of FastAPI with one
-`with` block of its own.
+Unsafe: the session lives until the end of the request, and who gives it may commit. Offered for a handler with one `with` block of
+its own.
 
 ## References
 - [FastAPI: dependencies with yield](https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/)
+- [Litestar: dependency injection](https://docs.litestar.dev/latest/usage/dependency-injection.html)
 """
 
 from __future__ import annotations
@@ -75,13 +77,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.blocks import dedent
-from sqlalchemy_guard.fixes.parameters import add_first
-from sqlalchemy_guard.fixes.session_parameter import annotation_for
+from sqlalchemy_guard.fixes.session_parameter import Given, given_by_parameter, given_by_request
 from sqlalchemy_guard.project.applications import belong_together
 from sqlalchemy_guard.project.calls import session_kind
 from sqlalchemy_guard.project.file_roles import is_test_file
 from sqlalchemy_guard.project.flask_options import uses_flask_sqlalchemy
-from sqlalchemy_guard.project.handlers import framework_of, session_dependency
+from sqlalchemy_guard.project.handlers import SessionDependency, session_dependency
+from sqlalchemy_guard.project.request_sessions import RequestSession, request_named, request_session
+from sqlalchemy_guard.project.routes import framework_of
 from sqlalchemy_guard.project.sessions import maker_kind
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -99,35 +102,52 @@ rule = Rule("SAG110", Severity.WARNING, Applicability.UNSAFE)
 @rule.on(FunctionFacts)
 def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Report the first session that a handler makes."""
-    if context.is_test() or not function.decorators or "websocket" in str(function.decorators):
+    if context.is_test():
         return
-    made = [fact for fact in function.calls if maker_kind(context.resolver, fact.value, context.file)]
-    framework = framework_of(context.resolver, function, context.file) if made else None
+    calls = context.resolver.calls_in(function, context.file)
+    made = [fact for fact in calls if maker_kind(context.resolver, fact.value, context.file)]
+    framework = framework_of(context.resolver, function, context.file, sockets=False) if made else None
     if framework is None or _takes_session(context, function):
         return
     kind = maker_kind(context.resolver, made[0].value, context.file) or "sync"
-    dependency = session_dependency(context.resolver, kind, lambda file: _is_ours(context, file))
-    if dependency is not None:
-        advice = f"take `{dependency.alias}`" if dependency.alias else "take it from the dependency"
-    elif framework in ("flask", "quart") and uses_flask_sqlalchemy(context.workspace):
-        advice = "use `db.session`"
-    else:
+    found = _session_of(context, function, framework, kind)
+    if found is None and not (framework in ("flask", "quart") and uses_flask_sqlalchemy(context.workspace)):
         return
-    can_fix = framework == "fastapi" and dependency is not None and len(made) == 1
-    block = _block(made[0], kind) if can_fix else None
+    if isinstance(found, RequestSession) and function.parameter(found.parameter) is not None:
+        return
+    block = _block(made[0], kind) if found is not None and len(made) == 1 else None
+    advice = _advice(function, found)
     yield context.at_call(
         rule,
         made[0],
         f"`{function.name}()` makes a session of its own beside the one that each request has; {advice}",
         applicability=Applicability.UNSAFE if block is not None else None,
-        subject=(function, made[0], block, dependency),
+        subject=(made[0], block, found),
     )
 
 
-def _is_ours(context: Context, file: SourceFile) -> bool:
-    """Whether a file is of the same application: no test, no other program of the workspace."""
-    other = None if is_test_file(file.file_id) else context.workspace.file(file.file_id)
-    return other is not None and belong_together(context.workspace, other, context.file)
+def _session_of(
+    context: Context, function: FunctionFacts, framework: str, kind: str
+) -> SessionDependency | RequestSession | None:
+    """What gives the handler the session of its request."""
+
+    def is_ours(file: SourceFile) -> bool:
+        """Whether a file is of the same application: no test, no other program of the workspace."""
+        other = None if is_test_file(file.file_id) else context.workspace.file(file.file_id)
+        return other is not None and belong_together(context.workspace, other, context.file)
+
+    dependency = session_dependency(context.resolver, kind, is_ours) if framework == "fastapi" else None
+    return dependency or request_session(context.workspace, function, context.file, framework, kind, is_ours)
+
+
+def _advice(function: FunctionFacts, found: SessionDependency | RequestSession | None) -> str:
+    if found is None:
+        return "use `db.session`"
+    if isinstance(found, SessionDependency):
+        return f"take `{found.alias}`" if found.alias else "take it from the dependency"
+    if found.parameter:
+        return f"take it as the parameter `{found.parameter}`"
+    return f"use `{found.expression.format(request=request_named(function) or 'request')}`"
 
 
 def _takes_session(context: Context, function: FunctionFacts) -> bool:
@@ -149,13 +169,16 @@ def _block(fact: CallFact, kind: str) -> ast.With | ast.AsyncWith | None:
 
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
-    """Take the session as a parameter, and take the block's statements out of it."""
-    function, fact, block, dependency = violation.subject
+    """Take the request's session, and take the block's statements out of it."""
+    fact, block, found = violation.subject
     source, shift = context.source, fact.chunk.shift
-    name = block.items[0].optional_vars.id
     outwards = dedent(source, block.body, shift)
-    taken = annotation_for(dependency, context.workspace, context.file, context.source)
-    if outwards is None or taken is None or function.parameter(name) is not None:
+    given: Given | None
+    if isinstance(found, SessionDependency):
+        given = given_by_parameter(found, block, fact, context.workspace, context.file, source)
+    else:
+        given = given_by_request(found, block, fact, context.file, source)
+    if outwards is None or given is None:
         return None
     start = source.line_start(source.start(block, shift))
     body = source.line_start(source.start(block.body[0], shift))
@@ -164,8 +187,7 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         f"{margin}{source.text[comment.start : comment.end]}{source.newline}"
         for comment in source.comments(start, body)
     )
-    annotation, imports = taken
-    parameter = add_first(source, function.header, f"{name}: {annotation}", function.chunk.shift)
-    edits = (*imports, *parameter, Edit(start, body, kept), *outwards)
-    title = f"Take the session as `{name}: {annotation}`, which lives until the end of the request"
+    bound = f"{margin}{given.statement}{source.newline}" if given.statement else ""
+    edits = (*given.edits, Edit(start, body, kept + bound), *outwards)
+    title = f"Take the session as `{given.title}`, which lives until the end of the request"
     return Fix(title, Applicability.UNSAFE, {context.file.file_id: edits})

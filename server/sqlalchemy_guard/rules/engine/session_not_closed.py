@@ -2,7 +2,8 @@
 
 ## What it does
 Reports functions that make a session, keep it to themselves, and close it neither by `with` nor in `finally`: sessions that
-are never closed, and those whose `close()` an exception or an early `return` jumps over. A session that is returned,
+are never closed, those whose `close()` an exception or an early `return` jumps over, and those that are made for a single call,
+as in `make_session().execute(…)`. A session that is returned,
 stored, yielded, registered for clean-up or handed to something that may close it is left alone, and so are tests.
 
 ## Why is this bad?
@@ -55,8 +56,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.fixes.managed import Region, detaches, manage, region_of
 from sqlalchemy_guard.project.bodies import body_of
-from sqlalchemy_guard.project.sessions import MadeSession, gives_live, made_sessions, ways_left_open
-from sqlalchemy_guard.project.types import ClassType
+from sqlalchemy_guard.project.runs import is_fixture
+from sqlalchemy_guard.project.sessions import (
+    MadeSession,
+    gives_live,
+    made_sessions,
+    nameless_sessions,
+    ways_left_open,
+)
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -73,8 +80,11 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
     """Report the sessions of a function that some path leaves open."""
     if context.is_test() or context.is_migration():
         return
+    if is_fixture(context.resolver, function, context.file):
+        return
+    yield from _nameless(context, function)
     for session in made_sessions(context.resolver, function, context.file):
-        if session.uses.escapes or _is_unbound(context, session):
+        if session.uses.escapes:
             continue
         ways = ways_left_open(context.resolver, session, function, context.file)
         if not ways or gives_live(context.resolver, function, context.file):
@@ -83,7 +93,9 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
             continue
         early = next((point.node for point in ways if isinstance(point.node, ast.Return)), None)
         related: tuple[Related, ...] = ()
-        if not session.uses.closings:
+        if session.uses.closings and not session.closings:
+            what = "is never closed, as nothing awaits `close()`"
+        elif not session.uses.closings:
             what = "is never closed"
         elif early is not None:
             what = "stays open where the function returns early"
@@ -104,12 +116,20 @@ def check(context: Context, function: FunctionFacts) -> Iterator[Violation]:
         )
 
 
-def _is_unbound(context: Context, session: MadeSession) -> bool:
-    """Whether it is the library's class called without any argument: such a session has no engine and no connection."""
-    call = session.fact.value
-    made = context.type_of(call.func)
-    plain = isinstance(made, ClassType) and isinstance(made.ref, str)
-    return plain and not call.args and not call.keywords
+def _nameless(context: Context, function: FunctionFacts) -> Iterator[Violation]:
+    """Sessions that are made for one call and left to the garbage collector."""
+    for fact, kind, likely in nameless_sessions(context.resolver, function, context.file):
+        if gives_live(context.resolver, function, context.file):
+            return
+        if likely and context.settings.inference == "proven":
+            continue
+        node = fact.node.func.value if isinstance(fact.node.func, ast.Attribute) else fact.node
+        keyword = "async with" if kind == "async" else "with"
+        message = (
+            "This session is made for one call and never closed: its connection does not go back to the pool; make it in"
+            f" `{keyword} … as session:`"
+        )
+        yield context.at_call(rule, fact, message, node=node)
 
 
 def _applicability(function: FunctionFacts, session: MadeSession, region: Region) -> Applicability | None:

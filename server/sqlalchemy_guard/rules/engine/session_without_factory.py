@@ -94,7 +94,9 @@ rule = Rule("SAG105", Severity.HINT, Applicability.SAFE, default=False)
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a construction from an engine."""
     fact = call.fact
-    if fact.function is None or context.is_test() or context.is_migration() or is_script(context.file):
+    if fact.function is None or context.is_test() or context.is_migration():
+        return
+    if is_script(context.resolver, context.file):
         return
     if engine_given(context.resolver, fact.value, context.file) is None or depends_on_call(fact.value):
         return

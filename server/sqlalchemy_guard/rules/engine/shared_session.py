@@ -85,7 +85,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
             f"Session `{name}` belongs to the class: all its instances share one transaction; {_ADVICE}",
         )
         return
-    if is_script(context.file):
+    if is_script(context.resolver, context.file):
         return
     rests_on_all(context.resolver, context.file)
     readers = readers_of(context.file, name)
@@ -119,7 +119,7 @@ def check_function(context: Context, function: FunctionFacts) -> Iterator[Violat
             node = context.name_of(function.chunk, function.header)
             message = f"`{function.name}()` gives the same cached session to everybody; {_ADVICE}"
             yield context.violation(rule, function.chunk, node, message, statement=function.header)
-    for fact in function.calls:
+    for fact in context.resolver.calls_in(function, context.file):
         for given in handed_to_worker(context.resolver, fact, context.file):
             if is_proven_session(context.resolver, context.type_of(given)):
                 message = (

@@ -71,7 +71,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.naming import nearest
 from sqlalchemy_guard.project.foreign_keys import ForeignKey, may_be_elsewhere, target_of
-from sqlalchemy_guard.project.tables import all_tables
+from sqlalchemy_guard.project.tables import all_tables, call_place
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.project.foreign_keys import Target
     from sqlalchemy_guard.project.tables import Table
 
@@ -125,6 +126,10 @@ def _problem(context: Context, table: Table, target: Target) -> tuple[str, str |
     if may_be_elsewhere(context.workspace, table):
         return None
     same = [each for each in all_tables(context.workspace) if each.metadata == table.metadata]
+    is_local = table.metadata is not None and not table.metadata[1]
+    if is_local:
+        around = _function_of(context, table)
+        same = [each for each in same if _function_of(context, each) is around]
     elsewhere = [each for each in same if each.name == target.table]
     if len(elsewhere) == 1:
         schema = elsewhere[0].schema
@@ -133,7 +138,17 @@ def _problem(context: Context, table: Table, target: Target) -> tuple[str, str |
     known = {each.name: each for each in same if each.name is not None and each.column(target.column)}
     name = nearest(target.table, known)
     meant = _text(known[name].schema, name, target.column) if name else None
+    if meant is None and is_local:
+        # A `MetaData` of one function describes what that needs of a schema, and mostly nobody follows its keys.
+        return None
     return f"no table `{target.table}` is declared for this `MetaData`", meant
+
+
+def _function_of(context: Context, table: Table) -> FunctionFacts | None:
+    """The function that makes a table."""
+    file = context.workspace.file(table.file.file_id)
+    fact = call_place(file, table.call) if file is not None and table.call is not None else None
+    return fact.function if fact is not None else None
 
 
 def _text(schema: str | None, table: str, column: str) -> str:

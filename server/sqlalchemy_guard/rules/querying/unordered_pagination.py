@@ -72,7 +72,14 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.layout import reflow
-from sqlalchemy_guard.project.pages import QUERY_TERMINALS, is_arbitrary, is_worked_off, order_of, page_of
+from sqlalchemy_guard.project.pages import (
+    QUERY_TERMINALS,
+    is_arbitrary,
+    is_batch,
+    is_worked_off,
+    order_of,
+    page_of,
+)
 from sqlalchemy_guard.project.statements import EXECUTIONS, fact_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -109,36 +116,29 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if page is None and not is_paginated:
         return
     step = fact_of(context.file, page.call) if page is not None and page.file is context.file else None
-    if (step is not None and _is_batch(step, forms)) or is_worked_off(fact.function, forms):
+    if (step is not None and is_batch(step, forms)) or is_worked_off(fact.function, forms):
         return
     if step is not None and step.function is not fact.function:
         step = None
     at = step or fact
     order = _order(context, at, forms) if step is not None or is_paginated else None
-    what = (
-        f"`{page.name}()`"
-        if page is not None and page.name != "[]"
-        else "A slice"
-        if page is not None
-        else "`paginate()`"
-    )
+    name = page.name if page is not None else "paginate"
+    what = "A slice" if name == "[]" else f"`{name}()`"
     yield context.at_call(
         rule,
         at,
-        f"{what} without `order_by()`: the database gives any rows, and pages repeat or miss some; order them first",
+        f"{what} without `order_by()`: {_consequence(forms, is_paginated=is_paginated)}; order them first",
         node=_link(at.node),
         applicability=Applicability.UNSAFE if order else None,
         subject=(at, order),
     )
 
 
-def _is_batch(step: CallFact, forms: Forms) -> bool:
-    """Whether the limit is called the size of a batch, for which any rows will do as long as none is skipped."""
-    if not step.node.args or any(form.has("offset", "slice", "[]") for form in forms.statements):
-        return False
-    size = step.node.args[0]
-    name = size.attr if isinstance(size, ast.Attribute) else size.id if isinstance(size, ast.Name) else ""
-    return any(word in name.lower() for word in ("batch", "chunk"))
+def _consequence(forms: Forms, *, is_paginated: bool) -> str:
+    """What comes of it: of pages that belong together, or of the one part that is taken."""
+    if is_paginated or any(form.has("offset", "slice", "[]") for form in forms.statements):
+        return "the database gives any rows, and pages repeat or miss some"
+    return "which rows come is up to the database, and may change from one call to the next"
 
 
 def _link(call: ast.Call) -> ast.expr:

@@ -146,7 +146,7 @@ def _asks_session(context: Context, call: LibraryCall, loop: Frame) -> bool:
         return False
     return any(
         other.node in inside and other.node is not fact.node and _may_use_it(context, course, other)
-        for other in fact.function.calls
+        for other in context.resolver.calls_in(fact.function, context.file)
     )
 
 

@@ -3,7 +3,8 @@
 ## What it does
 Reports `commit()` on a session that was passed in, in a function whose callers commit the same session themselves. Helpers that
 commit only when an argument says so, that have `commit` in their name, that commit in batches, and helpers whose callers leave the
-commit to them, are left alone.
+commit to them, are left alone. A project shows one of them, the one with the most such callers, and names the others beside it: who
+owns the transaction is decided once. A helper with a comment that silences the rule is not among them.
 
 ## Why is this bad?
 Whoever commits decides what belongs together. Here two functions do: what the caller did before is saved although what follows may
@@ -53,84 +54,70 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Param
-from sqlalchemy_guard.project.courses import Course, plain, receiver_of
-from sqlalchemy_guard.project.effects import argument_of
-from sqlalchemy_guard.project.file_roles import is_test_file
-from sqlalchemy_guard.project.lasting import callers_of
-from sqlalchemy_guard.project.loops import deliberate
-from sqlalchemy_guard.project.paths import walk
+from sqlalchemy_guard.project.courses import receiver_of
+from sqlalchemy_guard.project.nested_commits import nested_commits, own_commit, owners_of
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
-    from sqlalchemy_guard.facts.declarations import CallFact, FunctionFacts
     from sqlalchemy_guard.project.calls import LibraryCall
+    from sqlalchemy_guard.project.nested_commits import NestedCommit
     from sqlalchemy_guard.rules.api import Related
 
 rule = Rule("SAG408", Severity.WARNING, None)
 
+_OWNERS = 3
+"""So many of the callers are shown."""
+_OTHERS = 50
+"""So many of the other helpers are shown."""
+
 
 @rule.on_call("sqlalchemy.orm.Session.commit", "sqlalchemy.ext.asyncio.AsyncSession.commit")
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
-    """Report the commit of a helper whose callers commit, too."""
-    fact, function, receiver = call.fact, call.fact.function, receiver_of(call.fact)
-    if function is None or type(receiver) is not Param or context.is_test():
+    """Report the commit of a helper whose callers commit, too: of one helper for all of the project."""
+    fact, function = call.fact, call.fact.function
+    if function is None or type(receiver_of(fact)) is not Param:
         return
-    if receiver.qualname != function.qualname or function.yielded is not None or _is_asked_for(fact):
+    first = own_commit(context.workspace, function, context.file)
+    if first is None or first.node is not fact.node:
         return
-    if "commit" in function.name.lower() or _is_meant(context, fact) or _locks(function):
+    owners = owners_of(context.workspace, function, context.file)
+    if not owners:
         return
-    course = Course(context.resolver, function, receiver, context.file)
-    first = min(
-        (event.fact for event in course.events() if event.name == "commit"),
-        key=lambda one: (one.node.lineno + one.chunk.shift, one.node.col_offset),
+    found = nested_commits(context.workspace, context.file.file_id, rule.code)
+    mine = (context.file.file_id, function.qualname)
+    shown = [each for each in found if not each.is_silenced]
+    silenced = any(each.is_silenced and (each.file_id, each.qualname) == mine for each in found)
+    if not silenced and shown and (shown[0].file_id, shown[0].qualname) != mine:
+        return
+    related = [
+        context.related(file, commit.chunk, commit.node, f"`{commit.function.name}()` commits, too")
+        for commit, file in owners[:_OWNERS]
+        if commit.function is not None
+    ]
+    others = [] if silenced else shown[1:]
+    related += [place for each in others[:_OTHERS] if (place := _place(context, each)) is not None]
+    message = (
+        f"`{function.name}()` commits the transaction of its callers, which commit it themselves;"
+        f" flush here, and leave the commit to the one who began{_also(others)}"
     )
-    if first.node is not fact.node:
-        return
-    related = tuple(dict.fromkeys(_owners(context, function, receiver.name)))
-    if related:
-        message = (
-            f"`{function.name}()` commits the transaction of its callers, which commit it themselves;"
-            " flush here, and leave the commit to the one who began"
-        )
-        yield context.at_call(rule, fact, message, related=related[:5])
+    yield context.at_call(rule, fact, message, related=tuple(dict.fromkeys(related)))
 
 
-def _is_asked_for(fact: CallFact) -> bool:
-    """Whether the commit stands under a condition: the callers may decide."""
-    return fact.frame is not None and any(
-        frame.kind in ("if", "else", "except", "lambda", "match") for frame in fact.frame.outwards()
-    )
+def _also(others: list[NestedCommit]) -> str:
+    """How the message goes on about the other helpers of the project."""
+    if len(others) > 1:
+        return f" ({len(others)} other helpers of this project do the same)"
+    return f" (so does `{others[0].name}()`)" if others else ""
 
 
-def _locks(function: FunctionFacts) -> bool:
-    """Whether a function locks rows: its commit gives them back before its callers go on."""
-    return any(
-        getattr(fact.value.func, "name", "") == "with_for_update"
-        or fact.value.keyword("with_for_update") is not None
-        for fact in function.calls
-    )
-
-
-def _is_meant(context: Context, fact: CallFact) -> bool:
-    """Whether the helper commits in parts: batches, retries and the like."""
-    return any(deliberate(context.resolver, fact, loop, context.file) for loop in fact.loops())
-
-
-def _owners(context: Context, function: FunctionFacts, name: str) -> Iterator[Related]:
-    """The commits of callers, of the session that they pass, behind their call of a function."""
-    for call, file in callers_of(context.workspace, function, context.file):
-        caller = call.function
-        given = argument_of(call.value, function, name)
-        if caller is None or given is None or caller is function or is_test_file(file.file_id):
-            continue
-        course = Course(context.resolver, caller, plain(given), file)
-        starts = course.paths.at(call.node)
-        for event in (one for point in walk(starts, errors=False) for one in course.at(point)):
-            if event.name == "commit":
-                yield context.related(
-                    file, event.fact.chunk, event.fact.node, f"`{caller.name}()` commits, too"
-                )
-                break
+def _place(context: Context, helper: NestedCommit) -> Related | None:
+    """Where another helper is defined."""
+    file = context.workspace.file(helper.file_id)
+    facts = file.facts.function(helper.qualname) if file is not None else None
+    if file is None or facts is None:
+        return None
+    name = context.name_of(facts.chunk, facts.header, file.document.lines)
+    return context.related(file, facts.chunk, name, f"`{helper.name}()` commits its callers' transaction")
