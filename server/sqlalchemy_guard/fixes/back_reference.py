@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _INHERITED = ("viewonly", "post_update", "passive_updates", "sync_backref")
 """What `backref` takes over from the side that declares it."""
 
+_SHADOWING = frozenset({"relationship", "mapped_column", "Mapped", "Column", "ForeignKey"})
+"""What a class body calls: an attribute of that name takes it away from all that is declared below."""
+
 
 @dataclass(slots=True)
 class OtherSide:
@@ -94,6 +97,8 @@ def other_side(
         typed: Whether it gets an annotation.
     """
     known = configured(workspace, relationship)
+    if name in _SHADOWING:
+        return None
     destination = _destination(workspace, relationship, known, name)
     if destination is None or known.direction is None:
         return None

@@ -26,3 +26,11 @@ def is_script_file(file_id: str) -> bool:
     """Whether a file stands in a folder of scripts, which run once in a while and nobody waits for."""
     parts = file_id.replace("\\", "/").split("/")
     return any(part in ("scripts", "script") for part in parts[-6:-1])
+
+
+def is_sample_file(file_id: str) -> bool:
+    """Whether a file's name says that it is a sample to be copied: `config.example.py`, `settings_sample.ini`."""
+    name = file_id.replace("\\", "/").split("/")[-1].lower().rpartition(".")[0]
+    words = name.replace("-", ".").replace("_", ".").split(".")
+    # A file that is only called so may be anything.
+    return len(words) > 1 and any(word in ("example", "sample", "dist") for word in words)

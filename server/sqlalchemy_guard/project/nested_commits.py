@@ -64,11 +64,11 @@ def own_commit(workspace: Workspace, function: FunctionFacts, file: File) -> Cal
     """The first commit of a session that was passed to a function, where neither its name nor a condition announces it."""
     if function.yielded is not None or "commit" in function.name.lower() or is_test_file(file.file_id):
         return None
-    commits = [
-        fact
-        for fact in workspace.resolver.calls_in(function, file)
-        if _commits_parameter(workspace, fact, function, file)
-    ]
+    calls = list(workspace.resolver.calls_in(function, file))
+    if any(_locks(fact) for fact in calls):
+        # The commit gives rows back before the callers go on.
+        return None
+    commits = [fact for fact in calls if _commits_parameter(workspace, fact, function, file)]
     first = min(commits, key=_place, default=None)
     if first is None or _is_asked_for(first):
         return None
@@ -76,6 +76,13 @@ def own_commit(workspace: Workspace, function: FunctionFacts, file: File) -> Cal
         # In parts: batches, retries and the like.
         return None
     return first
+
+
+def _locks(fact: CallFact) -> bool:
+    return (
+        getattr(fact.value.func, "name", "") == "with_for_update"
+        or fact.value.keyword("with_for_update") is not None
+    )
 
 
 def owners_of(workspace: Workspace, function: FunctionFacts, file: File) -> list[tuple[CallFact, File]]:

@@ -3,7 +3,7 @@
 ## What it does
 Reports database URLs with a user's password in strings and f-strings, in `sqlalchemy.url` of `alembic.ini` and other `.ini`
 files, and passwords that are literals in `URL.create()`. Placeholders, passwords that are the user's name or a word of
-examples, and tests are left alone.
+examples, files that are called an example or a sample, and tests are left alone.
 
 ## Why is this bad?
 Everybody who can read the repository, its history, a backup or a stack trace can read the database. The password cannot be
@@ -54,7 +54,7 @@ from sqlalchemy_guard.fixes.arguments import replace_node
 from sqlalchemy_guard.fixes.imports import need_module
 from sqlalchemy_guard.project.credentials import DatabaseUrl, has_secret, is_secret
 from sqlalchemy_guard.project.engines import CREATORS
-from sqlalchemy_guard.project.file_roles import is_test_file
+from sqlalchemy_guard.project.file_roles import is_sample_file, is_test_file
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ _TITLE = "Read `{variable}` from the environment, which has to have it"
 @rule.on(DatabaseUrl)
 def check(context: Context, url: DatabaseUrl) -> Iterator[Violation]:
     """Report a URL with a password."""
-    if not context.is_test():
+    if not context.is_test() and not is_sample_file(context.file.file_id):
         yield _violation(context, url.chunk, url.node, url.statement, "DATABASE_URL")
 
 
@@ -83,6 +83,8 @@ def check_create(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a literal password of `URL.create()`."""
     given, user = call.fact.value.keyword("password"), call.fact.value.keyword("username")
     if type(given) is not Const or not isinstance(given.value, str) or context.is_test():
+        return
+    if is_sample_file(context.file.file_id):
         return
     if not is_secret(given.value, str(user.value) if type(user) is Const else ""):
         return
@@ -96,7 +98,8 @@ def check_option(context: PlainContext, option: UrlOption) -> Iterator[Violation
     """Report a URL with a password in a configuration file."""
     from sqlalchemy_guard.migrations.url_option import edits_of
 
-    if has_secret(option.value) and not is_test_file(context.file_id):
+    file_id = context.file_id
+    if has_secret(option.value) and not is_test_file(file_id) and not is_sample_file(file_id):
         yield context.violation(
             rule,
             option.start,

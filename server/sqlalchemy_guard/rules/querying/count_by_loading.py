@@ -122,6 +122,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     if any(form.has("with_for_update") for form in forms.statements):
         # The rows are loaded to be locked.
         return
+    if any(form.kind in ("update", "delete") for form in forms.statements):
+        # What was changed has no other way to be told than `returning()`.
+        return
     can_fix = not is_named and _edits(context, call, question) is not None
     doubtful = call.likely or (execution is not None and execution.likely)
     if question.kind == "count" and (is_query or (execution is not None and "unique" in execution.links)):

@@ -51,6 +51,7 @@ that take no parameters have no fix.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.sql_call import Subject, binding_of, bound_edits
@@ -58,7 +59,6 @@ from sqlalchemy_guard.project.interpolations import Dangers, dangers
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
@@ -90,6 +90,9 @@ _CLAUSES = tuple(
     for owner in ("orm.Query", "Select")
     for method in ("filter", "where", "having", "order_by", "group_by", "from_statement")
 )
+_DECLARING = frozenset(
+    {"server_default", "server_onupdate", "postgresql_where", "sqlite_where", "mssql_where"}
+)
 _ARGUMENTS = ("text", "statement", "sqltext", "clause", "object_")
 
 
@@ -97,6 +100,8 @@ _ARGUMENTS = ("text", "statement", "sqltext", "clause", "object_")
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     """Report a call whose SQL text holds a value, or a name that came from outside."""
     if context.is_test():
+        return
+    if _is_schema(context, call):
         return
     value, node = _sql(call)
     found = dangers(context.resolver, value, context.file, call.fact.function) if value is not None else None
@@ -114,6 +119,12 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     yield context.at_call(
         rule, call.fact, _message(found, name), node=node, applicability=applicability, subject=subject
     )
+
+
+def _is_schema(context: Context, call: LibraryCall) -> bool:
+    """Whether the text is part of how a table is declared, which runs before anybody can send a value."""
+    parent = context.parent(call.fact.chunk, call.fact.node)
+    return isinstance(parent, ast.keyword) and parent.arg in _DECLARING
 
 
 def _sql(call: LibraryCall) -> tuple[Value | None, ast.expr | None]:

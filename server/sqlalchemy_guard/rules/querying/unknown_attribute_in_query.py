@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.fixes.source import Located
     from sqlalchemy_guard.project.mapped_names import Mention
 
@@ -96,7 +97,7 @@ def check(context: Context, query: QueryCall) -> Iterator[Violation]:
     fact = query.fact
     for mention in MappedNames(context.statements).unknown(fact, context.file):
         node = _node(context, query, mention)
-        if node is None:
+        if node is None or _is_asked_for(fact, mention.name):
             continue
         names = [each for each in mention.known if not each.startswith("_")]
         meant = nearest(mention.name, names)
@@ -109,6 +110,22 @@ def check(context: Context, query: QueryCall) -> Iterator[Violation]:
             applicability=Applicability.SAFE if meant else None,
             subject=(fact, node, meant),
         )
+
+
+def _is_asked_for(fact: CallFact, name: str) -> bool:
+    """Whether the call runs only where `hasattr(…, "name")` has found the attribute."""
+    for frame in fact.frame.outwards() if fact.frame is not None else ():
+        test = getattr(frame.node, "test", None)
+        if frame.kind == "if" and isinstance(test, ast.expr):
+            for part in ast.walk(test):
+                if (
+                    isinstance(part, ast.Call)
+                    and isinstance(part.func, ast.Name)
+                    and part.func.id == "hasattr"
+                    and any(isinstance(arg, ast.Constant) and arg.value == name for arg in part.args)
+                ):
+                    return True
+    return False
 
 
 def _node(context: Context, query: QueryCall, mention: Mention) -> Located | None:
