@@ -71,14 +71,14 @@ def run(code: str, consumer: Consumer, *, empty: bool, names: dict[str, Any] | N
                     f"select(User.id).where(User.id.in_({code}))" if consumer is Consumer.NESTED else code
                 )
                 value = eval(written, {**(names or NAMES), "session": session, "s": session})
-                if consumer in ITERATES:
+                if consumer is Consumer.STATEMENT:
+                    value = None
+                if consumer in ITERATES or hasattr(value, "__next__"):
                     value = list(value)
                 if consumer is Consumer.UNPACKED:
                     # By position: names of columns are not seen.
                     value = [list(each) if isinstance(each, Row) else each for each in value]
                 outcome.value = normal(value)
-                if consumer is Consumer.STATEMENT:
-                    outcome.value = None
                 if loaded:
                     outcome.value = (outcome.value, _state(session, loaded))
             except Exception as error:
@@ -111,7 +111,8 @@ def normal_sql(sql: str) -> str:
     froms = set(re.findall(r"(?:FROM|JOIN|,) \w+ AS (\w+)|\) AS (\w+)", sql))
     kept = {name for pair in froms for name in pair if name}
     sql = re.sub(r" AS (\w+)", lambda match: match[0] if match[1] in kept else "", sql)
-    sql = re.sub(r"\b\w+\b", lambda match: renamed.get(match[0], match[0]), sql)
+    for _ in range(3):  # labels of labels, as deep as subqueries stand in each other
+        sql = re.sub(r"\b\w+\b", lambda match: renamed.get(match[0], match[0]), sql)
     sql = _without_lists(sql)
     aliases: dict[str, str] = {}
     return re.sub(
@@ -192,7 +193,8 @@ def same(old: Any, new: Any) -> bool:
     if isinstance(old, NamedRow):
         return (
             isinstance(new, NamedRow)
-            and tuple(old) == tuple(new)
+            and len(old) == len(new)
+            and all(map(same, old, new))
             and all(new.names.get(name) == value for name, value in old.names.items())
             # Where each column has a name, `_asdict()` and the like show all of them.
             and (

@@ -159,7 +159,9 @@ def classify(value: Any) -> EntityInfo:
             repeats=isinstance(insp.selectable, Subquery),
         )
     if isinstance(value, Bundle):
-        return UNKNOWN_ENTITY if value.single_entity else EntityInfo(EntityKind.BUNDLE)
+        names = [inner.label or inner.attribute for inner in map(classify, value.exprs)]
+        known = () if None in names else tuple(names)
+        return UNKNOWN_ENTITY if value.single_entity else EntityInfo(EntityKind.BUNDLE, names=known)
     if isinstance(value, Label):
         inner = classify(value.element)
         kind = EntityKind.AGGREGATE if inner.kind is EntityKind.AGGREGATE else EntityKind.EXPRESSION

@@ -50,6 +50,29 @@ SAFE = {
         "session.scalar(select(func.count()).select_from("
         "select(User, Tag).order_by(text(\"name desc, 'id', lower(word)\")).subquery()))"
     ),
+    "session.query(User.id).execution_options(yield_per=2).all()": (
+        "session.execute(select(User.id).execution_options(yield_per=2)).all()"
+    ),
+    "session.query(User, Bundle('b', User.id, func.lower(User.name).label('low'))).all()": (
+        "session.execute(select(User, Bundle('b', User.id, func.lower(User.name).label('low')))).all()"
+    ),
+    "session.query(Order).order_by('total').first()": (
+        "session.scalars(select(Order).order_by('total').limit(1)).first()"
+    ),
+    "session.query(User).options(selectinload(User.orders)).order_by('name').group_by(User.name).all()": (
+        "session.scalars(select(User).options(selectinload(User.orders)).order_by('name').group_by(User.name)).all()"
+    ),
+    "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "session.scalars(select(User)).all()",
+    "session.query(User).with_entities(User.id, User.name).filter_by(name='ann').all()": (
+        "session.execute(select(User.id, User.name).filter_by(name='ann')).all()"
+    ),
+    "session.query(User).filter(User.id > 1).with_entities(User.id).all()": (
+        "session.execute(select(User).where(User.id > 1).with_only_columns(User.id)).all()"
+    ),
+    "session.query(Address).union(session.query(Address)).union_all(session.query(Address).filter_by(id=1)).all()": (
+        "session.scalars(select(aliased(Address, union_all(select(aliased(Address, union(select(Address), select(Address))"
+        ".subquery())), select(Address).filter_by(id=1)).subquery()))).unique().all()"
+    ),
     "session.query(User).all()": "session.scalars(select(User)).all()",
     "session.query(User).join(User.addresses).all()": (
         "session.scalars(select(User).join(User.addresses)).unique().all()"
@@ -243,9 +266,7 @@ SAFE = {
     "session.query(User).filter(User.id == 1).with_entities(User.name).all()": (
         "session.execute(select(User).where(User.id == 1).with_only_columns(User.name)).all()"
     ),
-    "session.query(User).with_entities(func.count()).scalar()": (
-        "session.scalar(select(User).with_only_columns(func.count()))"
-    ),
+    "session.query(User).with_entities(func.count()).scalar()": ("session.scalar(select(func.count()))"),
     # filter_by
     "session.query(User).join(User.addresses).filter_by(email='x').all()": (
         "session.scalars(select(User).join(User.addresses).filter_by(email='x')).unique().all()"
@@ -349,6 +370,10 @@ CONSUMED = {
     ("session.query(User.id, User.name)", Consumer.UNPACKED): "session.execute(select(User.id, User.name))",
     ("session.query(User.id, Address.id)", Consumer.UNPACKED): "session.execute(select(User.id, Address.id))",
     ("session.query(User.id)", Consumer.NESTED): "select(User.id)",
+    ("session.query(User).filter(User.id > 1).values(User.id, U2.id)", Consumer.LISTED): (
+        "session.execute(select(User).where(User.id > 1).with_only_columns(User.id, U2.id)"
+        ".set_label_style(LABEL_STYLE_NONE))"
+    ),
     ("session.query(User).filter(User.id > 2).delete()", Consumer.STATEMENT): (
         "session.execute(delete(User).where(User.id > 2))"
     ),
@@ -380,7 +405,7 @@ UNSAFE = {
     "session.query(User, User.name).select_from(user_tags).join(Address, Address.user_id == User.id).exists()": (
         "select_from() names another class"
     ),
-    "session.query(func.row_number().over(order_by=User.id)).with_entities(User).all()": "belongs to no class",
+    "session.query(func.row_number().over(order_by=User.id)).filter(User.id > 1).with_entities(User).all()": "belongs to no class",
     "session.query(user_tags.c.tag_id).exists()": "plain column",
     "session.query(Manager).join(Manager, Manager.id == Employee.id).exists()": "joins from",
     "session.query(User.id, User.id).all()": "called `id`",
@@ -405,17 +430,29 @@ UNSAFE = {
     "session.query(User)[:number]": "bounds",
     "session.query(User).union(session.query(User)).all()": "computed again",
     "session.query(U2).order_by('name').where(User.id > 1).exists()": "looks for a name",
+    "session.query(User.name.label('n'), session.query(func.count(Tag.id)).label('n')).count()": "the same label",
+    "session.query(literal_column('1').label('one')).filter(User.id > 1).join(user_tags).all()": "what join() begins with",
+    "session.query(User).join(select(Address), User.addresses).all()": "may be a statement",
+    "session.query(User).join(opaque_thing, User.addresses).all()": "may be a statement",
+    "session.query(User).join(Address, text('addresses.user_id = users.id')).all()": "refuses text()",
+    "session.query(Company).order_by('name').limit(1).all()": "in order_by()",
+    "session.query(Order).order_by(desc('total')).distinct().all()": "in order_by()",
+    "session.query(Address).options(joinedload(Address.user)).order_by('email').group_by(Address.id).all()": "in order_by()",
+    "session.query(Bundle('b', User.id, Address.id)).join(User.addresses).all()": "called `id`",
+    "session.query(Bundle('b', User.name), Bundle('c', U2.name)).all()": "called `name`",
+    "session.query(User.id, Bundle('b', func.max(U2.id))).all()": "are called `Bundle",
     "session.query(User, Tag).order_by(text('id')).count()": "as ambiguous",
     "session.query(User).join(User.addresses).order_by(desc(text('id'))).exists()": "as ambiguous",
     "session.query(Address).join(User, opaque_join).order_by(text('id')).all()": "as ambiguous",
 }
 
 REFUSED = {
+    "session.query(User).execution_options(yield_per=2).all()": "does not turn de-duplication off",
     "session.query(User).filter_by(id=1).get(1)": "get() behind",
     "session.query(Address, User).join(U2, Address.user).with_parent(session.get(User, 1), User.addresses).all()": (
         "Query raises here"
     ),
-    "session.query(User).value(User)": "takes one column",
+    "session.query(User).value(User)": "takes columns",
     "session.query(some_class).join(Address, Address.user_id == some_class.id).value(func.count())": (
         "joined to another class"
     ),
@@ -440,7 +477,8 @@ REFUSED = {
     "session.query([User.id]).all()": "unpack it",
     "session.query().all()": "selects nothing",
     "session.query(User).filter_by(nmae='x').all()": "no attribute `nmae`",
-    "session.query(User).values(User.id)": "deprecated",
+    "session.query(User).values(User)": "takes columns",
+    "session.query(User).join(User.addresses).values(Address.email)": "joined to another class",
     "session.query(User).session": "no session",
     "session.query(User).all": "handed on",
     "session.query(User).update([('name', 'x')])": "ordered_values",

@@ -200,6 +200,7 @@ class EntityInfo:
         label: The name given by `.label("…")`, if that is how the expression ends.
         hashable: Whether the values of the column or expression can be hashed; None when unknown.
         repeats: Of an alias: whether it stands for a subquery, which may hold the same row several times.
+        names: Of a bundle: what its columns are called; empty when not all of that is known.
     """
 
     kind: EntityKind
@@ -209,6 +210,7 @@ class EntityInfo:
     label: str | None = None
     hashable: bool | None = None
     repeats: bool = False
+    names: tuple[str, ...] = ()
 
 
 UNKNOWN_ENTITY = EntityInfo(EntityKind.UNKNOWN)

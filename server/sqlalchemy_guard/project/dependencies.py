@@ -85,6 +85,13 @@ def _plain(value: Value | None) -> Value | None:
     return value
 
 
+def _may_be(candidate: Value, value: Value) -> bool:
+    """Whether a value is another one, however it is annotated, and on whichever of several ways."""
+    if type(candidate) is Either:
+        return any(_may_be(option, value) for option in candidate.options)
+    return _plain(candidate) == value
+
+
 def _is_managed(value: Value) -> bool:
     """Whether a `with` block made the value."""
     if isinstance(value, Either):
@@ -114,13 +121,13 @@ def _closed_in_finally(calls: list[CallFact], value: Value) -> bool:
         func = fact.value.func
         if (
             isinstance(func, Attr)
-            and func.base == value
+            and _may_be(func.base, value)
             and func.name in ("close", "aclose", "remove", "close_all")
         ):
             return True
         if isinstance(func, Attr) and func.name == "remove":
             return True
-        if any(argument == value for argument in fact.value.args):
+        if any(_may_be(argument, value) for argument in fact.value.args):
             return True
     return False
 
@@ -128,8 +135,16 @@ def _closed_in_finally(calls: list[CallFact], value: Value) -> bool:
 def _is_registered(calls: list[CallFact], value: Value) -> bool:
     """Whether something is told to close it later: `stack.callback(session.close)`, `stack.push(session)`."""
     return any(
-        (isinstance(argument, Attr) and argument.base == value and argument.name in ("close", "aclose"))
-        or (argument == value and isinstance(fact.value.func, Attr) and fact.value.func.name in _REGISTERING)
+        (
+            isinstance(argument, Attr)
+            and _may_be(argument.base, value)
+            and argument.name in ("close", "aclose")
+        )
+        or (
+            _may_be(argument, value)
+            and isinstance(fact.value.func, Attr)
+            and fact.value.func.name in _REGISTERING
+        )
         for fact in calls
         for argument in fact.value.args
     )

@@ -45,6 +45,8 @@ def deliberate(resolver: Resolver, fact: CallFact, loop: Frame, file: SourceFile
     """
     node = loop.node
     inner = list(_between(fact, loop))
+    if any(frame.kind == "except" for frame in inner):
+        return "what follows an error"
     if _is_worker(node):
         return "a worker or polling loop"
     if _is_retry(node):

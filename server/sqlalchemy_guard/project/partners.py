@@ -60,7 +60,8 @@ _OPPOSITE = ({Direction.MANYTOONE, Direction.ONETOMANY}, {Direction.MANYTOMANY})
 def mismatched(workspace: Workspace, relationship: Relationship) -> Mismatched | None:
     """What is wrong with the other side of a relationship; None where nothing is, or it cannot be told."""
     name, target = relationship.constant("back_populates"), configured(workspace, relationship).target
-    if not isinstance(name, str) or target is None or relationship.constant("viewonly") is True:
+    # An empty name is no name: nothing is looked up by it.
+    if not isinstance(name, str) or not name or target is None or relationship.constant("viewonly") is True:
         return None
     resolver = workspace.resolver
     member = resolver.member(ClassType(target), name)

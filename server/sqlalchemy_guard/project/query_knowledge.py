@@ -347,6 +347,11 @@ class QueryKnowledge:
             hashable=hashable,
         )
 
+    def _bundle(self, value: Call, file: SourceFile, depth: int) -> EntityInfo:
+        columns = [self.entity_of(each, file, depth + 1) for each in value.args[1:]]
+        names = [each.label or each.attribute for each in columns]
+        return EntityInfo(EntityKind.BUNDLE, names=() if None in names else tuple(filter(None, names)))
+
     def _call(self, value: Call, file: SourceFile, depth: int) -> EntityInfo:
         name = self._name_of_function(value.func, file)
         if name in _ALIASES:
@@ -367,7 +372,7 @@ class QueryKnowledge:
                 return EntityInfo(EntityKind.EXPRESSION, hashable=_hashable_call(name))
             if name == "sqlalchemy.orm.Bundle":
                 plain = all(keyword not in ("single_entity", None) for keyword, _ in value.keywords)
-                return EntityInfo(EntityKind.BUNDLE) if plain else UNKNOWN_ENTITY
+                return self._bundle(value, file, depth) if plain else UNKNOWN_ENTITY
         if type(value.func) is Attr:
             owner = self.entity_of(value.func.base, file, depth + 1)
             if owner.kind in (

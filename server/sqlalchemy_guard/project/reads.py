@@ -177,6 +177,10 @@ def told(
         reads.sort(key=lambda read: (not read.is_repeated, len(read.source.calls), len(read.path)))
         read = reads[0]
         read.others = [each.source for each in reads[1:] if each.path == read.path]
+        if read.inner is not None:
+            # One place reads them all: a property, or what it calls.
+            besides = {each.path: each for each in reversed(reads) if each.path != read.path}
+            read.along = [each for each in reads if besides.get(each.path) is each]
         load = read.source.load
         read.query = place_of(load.statement.root, load.statement.file, here, values, workspace)
         read.executed = read.query

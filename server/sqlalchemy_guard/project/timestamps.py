@@ -59,6 +59,12 @@ class Gap:
     facts: ClassFacts
 
 
+_FIRST_VALUES = frozenset(
+    {"default", "server_default", "insert_default", "default_factory", "sa_column_kwargs"}
+)
+"""What gives a column a value when its row comes in."""
+
+
 @dataclass(slots=True, eq=False)
 class IdleTimestamp:
     """A column for the time of the last change that nothing sets when a row changes.
@@ -120,6 +126,9 @@ def idle_timestamps(unit: Unit, file: File, workspace: Workspace) -> list[IdleTi
             says = any(key is not None and "onupdate" in key for key, _ in column.call.keywords)
             computed = "sqlalchemy.Computed" in column.items or column.keyword("sa_column") is not None
             if says or computed or _is_set_by_database(column.keyword("server_default")):
+                continue
+            if not any(key in _FIRST_VALUES for key, _ in column.call.keywords):
+                # Whoever made it sets it, in ways that nobody sees here: values in dictionaries, another program.
                 continue
             if not _stands_in_table(workspace, (file.file_id, class_.qualname)) or _is_set(
                 workspace, class_, column.name

@@ -12,6 +12,7 @@ from sqlalchemy_guard.facts.query import EntityKind
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.ordering import ambiguous_word, orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
+from sqlalchemy_guard.fixes.select.statement import ENTITIES, eager_collections, joins_eagerly
 from sqlalchemy_guard.fixes.select.tree import Argument, Chain, Step, instantiate
 from sqlalchemy_guard.records import dataclass, replace
 
@@ -74,9 +75,15 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     """
     statement = ending.statement
     if form.shape:
-        # Only SQL would show these labels: rows of Query keep the columns' own names.
-        statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
-        _check_shape(statement, form)
+        check_shape(statement, names_rows=form.names_rows)
+        if (
+            statement.has_entities
+            and "yield_per_option" in statement.clauses
+            and "yield_per" not in statement.clauses
+        ):
+            raise Refuse(
+                "Query raises here: yield_per of execution_options() does not turn de-duplication off"
+            )
     elif "from_statement" in statement.clauses and ending.link.name != "statement":
         raise Refuse(f"Query raises here: {ending.link.name or 'nesting'} cannot follow from_statement()")
     adds_columns = statement.clauses >= {"distinct", "order_by"} and not statement.since_2
@@ -86,12 +93,8 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
         statement.doubt(
             "where no mapped class is selected, Query may raise for a loader option that select() ignores"
         )
-    if (
-        (statement.clauses & {"limit", "offset"} or ending.link.name in ("first", "[]"))
-        and orders_by_name(statement)
-        and any(not statement.harmless(option) for option in statement.options)
-    ):
-        statement.doubt("Query may not find the name in order_by() where joined loading meets a limit")
+    if orders_by_name(statement) and _is_nested(ending):
+        statement.doubt("Query may not find the name in order_by() where joined loading needs a subquery")
     word = ambiguous_word(statement)
     if word is not None and (form.shape or ending.link.name in ("count", "exists")):
         statement.doubt(f"the database may refuse `{word}` as ambiguous where select() has it selected")
@@ -109,6 +112,20 @@ def finish(ending: Ending, form: TerminalForm) -> Tree:
     )
     tree = write(ending, found, form.parameters, loads=not form.selects) if isinstance(found, str) else found
     return _with_parameters(tree, statement) if statement.parameters is not None else tree
+
+
+def _is_nested(ending: Ending) -> bool:
+    """Whether joined loading may put the statement into a subquery: a limit does so for collections, GROUP BY and
+    DISTINCT for all that is joined."""
+    statement = ending.statement
+    models = [each.info.model for each in statement.selected if each.info.kind in ENTITIES]
+    if statement.clauses & {"distinct", "group_by"}:
+        separate = all(statement.loads_separately(option) for option in statement.options)
+        return not separate or any(map(joins_eagerly, models))
+    if not statement.clauses & {"limit", "offset"} and ending.link.name not in ("first", "[]"):
+        return False
+    collections = any(model is None or eager_collections(model, frozenset()) for model in models)
+    return collections or not all(map(statement.harmless, statement.options))
 
 
 def _with_parameters(tree: Tree, statement: Statement) -> Tree:
@@ -148,8 +165,15 @@ def write(ending: Ending, template: str, parameters: tuple[str, ...] = (), *, lo
     )
 
 
-def _check_shape(statement: Statement, form: TerminalForm) -> None:
-    """Demand that it is known whether objects or rows come."""
+def check_shape(statement: Statement, *, names_rows: bool) -> None:
+    """Demand that it is known whether objects or rows come.
+
+    Args:
+        statement: The statement, as far as it will be built.
+        names_rows: Whether rows leave with their column names.
+    """
+    # Only SQL would show these labels: rows of Query keep the columns' own names.
+    statement.steps = [step for step in statement.steps if step.name != "set_label_style"]
     if all(isinstance(each.node, ast.Starred) for each in statement.selected):
         raise Refuse(
             "what is selected is hidden: a class needs `session.scalars()`, columns `session.execute()`"
@@ -168,12 +192,16 @@ def _check_shape(statement: Statement, form: TerminalForm) -> None:
             statement.doubt(f"`{what}` is taken to be a mapped class")
         else:
             statement.doubt(f"what `{what}` is could not be found")
-    if form.names_rows and not statement.single:
+    if names_rows and not statement.single:
         name = statement.same_names()
-        if name is not None and not statement.by_position and statement.keeps_names:
+        # Names of what stands inside a bundle are seen even where its row is not.
+        bundles = any(each.info.kind is EntityKind.BUNDLE for each in statement.selected)
+        if statement.by_position and not bundles:
+            name = None
+        if name is not None and statement.keeps_names:
             style = Argument(statement.names["LABEL_STYLE_NONE"])
             statement.steps.append(Step("set_label_style", (style,), origin=None))
-        elif name is not None and not statement.by_position:
+        elif name is not None:
             statement.doubt(f"two columns are called `{name}`: rows of select() name the second `{name}_1`")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Consumer, EntityKind, Inheritance, read_query, walk_references
 from sqlalchemy_guard.fixes.select import links
-from sqlalchemy_guard.fixes.select.ending import write
+from sqlalchemy_guard.fixes.select.ending import check_shape, write
 from sqlalchemy_guard.fixes.select.links import bind
 from sqlalchemy_guard.fixes.select.ordering import orders_by_name
 from sqlalchemy_guard.fixes.select.source import Refuse
@@ -57,16 +57,29 @@ def _is_exists(statement: Statement, node: ast.expr) -> bool:
 
 
 def value(ending: Ending) -> None:
+    _select_instead(ending)
+    if len(ending.statement.selected) != 1:
+        raise Refuse("value() takes one column: write `session.scalar(select(column))`")
+
+
+def values(ending: Ending) -> None:
+    _select_instead(ending)
+    check_shape(ending.statement, names_rows=True)
+
+
+def _select_instead(ending: Ending) -> None:
+    """The terminal's arguments are what is selected."""
     statement = ending.statement
+    name = ending.link.name
     before = [each.info.owner for each in statement.selected]
     links.apply(statement, replace(ending.link, name="with_entities"))
     after = [each.info.owner for each in statement.selected]
-    if statement.joined and (after != before[:1] or None in after):
+    if statement.joined and (set(after) != set(before[:1]) or None in after):
         raise Refuse(
             "what is joined would be joined to another class: write `session.scalar(select(column))`"
         )
-    if len(statement.selected) != 1 or statement.selected[0].info.kind not in NAMED_COLUMNS:
-        raise Refuse("value() takes one column: write `session.scalar(select(column))`")
+    if any(each.info.kind not in NAMED_COLUMNS for each in statement.selected):
+        raise Refuse(f"{name}() takes columns: write `session.execute(select(…))`")
     statement.drop_loaders()
 
 

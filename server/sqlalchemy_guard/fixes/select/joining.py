@@ -45,13 +45,18 @@ def join(statement: Statement, link: Link) -> None:
         else:
             relation, left = None, None
             criteria = [*criteria, onclause]
+        if not statement.since_2 and _is_text(statement, onclause):
+            statement.doubt("Query of SQLAlchemy 1.4 refuses text() as an on-clause")
     if info.kind not in ENTITIES | {EntityKind.TABLE}:
         info = UNKNOWN_ENTITY
+        if not _is_selectable(statement, target):
+            what = statement.text.segment(target)
+            statement.doubt(f"`{what}` may be a statement, which join() of select() refuses")
     if (
         not statement.since_2
         and "select_from" not in statement.clauses
         and not any(
-            each.info.owner or any(walk_references(each.node, statement.knowledge))
+            each.info.owner or any(part.owner for part in walk_references(each.node, statement.knowledge))
             for each in statement.selected
         )
     ):
@@ -86,6 +91,30 @@ def join(statement: Statement, link: Link) -> None:
     statement.target_node = target if info.kind is not EntityKind.UNKNOWN else None
     statement.sources.append(info)
     statement.joined.append(info)
+
+
+def _is_text(statement: Statement, node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and statement.knowledge.qualified_name(node.func) == "sqlalchemy.text"
+
+
+def _is_selectable(statement: Statement, node: ast.expr) -> bool:
+    """Whether a target that is not known otherwise can be joined: an attribute of a class, or what its last call
+    says."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr not in ("of_type", "and_"):
+            break
+        node = node.func.value
+    if isinstance(node, ast.Attribute) and statement.knowledge.entity(node.value).kind in ENTITIES:
+        return True
+    function = node.func if isinstance(node, ast.Call) else None
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in SELECTABLES
+
+
+SELECTABLES = frozenset(
+    ("subquery", "cte", "alias", "lateral", "tablesample", "table_valued", "aliased", "with_polymorphic")
+)
+"""Functions and methods whose value stands in FROM."""
 
 
 def _peel(

@@ -16,7 +16,7 @@ from sqlalchemy_guard.facts.query import Consumer, EntityInfo, EntityKind, read_
 from sqlalchemy_guard.fixes.select import filtering, joining, ordering
 from sqlalchemy_guard.fixes.select.source import Refuse
 from sqlalchemy_guard.fixes.select.statement import ENTITIES, Selected
-from sqlalchemy_guard.fixes.select.tree import Chain, Step, Text, instantiate
+from sqlalchemy_guard.fixes.select.tree import Call, Chain, Step, Text, instantiate
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -126,8 +126,10 @@ def bind(link: Link, parameters: tuple[str, ...]) -> dict[str, ast.expr]:
 # effects
 
 
-def _execution_options(_: Statement, link: Link) -> None:
+def _execution_options(statement: Statement, link: Link) -> None:
     for each in link.keywords:
+        if each.arg == "yield_per":
+            statement.clauses.add("yield_per_option")
         if each.arg in ("compiled_cache", "isolation_level"):
             raise Refuse(f"a statement cannot carry {each.arg}: give `execution_options` to the execution")
 
@@ -237,14 +239,21 @@ def _yield_per(statement: Statement, _: Link) -> None:
         statement.doubt("yield_per() together with eager loading of collections raises")
 
 
-def _with_entities(statement: Statement, link: Link) -> str | None:
+def _with_entities(statement: Statement, link: Link) -> str:
     if not link.args or link.has_unpacking or link.keywords:
         raise Refuse("with_entities() hides what is selected: write select() with the columns")
+    selected = chosen(statement, link.args)
+    untouched = not (statement.clauses or statement.steps or statement.execution)
+    if untouched and isinstance(statement.base, Call) and not statement.unsure_entities:
+        # Nothing has used what was selected before: the statement begins with the columns.
+        statement.begin(selected)
+        return ""
     if not any(each.info.kind in ENTITIES or each.info.model is not None for each in statement.selected):
         statement.doubt("select() of what belongs to no class does not load objects later either")
-    statement.select(chosen(statement, link.args))
-    statement.sources.extend(each.info for each in statement.selected)
-    return None
+    statement.select(selected)
+    statement.sources.extend(each.info for each in selected)
+    statement.clauses.add("with_entities")
+    return "stmt.with_only_columns(*args)"
 
 
 def _add(statement: Statement, link: Link) -> str | None:
@@ -270,7 +279,9 @@ def chosen(statement: Statement, nodes: Iterable[ast.expr]) -> list[Selected]:
         inner = read_query(node, statement.knowledge, Consumer.NESTED)
         if inner is not None and inner.terminal is not None:
             kind = EntityKind.TABLE if inner.terminal.name in ("subquery", "cte") else EntityKind.EXPRESSION
-            info = EntityInfo(kind, hashable=True if inner.terminal.name == "exists" else None)
+            given = inner.terminal.args[0] if inner.terminal.name == "label" and inner.terminal.args else None
+            label = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else None
+            info = EntityInfo(kind, label=label, hashable=True if inner.terminal.name == "exists" else None)
         if info.kind is EntityKind.RELATIONSHIP:
             raise Refuse("a relationship cannot be selected: join it and select its class")
         found.append(Selected(node, info, statement.argument(node)))
@@ -356,7 +367,11 @@ LINKS: Mapping[str, LinkForm] = {
         "", joining.reset_joinpoint, note="left out; `filter_by` behind it is qualified"
     ),
     "select_from": LinkForm("stmt.select_from(*args)", _select_from, clause="select_from"),
-    "with_entities": LinkForm("stmt.with_only_columns(*args)", _with_entities, clause="with_entities"),
+    "with_entities": LinkForm(
+        "",
+        _with_entities,
+        note="`select(*args)` directly behind `query()`, else `stmt.with_only_columns(*args)`",
+    ),
     "add_columns": LinkForm("stmt.add_columns(*args)", _add),
     "add_column": LinkForm("stmt.add_columns(*args)", _add),
     "add_entity": LinkForm("stmt.add_columns(*args)", _add),
@@ -421,7 +436,11 @@ LINKS: Mapping[str, LinkForm] = {
     "from_statement": LinkForm("stmt.from_statement(*args)", _from_statement, clause="from_statement"),
     **{
         name: LinkForm(
-            "", _union, clause="union", note="`select(aliased(Entity, union(stmt, …).subquery()))`"
+            "",
+            _union,
+            clause="union",
+            after_union=True,
+            note="`select(aliased(Entity, union(stmt, …).subquery()))`",
         )
         for name in ("union", "union_all", "intersect", "intersect_all", "except_", "except_all")
     },

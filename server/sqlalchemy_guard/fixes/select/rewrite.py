@@ -138,26 +138,26 @@ def begin(expression: QueryExpression, knowledge: Knowledge, text: SourceText) -
     statement.nested = nested_in(knowledge, text)
     statement.since_2 = expression.source.session.since_2
     selected = links.chosen(statement, expression.entities)
-    function = statement.names["select"]
-    assert isinstance(function, Text | Imported)
-    statement.base = Call(
-        function,
-        tuple(
-            Argument(statement.atom(each.node.value), prefix="*")
-            if isinstance(each.node, ast.Starred)
-            else Argument(each.tree)
-            for each in selected
-        ),
-    )
-    statement.select(selected)
-    statement.sources = [each.info for each in selected]
+    statement.begin(selected)
     statement.by_position = expression.consumer is Consumer.UNPACKED
     return statement
 
 
 EXECUTING = frozenset(
     (
-        *("all", "first", "one", "one_or_none", "scalar", "value", "get", "count", "delete", "update"),
+        *(
+            "all",
+            "first",
+            "one",
+            "one_or_none",
+            "scalar",
+            "value",
+            "values",
+            "get",
+            "count",
+            "delete",
+            "update",
+        ),
         "[]",
         *("get_or_404", "first_or_404", "one_or_404", "paginate"),
     )

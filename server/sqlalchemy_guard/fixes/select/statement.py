@@ -11,7 +11,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import EntityKind, Inheritance, walk_references
-from sqlalchemy_guard.fixes.select.tree import Argument, Step, Text, extend
+from sqlalchemy_guard.fixes.select.tree import Argument, Call, Imported, Step, Text, extend
 from sqlalchemy_guard.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -156,6 +156,23 @@ class Statement:
 
     # what is known
 
+    def begin(self, entities: list[Selected]) -> None:
+        """`select()` of the entities, and nothing else."""
+        function = self.names["select"]
+        assert isinstance(function, Text | Imported)
+        self.base = Call(
+            function,
+            tuple(
+                Argument(self.atom(each.node.value), prefix="*")
+                if isinstance(each.node, ast.Starred)
+                else Argument(each.tree)
+                for each in entities
+            ),
+        )
+        self.owners, self.models, self.opaque = {}, {}, None
+        self.select(entities)
+        self.sources = [each.info for each in entities]
+
     def select(self, entities: list[Selected]) -> None:
         """A new SELECT list."""
         self.selected = entities
@@ -242,6 +259,15 @@ class Statement:
             ):
                 return True
         return any(not self.harmless(option) for option in self.options)
+
+    def loads_separately(self, option: ast.expr) -> bool:
+        """Whether a loader option is known to join nothing."""
+        names = {
+            each.attr if isinstance(each, ast.Attribute) else each.id
+            for each in ast.walk(option)
+            if isinstance(each, ast.Attribute | ast.Name)
+        }
+        return not names & {"joinedload", "contains_eager"} and self.harmless(option)
 
     def harmless(self, option: ast.expr) -> bool:
         """Whether a loader option is known not to join a collection."""
@@ -389,6 +415,14 @@ class Statement:
             if table is not None:
                 return f"{self.text.segment(table)}.…"
         for each in self.selected:
+            if each.info.kind is EntityKind.BUNDLE:
+                inner = each.info.names
+                if not inner:
+                    return f"{self.text.segment(each.node)}.…"
+                if len(set(inner)) < len(inner) or not seen.isdisjoint(inner):
+                    return next(name for name in inner if name in seen or inner.count(name) > 1)
+                seen.update(inner)
+                continue
             name = each.info.label or each.info.attribute
             if name is None and each.info.kind in ENTITIES and isinstance(each.node, ast.Name):
                 name = each.node.id

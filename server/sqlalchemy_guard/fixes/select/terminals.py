@@ -45,7 +45,13 @@ TERMINALS: Mapping[str, TerminalForm] = {
         "session.scalar(stmt)",
         finish=endings.value,
         shape=False,
-        note="the column in `with_only_columns()`: the first row's value, None without rows",
+        note="the column is what is selected, as with `with_entities()`: the first row's value, None without rows",
+    ),
+    "values": TerminalForm(
+        "session.execute(stmt)",
+        finish=endings.values,
+        shape=False,
+        note="the columns are what is selected, as with `with_entities()`",
     ),
     "count": TerminalForm(
         "session.scalar(select(func.count()).select_from(stmt.subquery()))",
@@ -116,7 +122,6 @@ TERMINALS: Mapping[str, TerminalForm] = {
 """Query's methods that leave the Query API, and their form with a session and a statement."""
 
 REFUSED: Mapping[str, str] = {
-    "values": "values() is deprecated: write `session.execute(select(columns))`",
     "instances": "instances() was deprecated: use `select(Entity).from_statement(…)`",
     "merge_result": "merge_result() was superseded by `sqlalchemy.orm.merge_frozen_result()`",
     "session": "a statement knows no session: use the session itself",

@@ -52,7 +52,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.hoist import block_of, definition_to_hoist_over, hoist
-from sqlalchemy_guard.project.bodies import rests_on_all
+from sqlalchemy_guard.project.bodies import own_nodes, rests_on_all
 from sqlalchemy_guard.project.engines import engine_of
 from sqlalchemy_guard.project.lasting import (
     callers_of,
@@ -74,6 +74,9 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG104", Severity.WARNING, Applicability.SAFE)
 
+_SET_UP = frozenset({"create_all", "drop_all", "create_database", "drop_database"})
+"""What is called to set up a database, and to be rid of it."""
+
 
 @rule.on_call("sqlalchemy.create_engine", "sqlalchemy.ext.asyncio.create_async_engine")
 def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
@@ -94,7 +97,7 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
             return
     elif not isinstance(fact.statement, (ast.Expr, ast.With, ast.AsyncWith)):
         return
-    if not related and runs_once(context.resolver, function, context.file):
+    if not related and (runs_once(context.resolver, function, context.file) or _sets_up_database(function)):
         return
     message = f"Each call of `{function.name}()` makes an engine with connections of its own; make it once, at module level"
     rests_on_all(context.resolver, context.file)
@@ -108,6 +111,20 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
         related=related,
         subject=(fact, around),
     )
+
+
+def _sets_up_database(function: FunctionFacts) -> bool:
+    """Whether a function creates or drops a whole database, or all of its tables: nobody does that again and again."""
+    for _, node in own_nodes(function):
+        if isinstance(node, ast.Attribute) and node.attr in _SET_UP:
+            return True
+        if isinstance(node, ast.Name) and node.id in _SET_UP:
+            return True
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = node.value.upper().split()[:2]
+            if words in (["CREATE", "DATABASE"], ["DROP", "DATABASE"]):
+                return True
+    return False
 
 
 def _callers(context: Context, function: FunctionFacts) -> tuple[Related, ...]:
