@@ -17,6 +17,8 @@ from sqlalchemy_guard.project.query_consumers import consumer_of, is_method_of_q
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy_guard.fixes.query_component import Component
     from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
@@ -33,14 +35,15 @@ class Plan:
     Attributes:
         rewrites: Each with its place.
         doubts: Why they are not proven to be the same; empty when they are.
-        taken: For each file the names that mean something else in the functions that are changed.
+        taken: Says for each file the names that mean something else in the functions that are changed: only who writes
+            asks.
         imports: For each file module and name of what else must be imported.
         functions: How many functions are changed.
     """
 
     rewrites: tuple[Written, ...]
     doubts: tuple[str, ...]
-    taken: dict[str, frozenset[str]]
+    taken: Callable[[], dict[str, frozenset[str]]]
     imports: dict[str, tuple[tuple[str, str], ...]]
     functions: int = 1
 
@@ -94,10 +97,14 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
     written = Written(
         single, statement_of(single.node, scope.parent) or statement, file, scope.chunk_of(single.node)
     )
-    taken = {file.file_id: taken_in(statement, scope)}
-    root = (expression.source.session.text or "").partition(".")[0]
-    if expression.source.is_registry and root in taken[file.file_id]:
-        return Refusal(node, hidden(root))
+    if expression.source.is_registry:
+        root = (expression.source.session.text or "").partition(".")[0]
+        if root in taken_in(statement, scope):
+            return Refusal(node, hidden(root))
+
+    def taken() -> dict[str, frozenset[str]]:
+        return {file.file_id: taken_in(statement, scope)}
+
     return Plan((written,), tuple(dict.fromkeys(single.doubts)), taken, {file.file_id: needed})
 
 
@@ -108,10 +115,13 @@ def _is_chosen(node: ast.expr, scope: QueryScope) -> bool:
 
 
 def _of_component(component: Component) -> Plan:
-    taken: dict[str, frozenset[str]] = {}
-    for body in component.functions:
-        names = body.stores.keys() | body.mentioned | {each.name for each in body.function.parameters}
-        taken[body.file.file_id] = taken.get(body.file.file_id, frozenset()) | names
+    def taken() -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for body in component.functions:
+            names = body.stores.keys() | body.mentioned | {each.name for each in body.function.parameters}
+            found[body.file.file_id] = found.get(body.file.file_id, frozenset()) | names
+        return found
+
     return Plan(
         tuple(component.written),
         component.doubts,

@@ -147,13 +147,14 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     ):
         return None
     edits: dict[str, tuple[Edit, ...]] = {}
+    taken = plan.taken()
     files = {each.file.file_id: each.file for each in plan.rewrites}
     for file_id, file in files.items():
         edits[file_id] = edits_of(
             source_of(context.workspace, file),
             [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body],
             [each for each in plan.rewrites if each.file is file],
-            taken=plan.taken.get(file_id, frozenset()),
+            taken=taken.get(file_id, frozenset()),
             extra=plan.imports.get(file_id, ()),
         )
     title = "Rewrite the query with `select()`"
