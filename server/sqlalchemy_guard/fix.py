@@ -30,7 +30,7 @@ from sqlalchemy_guard.text.minimal import minimal_edits
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy_guard.check import FileReport
     from sqlalchemy_guard.rules.api import Fix, Violation
@@ -336,6 +336,7 @@ class _Merge:
     def __init__(self, text: Callable[[str], str]) -> None:
         self._text = text
         self._edits: dict[str, list[Edit]] = {}
+        self._imports: dict[str, set[str]] = {}
 
     def add(self, fix: Fix) -> bool:
         """Take a fix in, unless one of its edits clashes; an edit that is there already is shared."""
@@ -345,7 +346,12 @@ class _Merge:
         }
         if any(self._clashes(file_id, edit) for file_id, edits in new.items() for edit in edits):
             return False
+        added = {file_id: set(_import_lines(edits)) for file_id, edits in new.items()}
+        # The same import in another company, so elsewhere: with the first in the text the second is not needed.
+        if any(lines & self._imports.get(file_id, set()) for file_id, lines in added.items()):
+            return False
         for file_id, edits in new.items():
+            self._imports.setdefault(file_id, set()).update(added[file_id])
             for edit in edits:
                 insort(self._edits.setdefault(file_id, []), edit)
         return True
@@ -368,6 +374,13 @@ class _Merge:
         return (before is not None and are_one_chain(text, before, edit.start)) or (
             behind is not None and are_one_chain(text, edit.end, behind)
         )
+
+
+def _import_lines(edits: Iterable[Edit]) -> Iterator[str]:
+    """The imports of a module's own level that edits add as lines."""
+    for edit in edits:
+        if "import " in edit.new:
+            yield from (line for line in edit.new.splitlines() if line.startswith(("from ", "import ")))
 
 
 def _text(workspace: _Workspace, file_id: str) -> str:

@@ -5,6 +5,7 @@ This module must never change a text.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.source import Source
@@ -22,7 +23,16 @@ class _FirstParty:
         self._file = file
 
     def __contains__(self, package: object) -> bool:
-        return isinstance(package, str) and self._resolver.module(package, self._file) is not None
+        found = self._resolver.module(package, self._file) if isinstance(package, str) else None
+        if found is None or found.endswith(os.sep):
+            return found is not None
+        # Who imports relatively is part of a package and no script: what lies beside it has the package's name in front, and
+        # a library of that name is meant.
+        return not self._is_part or self._resolver.sources.modules.dotted(found) == package
+
+    @property
+    def _is_part(self) -> bool:
+        return any(line.startswith("from .") for line in self._file.document.lines)
 
 
 def source_of(workspace: Workspace, file: File) -> Source:

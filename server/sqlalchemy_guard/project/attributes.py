@@ -124,6 +124,7 @@ def _class_attribute(resolver: Resolver, base: ClassType, name: str) -> Type:
 
 
 _COLUMNS = frozenset({"sqlalchemy.Column", "sqlalchemy.orm.mapped_column"})
+_COLUMN_TYPES = frozenset({"sqlalchemy.Column", "sqlalchemy.orm.MappedColumn"})
 
 
 def _is_mapped_elsewhere(resolver: Resolver, class_: ClassType) -> bool:
@@ -229,9 +230,10 @@ def mapped_type(resolver: Resolver, attribute: Attribute, file: SourceFile) -> T
     if attribute.value is None:
         return None
     type_ = resolver.type_of(attribute.value, file)
-    if not isinstance(type_, Instance):
-        return None
-    if type_.ref == "sqlalchemy.orm.Relationship":
+    made = list(known(type_))
+    if made and all(isinstance(each, Instance) and each.ref in _COLUMN_TYPES for each in made):
+        return UNKNOWN_TYPE  # also where a module takes `mapped_column` or `Column`, as the library has them
+    if isinstance(type_, Instance) and type_.ref == "sqlalchemy.orm.Relationship":
         if attribute.annotation is not None:
             declared = resolver.instance_of(attribute.annotation, file)
             if next(known(declared), None) is not None:
@@ -245,8 +247,6 @@ def mapped_type(resolver: Resolver, attribute: Attribute, file: SourceFile) -> T
             return Instance(target)
         # The direction needs the keys; either way iterating or reading gives objects of the target.
         return union((list_of(Instance(target)), Instance(target)))
-    if type_.ref in ("sqlalchemy.Column", "sqlalchemy.orm.MappedColumn"):
-        return UNKNOWN_TYPE
     return None
 
 
