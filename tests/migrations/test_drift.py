@@ -328,6 +328,73 @@ def test_a_long_function_configures(tmp_path: Path) -> None:
     assert found.configured.options["render_as_batch"] is True
 
 
+FLASK_MODELS = """\
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData
+
+db = SQLAlchemy()
+other = MetaData()
+reports = db.Table("reports", other, db.Column("id", db.Integer, primary_key=True))
+
+
+class User(db.Model):
+    __tablename__ = "users"
+    id = db.Column(db.Integer, primary_key=True)
+    name = db.Column(db.String(80), nullable=False)
+"""
+SECOND_DATABASE = """
+
+second = SQLAlchemy()
+
+
+class Visit(second.Model):
+    id = second.Column(second.Integer, primary_key=True)
+"""
+FLASK_ENV = """\
+from alembic import context
+from flask import current_app
+
+target_db = current_app.extensions["migrate"].db
+
+
+def get_metadata():
+    if hasattr(target_db, "metadatas"):
+        return target_db.metadatas[None]
+    return target_db.metadata
+
+
+def run_migrations_online():
+    context.configure(target_metadata=get_metadata())
+    context.run_migrations()
+
+
+run_migrations_online()
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "added", "is_known"),
+    [
+        ("get_metadata()", "", True),
+        ('current_app.extensions["migrate"].db.metadata', "", True),
+        ("get_metadata()", '    __bind_key__ = "elsewhere"\n', False),
+        ("get_metadata()", SECOND_DATABASE, False),
+    ],
+)
+def test_the_application_knows_what_is_migrated(
+    tmp_path: Path, said: str, added: str, is_known: bool
+) -> None:
+    """Flask-Migrate's metadata is that of the one extension object, unless keys spread the models over databases."""
+    columns = '        sa.Column("id", sa.Integer(), primary_key=True),\n'
+    made = files(FLASK_MODELS + added, f'    op.create_table(\n        "users",\n{columns}    )\n')
+    made["alembic/env.py"] = FLASK_ENV.replace("metadata=get_metadata()", f"metadata={said}")
+    (found,) = drifts(opened(tmp_path, made))
+    assert found.configured.is_known is is_known
+    assert bool(found.problem) is not is_known
+    if is_known:
+        assert ["name" in one for one in messages(opened(tmp_path, made))] == [True]
+
+
 @pytest.mark.parametrize(("setup", "reported"), [("make_versioned(user_cls=None)\n", 0), ("", 1)])
 def test_tables_of_versions(tmp_path: Path, setup: str, reported: int) -> None:
     """SQLAlchemy-Continuum makes a table for each that it keeps the versions of."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 
 from sqlalchemy_guard.records import dataclass, field
+from sqlalchemy_guard.sql import flask
 from sqlalchemy_guard.sql.natives import Unknown, callback
 from sqlalchemy_guard.sql.program import Module
 from sqlalchemy_guard.sql.values import MISSING, Function, Host, Opaque, Value
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _FLASK_MIGRATE = "configure_args"
 """Where Flask-Migrate keeps the options that it hands to `configure`: batch mode is among them unless the application objects."""
+_BIND_KEY = "bind_key"
+"""How Flask-SQLAlchemy says which database a class or a table belongs to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +75,44 @@ class _Context(Host):
         return None
 
 
+class _Migrated(Host):
+    """The extension object as Flask-Migrate gives it to `env.py`: one metadata, under the key None too."""
+
+    def __init__(self, database: flask.Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> Value:
+        """An attribute of the extension object."""
+        if name != "metadatas":
+            return self._database.get(name)
+        metadata = self._database.get("metadata")
+        return {None: metadata} if isinstance(metadata, sqlalchemy.MetaData) else Opaque("db.metadatas")
+
+
+class _Migrate(Host):
+    """What Flask-Migrate registers with the application."""
+
+    def __init__(self, database: Host) -> None:
+        self.db = database
+
+
+class _Application(Host):
+    """`flask.current_app` while `env.py` is read: knows the extension object that is migrated."""
+
+    def __init__(self, database: Host) -> None:
+        self.extensions = {"migrate": _Migrate(database)}
+
+
+def _application(workspace: Workspace, evaluator: Evaluator, environment: Environment) -> Host | None:
+    """The application whose database is migrated; None where it has several databases, each with a metadata of its own."""
+    database = flask.only_database(evaluator)
+    if database is None or any(
+        _BIND_KEY in file.document.text for file in workspace.known_files() if file.file_id != environment.env
+    ):
+        return None
+    return _Application(_Migrated(database))
+
+
 def configured(workspace: Workspace, evaluator: Evaluator, environment: Environment) -> Configured:
     """What the `env.py` of an environment configures.
 
@@ -81,8 +122,10 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
         environment: Whose `env.py`.
     """
     context = _Context()
-    before = evaluator.hosts.get("alembic.context")
+    before = dict(evaluator.hosts)
     evaluator.hosts["alembic.context"] = context
+    if (application := _application(workspace, evaluator, environment)) is not None:
+        evaluator.hosts["flask.current_app"] = application
     try:
         file = workspace.file(environment.env)
         if file is None:
@@ -104,10 +147,7 @@ def configured(workspace: Workspace, evaluator: Evaluator, environment: Environm
             named = module.get("target_metadata")
             target = target if named is MISSING else named
     finally:
-        if before is None:
-            del evaluator.hosts["alembic.context"]
-        else:
-            evaluator.hosts["alembic.context"] = before
+        evaluator.hosts = before
     found = _read(evaluator, context.given, target)
     if _FLASK_MIGRATE in file.document.text:
         found.options.setdefault("render_as_batch", True)

@@ -6,6 +6,7 @@ This module must never know an application, a session or an engine.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy
 from sqlalchemy import orm
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.sql.evaluator import Evaluator
 
 _LIBRARY = ("sqlalchemy", "sqlalchemy.orm")
+_MADE: WeakKeyDictionary[Evaluator, WeakSet[Database]] = WeakKeyDictionary()
+"""The extension objects of each evaluator. They know their evaluator, so that holding them here would keep both for ever."""
 
 
 class Extension:
@@ -140,12 +143,20 @@ class Database(Host):
         )
 
 
+def only_database(evaluator: Evaluator) -> Database | None:
+    """The extension object of the application; None where the evaluator made none or several."""
+    made = list(_MADE.get(evaluator, ()))
+    return made[0] if len(made) == 1 else None
+
+
 def install(declarative: Declarative) -> None:
     """Tell the evaluator what stands for the extension."""
     evaluator = declarative.evaluator
 
     def construct(_: Evaluator, cls: Class | None, args: list[Value], keywords: dict[str, Value]) -> Value:
-        return Database(declarative, cls, keywords)
+        made = Database(declarative, cls, keywords)
+        _MADE.setdefault(evaluator, WeakSet()).add(made)
+        return made
 
     evaluator.hosts["flask_sqlalchemy.SQLAlchemy"] = Extension
     evaluator.hosts["flask_sqlalchemy.Model"] = Empty
