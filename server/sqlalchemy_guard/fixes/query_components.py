@@ -92,8 +92,10 @@ def _solved(
                 return again, component
         return solver, found
 
+    # Some of what is known about the nodes was asked for before, and is not asked for again.
+    asked = frozenset(resolver.keys)
     (used, found), rests = resolver.recorded(solve)
-    return used, found, rests
+    return used, found, (rests[0], resolver.shared(rests[1] | asked)) if rests is not None else None
 
 
 def is_current(workspace: Workspace, file: File, chunk: Chunk) -> bool:
