@@ -28,6 +28,8 @@ ITEMS = "*items"
 """The name under which an assignment to an item that came or went is told."""
 WHOLE = "*whole"
 """The name under which an edit of anything in a file is told."""
+REPLACED = "*replaced"
+"""The name under which it is told that a file was read anew, with other definitions perhaps."""
 
 
 class Unit:

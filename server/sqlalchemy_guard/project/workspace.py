@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.documents.kinds import kind_of
 from sqlalchemy_guard.facts.file import FileFacts
-from sqlalchemy_guard.facts.units import WHOLE
+from sqlalchemy_guard.facts.units import REPLACED, WHOLE
 from sqlalchemy_guard.facts.values import same
 from sqlalchemy_guard.project.index import CALLED, CLASSES, IMPORTS, STORED, Index
 from sqlalchemy_guard.project.mapping import Mappings
@@ -255,7 +255,7 @@ class Workspace:
                 if not same(before.get(name), after.get(name))
             }
             | {(file_id, f"*body.{name}") for name in (old.facts.watched if old is not None else ())}
-            | {(file_id, WHOLE)}
+            | {(file_id, WHOLE), (file_id, REPLACED)}
         )
 
     def _modules_changed(self, file_ids: Sequence[str]) -> None:
