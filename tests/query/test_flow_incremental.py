@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from sqlalchemy_guard.fixes.query_component import Solver
 from sqlalchemy_guard.rules.api import Applicability
 from tests.project.test_incremental_check import Editor, is_valid, said
 
@@ -126,6 +127,93 @@ def test_flows_follow_edits(folder: Path, steps: list[tuple[str, tuple[str, int,
         if all(is_valid(document.text) for document in editor.documents.values()):
             fresh = Editor(folder, {path: document.text for path, document in editor.documents.items()})
             assert actual == everything(fresh)
+
+
+ASIDE = (
+    "note(1)",
+    "note(22)",
+    "note(session)",
+    "note(query)",
+    "note(found)",
+    "note(title)",
+    "session.expunge_all()",
+    "title.strip()",
+    "found.append(1)",
+    "query.all()",
+    "songs.every(session)",
+    "note(query := None)",
+    "query = None",
+    "title = note(1)",
+    "session = None",
+    "return None",
+    "pass",
+    "note(lambda: query)",
+    "db = 1",
+    "global query",
+    "del session",
+    "[query for query in ()]",
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_flows_follow_a_statement_that_is_typed_on(folder: Path, data: st.DataObject) -> None:
+    texts = dict(FILES)
+    path = data.draw(st.sampled_from(sorted(texts)))
+    lines = texts[path].splitlines(keepends=True)
+    inside = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("    ") and line.strip() and not line.lstrip().startswith((")", "."))
+    ]
+    at = data.draw(st.sampled_from(inside))
+    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    aside = data.draw(st.sampled_from(ASIDE))
+    lines.insert(at, f"{indent}{aside}\n")
+    texts[path] = "".join(lines)
+    editor = Editor(folder, texts)
+    everything(editor)
+    for aside in data.draw(st.lists(st.sampled_from(ASIDE), min_size=1, max_size=4)):
+        editor.rewrite(path, at, f"{indent}{aside}")
+        actual = everything(editor)
+        if all(is_valid(document.text) for document in editor.documents.values()):
+            fresh = Editor(folder, {each: document.text for each, document in editor.documents.items()})
+            assert actual == everything(fresh)
+
+
+def test_a_flow_is_not_followed_again_for_a_statement_beside_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[str] = []
+    solve = Solver.solve
+
+    def counted(solver: Solver) -> object:
+        solved.append("")
+        return solve(solver)
+
+    monkeypatch.setattr(Solver, "solve", counted)
+    at = next(n for n, line in enumerate(FILES["views.py"].splitlines()) if "songs.titled(" in line)
+    texts = dict(FILES)
+    lines = texts["views.py"].splitlines(keepends=True)
+    lines.insert(at, "    note(1)\n")
+    texts["views.py"] = "".join(lines)
+    editor = Editor(folder, texts)
+    everything(editor)
+    for warm in ("note(22)", "note(1)"):
+        # What was parsed with its neighbours is followed anew once.
+        editor.rewrite("views.py", at, f"    {warm}")
+        everything(editor)
+    for text, again in (
+        ("note(2)", 0),
+        ("note(None)", 0),
+        ("note(found)", 1),
+        ("note(3)", 1),
+        ("title = 1", 1),
+    ):
+        solved.clear()
+        editor.rewrite("views.py", at, f"    {text}")
+        everything(editor)
+        assert bool(solved) == bool(again), text
 
 
 def applicabilities(editor: Editor) -> set[Applicability | None]:

@@ -72,6 +72,7 @@ name = "ann"
 BODIES = {
     Consumer.ITERATED: "return [each for each in {}]",
     Consumer.LISTED: "return list({})",
+    Consumer.UNPACKED: "return [*{}]",
     Consumer.STATEMENT: "{}",
     Consumer.NESTED: "return select(User.id).where(User.id.in_({}))",
 }

@@ -98,6 +98,7 @@ class FileFacts:
         is_watched: Whether somebody looked at all of it: `update` tells of `*whole` then, whatever was edited.
         watched: Qualified names of functions whose bodies somebody looked at: `update` tells of `*body.x` whenever such a
             function was read anew, whether its outline changed or not.
+        followed: Those that somebody follows values through: likewise, of `*flow.x`.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
@@ -117,6 +118,7 @@ class FileFacts:
         self._recent: deque[Contribution] = deque(maxlen=64)
         self.generation = 0
         self.watched: set[str] = set()
+        self.followed: set[str] = set()
         self.is_watched = False
         self._starring: dict[Chunk, None] = {}
         self._running: dict[Chunk, None] = {}
@@ -553,6 +555,7 @@ class FileFacts:
             compare(self.outlines, "*named", tuple(self.named_fixtures) or None, changed)
         changed.update(f"*called.{name}" for name in called_otherwise(old, fresh))
         changed.update(f"*body.{name}" for name in touched & self.watched)
+        changed.update(f"*flow.{name}" for name in touched & self.followed)
         if items_otherwise(old, fresh):
             changed.add(ITEMS)
         if self.is_watched and both:

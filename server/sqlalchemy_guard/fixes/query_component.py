@@ -378,12 +378,6 @@ class Solver:
         """Whether a component that was grown to its end holds a query and knows what becomes of it."""
         return node in self.sources and node in self._visited
 
-    def places(self) -> list[tuple[File, Chunk]]:
-        """Where the functions that were looked at stand."""
-        return [
-            (body.file, chunk) for body in self.bodies.known.values() for chunk in body.knowledge.scope.chunks
-        ]
-
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def _check_complete(self) -> None:

@@ -1,7 +1,7 @@
 """Components of queries, each solved once: whoever asks for another query of the same component gets the same answer.
 
-Kept are components that were grown to their end, because what they say is the same from each of their queries. This module
-must never look at a query.
+What was grown to its end says the same from each of its queries; what was given up before is known for the one that it was
+begun at. This module must never look at a query.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.query_component import Component, Solver
+from sqlalchemy_guard.fixes.query_renewal import Renewal, is_current
 from sqlalchemy_guard.fixes.select.rewrite import Refusal
+from sqlalchemy_guard.project.query_bodies import FLOW
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.answers import Rests
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
-    from sqlalchemy_guard.project.workspace import File, Workspace
-    from sqlalchemy_guard.syntax.chunk import Chunk
+    from sqlalchemy_guard.project.workspace import Workspace
 
 _MOST = 1000
 """So many queries are known; then those of texts that were edited are forgotten."""
@@ -27,22 +28,49 @@ _MOST = 1000
 
 @dataclass(slots=True, eq=False)
 class _Solved:
-    """What came of a component that was grown to its end, and what that rests on."""
+    """What came of following a query, and what that rests on.
+
+    Attributes:
+        solver: The walk.
+        outcome: The component, or why there is none.
+        rests: What it rests on besides the statements of its functions.
+        renewal: Brings it in step with edits of these.
+    """
 
     solver: Solver
-    outcome: Component | None
+    outcome: Component | Refusal
     rests: Rests
+    renewal: Renewal
 
     def is_current(self, workspace: Workspace) -> bool:
         """Whether all functions of the component still are what they were."""
-        return all(is_current(workspace, file, chunk) for file, chunk in self.solver.places())
+        return all(
+            workspace.file(body.file.file_id) is body.file and is_current(body)
+            for body in self.solver.bodies.known.values()
+        )
+
+    def holds(self, knowledge: QueryKnowledge) -> bool:
+        """Whether it still is right, or can be made so."""
+        workspace = knowledge.workspace
+        if self.solver.has_helpers != knowledge.sessions.has_helpers or not workspace.resolver.holds(
+            self.rests
+        ):
+            return False
+        bodies = self.solver.bodies.known.values()
+        if any(workspace.file(body.file.file_id) is not body.file for body in bodies):
+            return False
+        if not all(map(is_current, bodies)):
+            component = self.outcome if isinstance(self.outcome, Component) else None
+            if not self.renewal.renew(knowledge, component):
+                return False
+        workspace.resolver.keys |= self.solver.bodies.rests_on
+        return True
 
     def told(self, start: ast.expr) -> Component | Refusal:
         """The answer for one of its queries; a line is where it is now."""
-        if self.outcome is not None:
-            return self.outcome
-        assert self.solver.unknown is not None, "without a component there is a use that is not understood"
-        return Refusal(start, self.solver.reason_of(self.solver.unknown))
+        if self.solver.unknown is not None:
+            return Refusal(start, self.solver.reason_of(self.solver.unknown))
+        return self.outcome
 
 
 def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> Component | Refusal:
@@ -57,22 +85,19 @@ def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> 
     resolver = workspace.resolver
     memory: dict[ast.expr, _Solved] = resolver.remembered("components of queries", dict)
     kept = memory.get(start)
-    if (
-        kept is not None
-        and kept.solver.has_helpers == knowledge.sessions.has_helpers
-        and kept.is_current(workspace)
-        and resolver.holds(kept.rests)
-    ):
+    if kept is not None and kept.holds(knowledge):
         return kept.told(start)
     solver, found, rests = _solved(start, knowledge, source)
-    outcome = found if isinstance(found, Component) else None
-    if rests is not None and (outcome is not None or solver.unknown is not None):
+    if rests is not None:
         if len(memory) > _MOST:
             stale = [node for node, each in memory.items() if not each.is_current(workspace)]
             for node in stale if 2 * len(stale) > len(memory) else list(memory):
                 del memory[node]
-        solved = _Solved(solver, outcome, rests)
-        memory.update((node, solved) for node in solver.sources if solver.covers(node))
+        solved = _Solved(solver, found, rests, Renewal(solver))
+        memory[start] = solved
+        if isinstance(found, Component) or solver.unknown is not None:
+            # Grown to its end, it says the same of each of its queries.
+            memory.update((node, solved) for node in solver.sources if solver.covers(node))
     return found
 
 
@@ -88,22 +113,15 @@ def _solved(
         if isinstance(found, Refusal) and found.bulk:
             again = Solver(start, knowledge, source, found.bulk)
             component = again.solve()
+            again.bodies.rests_on |= solver.bodies.rests_on
             if isinstance(component, Component):
                 return again, component
+            solver.bodies.rests_on |= again.bodies.rests_on
         return solver, found
 
-    # Some of what is known about the nodes was asked for before, and is not asked for again.
-    asked = frozenset(resolver.keys)
+    # Some of what is known about the nodes was asked for before, and is not asked for again; the statements that other
+    # queries were followed through are nothing that is known about nodes.
+    asked = {key for key in resolver.keys if not key[1].startswith(FLOW)}
     (used, found), rests = resolver.recorded(solve)
+    resolver.keys |= used.bodies.rests_on
     return used, found, (rests[0], resolver.shared(rests[1] | asked)) if rests is not None else None
-
-
-def is_current(workspace: Workspace, file: File, chunk: Chunk) -> bool:
-    """Whether a file still is what it was and has the chunk."""
-    if workspace.file(file.file_id) is not file:
-        return False
-    while chunk.parent is not None:
-        if not any(each is chunk for each in chunk.parent.children or ()):
-            return False
-        chunk = chunk.parent
-    return any(each is chunk for each in file.syntax.chunks)

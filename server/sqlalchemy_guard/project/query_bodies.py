@@ -1,6 +1,7 @@
 """The functions that queries flow through: their statements, what is known about the nodes in them, and their text.
 
-Every function that is looked at is noted as something that the answer rests on. This module must never follow a value.
+Every function that is looked at is noted as something that the answer rests on, its statements apart from what others see
+of it: an edit of some of them leaves the answer as it is. This module must never follow a value.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.facts.query import EntityInfo, ModelInfo, SessionInfo
     from sqlalchemy_guard.facts.statement_words import Words
+    from sqlalchemy_guard.project.answers import Key
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.types import FunctionType
     from sqlalchemy_guard.project.workspace import File
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FLOW = "*flow."
+"""What the keys of the statements of functions begin with."""
 FunctionKey = tuple[str, str]
 """File and qualified name of a function."""
 
@@ -36,9 +40,6 @@ class Body:
         file: Its file.
         knowledge: What its nodes mean.
         statements: Its statements, nested definitions with theirs.
-        stores: For each name that it binds the nodes that do.
-        mentioned: The names that definitions and lambdas inside it mention.
-        captured: Those of them that are no parameters there, and so may be this function's own.
     """
 
     def __init__(self, function: FunctionFacts, file: File, knowledge: QueryKnowledge) -> None:
@@ -47,17 +48,50 @@ class Body:
         self.knowledge = knowledge
         self.key: FunctionKey = (file.file_id, function.qualname)
         self.statements = [statement for _, statement in body_of(function)]
-        self.stores: dict[str, list[ast.Name]] = {}
-        self.mentioned: set[str] = set()
-        self.captured: set[str] = set()
-        self.declared_elsewhere: set[str] = set()
+        self._names: _Names | None = None
         self._words: dict[ast.stmt, Words] | None = None
-        for names in _names_of(function):
-            for name, nodes in names.stores.items():
-                self.stores.setdefault(name, []).extend(nodes)
-            self.mentioned |= names.mentioned
-            self.captured |= names.captured
-            self.declared_elsewhere |= names.declared_elsewhere
+
+    def renew(self, function: FunctionFacts, knowledge: QueryKnowledge) -> None:
+        """The function was edited in places that nothing concluded about it rests on.
+
+        Args:
+            function: Its facts now.
+            knowledge: What its nodes mean.
+        """
+        self.function, self.knowledge = function, knowledge
+        self.statements = [statement for _, statement in body_of(function)]
+        self._names = self._words = None
+
+    @property
+    def stores(self) -> dict[str, list[ast.Name]]:
+        """For each name that it binds the nodes that do."""
+        return self._all_names().stores
+
+    @property
+    def mentioned(self) -> set[str]:
+        """The names that definitions and lambdas inside it mention."""
+        return self._all_names().mentioned
+
+    @property
+    def captured(self) -> set[str]:
+        """Those of them that are no parameters there, and so may be this function's own."""
+        return self._all_names().captured
+
+    @property
+    def declared_elsewhere(self) -> set[str]:
+        """The names that are `global` or `nonlocal` in it."""
+        return self._all_names().declared_elsewhere
+
+    def _all_names(self) -> _Names:
+        if self._names is None:
+            self._names = _Names({}, set(), set(), set())
+            for names in _names_of(self.function):
+                for name, nodes in names.stores.items():
+                    self._names.stores.setdefault(name, []).extend(nodes)
+                self._names.mentioned.update(names.mentioned)
+                self._names.captured.update(names.captured)
+                self._names.declared_elsewhere.update(names.declared_elsewhere)
+        return self._names
 
     @property
     def name(self) -> str:
@@ -184,6 +218,7 @@ class Bodies:
 
     Attributes:
         known: Those that were looked at.
+        rests_on: The keys of their statements, for who keeps what is concluded.
     """
 
     def __init__(self, first: QueryKnowledge) -> None:
@@ -191,6 +226,7 @@ class Bodies:
         self.workspace = first.workspace
         self._scopes: dict[Chunk, QueryKnowledge] = dict.fromkeys(first.scope.chunks, first)
         self.known: dict[FunctionKey, Body] = {}
+        self.rests_on: set[Key] = set()
 
     def knowledge(self, file: File, chunk: Chunk) -> QueryKnowledge:
         """What the nodes of a chunk mean."""
@@ -205,13 +241,14 @@ class Bodies:
         key = (file.file_id, function.qualname)
         body = self.known.get(key)
         if body is None:
-            file.facts.watched.add(function.qualname)
+            file.facts.followed.add(function.qualname)
             chunks = body_of(function)
             leaf = chunks[0][0] if chunks else function.chunk
             while leaf.children:
                 leaf = leaf.children[0]
             body = self.known[key] = Body(function, file, self.knowledge(file, leaf))
-        self.workspace.resolver.keys.update(((key[0], f"*body.{key[1]}"), key))
+        self.workspace.resolver.keys.add(key)
+        self.rests_on.add((key[0], f"{FLOW}{key[1]}"))
         return body
 
     def called(self, type_: FunctionType) -> Body | None:

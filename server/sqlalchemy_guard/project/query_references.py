@@ -11,8 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import UNKNOWN, Value
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import SUBCLASS, last_name
+from sqlalchemy_guard.project.query_bodies import FLOW
 from sqlalchemy_guard.project.types import ClassType, FunctionType, Instance, ModuleType, known
 from sqlalchemy_guard.records import NamedTuple, dataclass, field
 from sqlalchemy_guard.syntax.parents import parents_in
@@ -129,9 +131,41 @@ def _look(
         meant = _means(workspace, node, file, values, function, home)
         if meant:
             found.proven.append(Reference(node, file, chunk))
-        elif meant is None and _fits(said.calls.get(node), function):
+            continue
+        # Another statement of the function around it may give it another meaning; a variable is no method unless it is
+        # read from a class, which names it as well.
+        around = _function_around(node, chunk)
+        if not around:
+            rests_on_all(resolver, file)
+        elif isinstance(node, ast.Attribute) or function.owner is None:
+            file.facts.followed.add(around)
+            resolver.keys.add((file.file_id, FLOW + around))
+        if meant is None and _fits(said.calls.get(node), function):
             found.possible.append(ast.unparse(node))
     resolver.keys.add((file.file_id, "*"))
+
+
+def _function_around(node: ast.AST, chunk: Chunk) -> str:
+    """The qualified name of the innermost function around a node; empty where there is none."""
+    definitions: list[ast.AST] = []
+    here: ast.AST | None = node
+    part: Chunk | None = chunk
+    while part is not None:
+        parents = parents_in(part)
+        while here is not None:
+            definitions.append(here)
+            here = parents.get(here)
+        part = part.parent
+        here = part.body[0] if part is not None else None
+    name = around = ""
+    inside = ""
+    for each in reversed(definitions):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name += inside + each.name
+            is_class = isinstance(each, ast.ClassDef)
+            inside = "." if is_class else ".<locals>."
+            around = around if is_class else name
+    return around
 
 
 def _means(

@@ -255,6 +255,7 @@ class Workspace:
                 if not same(before.get(name), after.get(name))
             }
             | {(file_id, f"*body.{name}") for name in (old.facts.watched if old is not None else ())}
+            | {(file_id, f"*flow.{name}") for name in (old.facts.followed if old is not None else ())}
             | {(file_id, WHOLE), (file_id, REPLACED)}
         )
 

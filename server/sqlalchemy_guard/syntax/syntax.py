@@ -18,6 +18,7 @@ from sqlalchemy_guard.records import NamedTuple
 from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, body_lines, cut, first_line, is_filler
 from sqlalchemy_guard.syntax.garbage import gc_guard
+from sqlalchemy_guard.syntax.graft import graft
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
 from sqlalchemy_guard.syntax.recover import recover, still_patched, still_refused
 from sqlalchemy_guard.syntax.suppressions import Suppressions
@@ -83,6 +84,8 @@ class Syntax:
         self.chunks: list[Chunk] = []
         self.moves = 0
         self.suppressions = Suppressions(self)
+        # Whether lines moved in the update at hand.
+        self._has_moved = False
         self._broken: set[Chunk] = set()
         self._verdict: _Verdict | None = None
         # Broken chunks that proved themselves hopeless during this update: one past the last line read.
@@ -115,7 +118,7 @@ class Syntax:
         self._proofs.clear()
         touched: list[Chunk] = []
         dirty: set[int] = set()
-        count = self._line_count
+        count, moves = self._line_count, self.moves
         self.document = document
         self._line_count = len(document.lines)
         with gc_guard():
@@ -137,6 +140,7 @@ class Syntax:
                 # The edits do not lead to this document; only a parse from scratch can be right.
                 self._parse_whole()
             else:
+                self._has_moved = self.moves != moves
                 self._reparse_touched(touched, dirty)
                 self._settle()
         added_now = set(self._added)
@@ -350,6 +354,8 @@ class Syntax:
         if outcome is None:
             outcome = self._parse(parent, chunk.start, chunk.end)
         if isinstance(outcome, Block) and not outcome.escaped:
+            if not self._has_moved:
+                graft(chunk, outcome.body, outcome.shift, dirty)
             fresh = cut(outcome.body, chunk.start, chunk.end, outcome.shift, self.document.lines)
             self._splice(parent, index, index + 1, fresh)
             return

@@ -138,12 +138,12 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     from sqlalchemy_guard.fixes.file_source import source_of
     from sqlalchemy_guard.fixes.imports import Placed
     from sqlalchemy_guard.fixes.legacy_query import edits_of
-    from sqlalchemy_guard.fixes.query_components import is_current
     from sqlalchemy_guard.fixes.query_plan import Plan
 
     plan = violation.subject
     if not isinstance(plan, Plan) or not all(
-        is_current(context.workspace, each.file, each.chunk) for each in plan.rewrites
+        context.workspace.file(each.file.file_id) is each.file and each.chunk.is_alive
+        for each in plan.rewrites
     ):
         return None
     edits: dict[str, tuple[Edit, ...]] = {}
