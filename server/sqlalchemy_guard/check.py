@@ -468,8 +468,7 @@ class Checker:
         if kept is not None and kept[0] is keys and chunk in kept[1].scope.chunks:
             return kept[1]
         scope = QueryScope(chunk)
-        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
-        made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope, values)
+        made = QueryKnowledge(self.workspace, self.workspace.mappings, file, scope)
         keys.add(VERSIONS)
         settings = self.workspace.settings_for(file.file_id)
         made.sessions.target = settings.target_version or self.targets.of(file.file_id)

@@ -68,6 +68,21 @@ def search(session: Session, title):
 def listed(session: Session):
     owner = songs.Songs(session)
     return [song.id for song in owner.found()]
+
+
+def one(session: Session, title):
+    number = 1
+    song = (
+        session.query(songs.Song)
+        .filter(
+            songs.Song.title == title,
+            songs.Song.id > number,
+        )
+        .first()
+    )
+    if song is None:
+        query = session.query(songs.Song.id).count()
+    return song
 """,
 }
 LINES = (
@@ -141,6 +156,10 @@ ASIDE = (
     "found.append(1)",
     "query.all()",
     "songs.every(session)",
+    "session.query(songs.Song).all()",
+    "number = 2",
+    "from fakes import songs",
+    "note(number)",
     "note(query := None)",
     "query = None",
     "title = note(1)",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.query_component import Component, Solver
 from sqlalchemy_guard.fixes.query_renewal import Renewal, is_current
 from sqlalchemy_guard.fixes.select.rewrite import Refusal
-from sqlalchemy_guard.project.query_bodies import FLOW
 from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
@@ -119,9 +118,6 @@ def _solved(
             solver.bodies.rests_on |= again.bodies.rests_on
         return solver, found
 
-    # Some of what is known about the nodes was asked for before, and is not asked for again; the statements that other
-    # queries were followed through are nothing that is known about nodes.
-    asked = {key for key in resolver.keys if not key[1].startswith(FLOW)}
     (used, found), rests = resolver.recorded(solve)
     resolver.keys |= used.bodies.rests_on
-    return used, found, (rests[0], resolver.shared(rests[1] | asked)) if rests is not None else None
+    return used, found, rests

@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.query import Consumer, outermost, read_query
 from sqlalchemy_guard.fixes.query_component import Written
 from sqlalchemy_guard.fixes.query_components import component_of
-from sqlalchemy_guard.fixes.select.rewrite import Refusal, rewrite
+from sqlalchemy_guard.fixes.query_renewal import changed_statements, is_aside
+from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite, rewrite
 from sqlalchemy_guard.fixes.select.source import hidden
+from sqlalchemy_guard.project.bodies import root_name
 from sqlalchemy_guard.project.query_consumers import consumer_of, is_method_of_query, statement_of
-from sqlalchemy_guard.records import dataclass
+from sqlalchemy_guard.records import NamedTuple, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy_guard.fixes.query_component import Component
     from sqlalchemy_guard.fixes.source import Source
+    from sqlalchemy_guard.project.answers import Rests
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.query_scope import QueryScope
 
 _FLOWS = frozenset((Consumer.ASSIGNED, Consumer.RETURNED, Consumer.PASSED))
 """What becomes of a query that is executed elsewhere."""
+_MOST = 1000
+"""So many queries are known; then all are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,39 @@ class ScopeText:
         return self._source.segment(node, self._scope.shift(node))
 
 
+class _Single(NamedTuple):
+    """What is to be done about a query that is executed where it is made.
+
+    Attributes:
+        rewrite: The new expression.
+        needed: What must be imported for it.
+    """
+
+    rewrite: Rewrite
+    needed: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """What was found out about one query, and what that rests on; a query that flows is its own first expression."""
+
+    found: _Single | Refusal | ast.expr
+    rests: Rests
+    target: str | None
+    statements: list[ast.stmt]
+    names: frozenset[str]
+
+    def holds(self, knowledge: QueryKnowledge) -> bool:
+        """Whether it still is right: nothing changed but statements that have nothing to do with the query."""
+        if self.target != knowledge.sessions.target or not knowledge.resolver.holds(self.rests):
+            return False
+        statements = knowledge.scope.body
+        if not all(is_aside(each, self.names) for each in changed_statements(self.statements, statements)):
+            return False
+        self.statements = statements
+        return True
+
+
 def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan | Refusal:
     """What is to be done about the query that begins at a node.
 
@@ -73,9 +111,43 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
         knowledge: Who knows what the nodes around it mean.
         source: The file's text.
     """
-    scope = knowledge.scope
+    resolver = knowledge.resolver
+    memory: dict[ast.expr, _Kept] = resolver.remembered("plans of queries", dict)
+    kept = memory.get(node)
+    if kept is None or not kept.holds(knowledge):
+        found, rests = resolver.recorded(lambda: _found(node, knowledge, source))
+        if rests is not None:
+            if len(memory) > _MOST:
+                memory.clear()
+            names = _names_beside(node, knowledge.scope)
+            memory[node] = _Kept(found, rests, knowledge.sessions.target, knowledge.scope.body, names)
+    else:
+        found = kept.found
+    if isinstance(found, Refusal):
+        return found
+    if isinstance(found, ast.expr):
+        component = component_of(found, knowledge, source)
+        return component if isinstance(component, Refusal) else _of_component(component)
+    file, scope = knowledge.file, knowledge.scope
+    statement = statement_of(found.rewrite.node, scope.parent)
+    assert statement is not None, "it was found in one"
+    written = Written(found.rewrite, statement, file, scope.chunk_of(found.rewrite.node))
+
+    def taken() -> dict[str, frozenset[str]]:
+        return {file.file_id: taken_in(statement, scope)}
+
+    doubts = tuple(dict.fromkeys(found.rewrite.doubts))
+    return Plan((written,), doubts, taken, {file.file_id: found.needed})
+
+
+def _found(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> _Single | Refusal | ast.expr:
+    scope, names = knowledge.scope, knowledge.file.facts.names
     whole = outermost(node, scope.parent)
-    consumer = consumer_of(whole, scope.parent, knowledge.file.facts.names)
+    consumer = consumer_of(whole, scope.parent, names)
+    holder = scope.parent(whole)
+    if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Name):
+        # What is called may mean something else once the file binds its name.
+        knowledge.resolver.keys.add((knowledge.file.file_id, holder.func.id))
     if consumer is Consumer.NESTED and is_method_of_query(whole, scope.parent, knowledge.qualified_name):
         consumer = Consumer.PASSED
     expression = read_query(whole, knowledge, consumer)
@@ -83,29 +155,28 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
     if expression is None or statement is None:
         return Refusal(node, "the session behind it was not understood: write `session.scalars(select(…))`")
     if expression.terminal is None and (consumer in _FLOWS or _is_chosen(whole, scope)):
-        component = component_of(expression.source.node, knowledge, source)
-        return component if isinstance(component, Refusal) else _of_component(component)
+        return expression.source.node
     single = rewrite(expression, knowledge, ScopeText(source, scope))
     if isinstance(single, Refusal):
         return single
-    needed = tuple(
-        place
-        for name, place in knowledge.sessions.imports.items()
-        if expression.source.is_registry and (expression.source.session.text or "").startswith(name)
-    )
-    file = knowledge.file
-    written = Written(
-        single, statement_of(single.node, scope.parent) or statement, file, scope.chunk_of(single.node)
-    )
-    if expression.source.is_registry:
-        root = (expression.source.session.text or "").partition(".")[0]
-        if root in taken_in(statement, scope):
-            return Refusal(node, hidden(root))
+    if not expression.source.is_registry:
+        return _Single(single, ())
+    text = expression.source.session.text or ""
+    root = text.partition(".")[0]
+    if root in taken_in(statement, scope):
+        return Refusal(node, hidden(root))
+    imports = knowledge.sessions.imports
+    return _Single(single, tuple(place for name, place in imports.items() if text.startswith(name)))
 
-    def taken() -> dict[str, frozenset[str]]:
-        return {file.file_id: taken_in(statement, scope)}
 
-    return Plan((written,), tuple(dict.fromkeys(single.doubts)), taken, {file.file_id: needed})
+def _names_beside(node: ast.expr, scope: QueryScope) -> frozenset[str]:
+    """The names in the expression that a query stands in, but the one that its session is read from."""
+    whole: ast.AST = node
+    holder = scope.parent(node)
+    while holder is not None and not isinstance(holder, ast.stmt):
+        whole, holder = holder, scope.parent(holder)
+    said = {each.id for each in ast.walk(whole) if isinstance(each, ast.Name)}
+    return frozenset(said - {root_name(node)})
 
 
 def _is_chosen(node: ast.expr, scope: QueryScope) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy_guard.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.fixes.query_component import Component, Solver, Written
@@ -31,6 +32,14 @@ def is_current(body: Body) -> bool:
     """Whether a function still is the one that was followed."""
     chunks = (body.function.chunk, *body.knowledge.scope.chunks)
     return all(chunk.is_alive for chunk in chunks) and body.file.facts.function(body.key[1]) is body.function
+
+
+def is_aside(statement: ast.stmt | None, names: AbstractSet[str]) -> bool:
+    """Whether a statement neither binds anything nor mentions one of these names."""
+    return isinstance(statement, ast.Expr | ast.Pass) and not any(
+        isinstance(node, _MAY_BIND) or (isinstance(node, ast.Name) and node.id in names)
+        for node in ast.walk(statement)
+    )
 
 
 class Renewal:
@@ -85,7 +94,7 @@ class Renewal:
             return None
         statements = [statement for _, statement in body_of(functions[0])]
         header = _header(body.function.header, functions[0].header)
-        changed = [*header, *_changed(body.statements, statements)]
+        changed = [*header, *changed_statements(body.statements, statements)]
         return functions[0] if all(self._is_idle(each, body) for each in changed) else None
 
     def _moved(self, written: Written) -> Written:
@@ -102,15 +111,11 @@ class Renewal:
 
     def _is_idle(self, statement: ast.stmt | None, body: Body) -> bool:
         """Whether the walk passes over a statement, and nothing that it went through means anything else for it."""
-        if not isinstance(statement, ast.Expr | ast.Pass) or statement in self._solver.named_at:
-            return False
-        names: set[str] = set()
-        for node in ast.walk(statement):
-            if isinstance(node, _MAY_BIND):
-                return False
-            if isinstance(node, ast.Name):
-                names.add(node.id)
-        return names.isdisjoint(self._names_followed(body)) and names.isdisjoint(self._names_said(body))
+        return (
+            is_aside(statement, self._names_followed(body))
+            and is_aside(statement, self._names_said(body))
+            and statement not in self._solver.named_at
+        )
 
     def _names_followed(self, body: Body) -> frozenset[str]:
         """The names that may hold a query in a function."""
@@ -166,7 +171,7 @@ def _inside(statement: ast.stmt) -> Iterator[ast.stmt]:
                 todo.append(child)
 
 
-def _changed(old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> Iterator[ast.stmt | None]:
+def changed_statements(old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> Iterator[ast.stmt | None]:
     """The statements that are not the same nodes in both, innermost ones; None where the rest is not what it was."""
     was, now = set(old), set(new)
     if [each for each in old if each in now] != [each for each in new if each in was]:
@@ -203,7 +208,7 @@ def _changed_field(before: object, after: object) -> Iterator[ast.stmt | None]:
     pairs: list[tuple[object, object]] = [(before, after)]
     if isinstance(before, list) and isinstance(after, list):
         if any(isinstance(each, ast.stmt) for each in (*before[:1], *after[:1])):
-            yield from _changed(before, after)
+            yield from changed_statements(before, after)
             return
         pairs = list(zip(before, after, strict=True)) if len(before) == len(after) else [(None, after)]
     for one, other in pairs:

@@ -199,6 +199,17 @@ class Answers:
             self.keys, self._cut = outer, min(self._cut, outer_cut)
         return result, rests
 
+    def noted(self, answer: Callable[[], T]) -> tuple[T, frozenset[Key]]:
+        """An answer with the keys that it rests on, for who keeps it no longer than nothing changes and adds them again."""
+        outer, self.keys = self.keys, set()
+        try:
+            result = answer()
+        finally:
+            keys = self.shared(self.keys)
+            outer |= keys
+            self.keys = outer
+        return result, keys
+
     def holds(self, rests: Rests) -> bool:
         """Whether a recorded answer is still right; whoever asks rests on the same then."""
         if not self.valid(rests[1], rests[0]):

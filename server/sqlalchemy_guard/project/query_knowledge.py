@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from typing import TYPE_CHECKING
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy_guard.facts.query import (
     UNKNOWN_ENTITY,
@@ -59,6 +60,7 @@ from sqlalchemy_guard.project.types import (
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
+    from sqlalchemy_guard.project.answers import Key
     from sqlalchemy_guard.project.mapping import Mappings
     from sqlalchemy_guard.project.resolve import SourceFile
     from sqlalchemy_guard.project.workspace import File, Workspace
@@ -101,7 +103,6 @@ class QueryKnowledge:
         mappings: The mapped classes.
         file: Their file.
         scope: The nodes.
-        values: The symbolic values of their expressions.
     """
 
     def __init__(
@@ -110,23 +111,24 @@ class QueryKnowledge:
         mappings: Mappings,
         file: File,
         scope: QueryScope,
-        values: Map[ast.expr, Value],
     ) -> None:
         self.workspace = workspace
         self.resolver = workspace.resolver
         self.mappings = mappings
         self.file = file
         self.scope = scope
-        self.values = values
-        self.sessions = QuerySessions(workspace, file, values)
-        self._entities: dict[ast.expr, EntityInfo] = {}
-        self._spellings: dict[str, str] = {}
+        parts: list[Any] = [file.facts.values_in(chunk) for chunk in scope.chunks]
+        # Putting the values of a long function together would take longer than asking each of its parts.
+        self.values: Map[ast.expr, Value] = parts[0] if len(parts) == 1 else ChainMap(*parts)
+        self.sessions = QuerySessions(workspace, file, self.values)
+        # What was asked for is asked again by others, who rest on the same.
+        self._entities: dict[ast.expr, tuple[EntityInfo, frozenset[Key]]] = {}
+        self._spellings: dict[str, tuple[str, frozenset[Key]]] = {}
 
     def beside(self, file: File, chunk: Chunk) -> QueryKnowledge:
         """The same about another scope, perhaps of another file."""
         scope = QueryScope(chunk)
-        values = {node: value for each in scope.chunks for node, value in file.facts.values_in(each).items()}
-        made = QueryKnowledge(self.workspace, self.mappings, file, scope, values)
+        made = QueryKnowledge(self.workspace, self.mappings, file, scope)
         made.sessions.target = self.sessions.target
         return made
 
@@ -167,11 +169,13 @@ class QueryKnowledge:
 
     def entity(self, node: ast.expr) -> EntityInfo:
         """What an expression means."""
-        found = self._entities.get(node)
-        if found is None:
-            found = self._entities[node] = self._entity(node)
-            if found.kind is EntityKind.MODEL and found.model is not None and isinstance(node, ast.Name):
-                self._spellings[found.model.identity] = node.id
+        kept = self._entities.get(node)
+        if kept is not None:
+            self.resolver.keys |= kept[1]
+            return kept[0]
+        found, keys = self._entities[node] = self.resolver.noted(lambda: self._entity(node))
+        if found.kind is EntityKind.MODEL and found.model is not None and isinstance(node, ast.Name):
+            self._spellings[found.model.identity] = node.id, keys
         return found
 
     def qualified_name(self, node: ast.expr) -> str | None:
@@ -198,7 +202,8 @@ class QueryKnowledge:
         """How the file names a mapped class."""
         found = self._spellings.get(model.identity)
         if found is not None:
-            return found
+            self.resolver.keys |= found[1]
+            return found[0]
         for option in known(self.resolver.name(model.name, self.file)):
             if isinstance(option, ClassType) and self._is(option, model):
                 return model.name

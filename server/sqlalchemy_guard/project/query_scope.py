@@ -6,6 +6,7 @@ This module must never look at an expression.
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.syntax.parents import parents_in
@@ -34,12 +35,8 @@ class QueryScope:
         self.chunks = list(around.leaves()) if self.is_function and around is not None else [chunk]
         self.body: list[ast.stmt] = [statement for each in self.chunks for statement in each.body]
         self._chunk_of = {statement: each for each in self.chunks for statement in each.body}
-        if len(self.chunks) == 1:
-            self._parents = parents_in(self.chunks[0])
-        else:
-            self._parents = {
-                node: holder for each in self.chunks for node, holder in parents_in(each).items()
-            }
+        parts = [parents_in(each) for each in self.chunks]
+        self._parents = parts[0] if len(parts) == 1 else ChainMap(*parts)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds a node; None for the statements of the body."""

@@ -51,8 +51,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Const, Joined
 from sqlalchemy_guard.fixes.hoist import block_of, definition_to_hoist_over, hoist
-from sqlalchemy_guard.project.bodies import own_nodes, rests_on_all
+from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.engines import engine_of
 from sqlalchemy_guard.project.lasting import (
     callers_of,
@@ -61,6 +62,7 @@ from sqlalchemy_guard.project.lasting import (
     runs_once,
     runs_per_request,
 )
+from sqlalchemy_guard.project.mentions import last_name
 from sqlalchemy_guard.project.sessions import bound_name
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 
@@ -97,7 +99,9 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
             return
     elif not isinstance(fact.statement, (ast.Expr, ast.With, ast.AsyncWith)):
         return
-    if not related and (runs_once(context.resolver, function, context.file) or _sets_up_database(function)):
+    if not related and (
+        runs_once(context.resolver, function, context.file) or _sets_up_database(context, function)
+    ):
         return
     message = f"Each call of `{function.name}()` makes an engine with connections of its own; make it once, at module level"
     rests_on_all(context.resolver, context.file)
@@ -113,16 +117,16 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     )
 
 
-def _sets_up_database(function: FunctionFacts) -> bool:
+def _sets_up_database(context: Context, function: FunctionFacts) -> bool:
     """Whether a function creates or drops a whole database, or all of its tables: nobody does that again and again."""
-    for _, node in own_nodes(function):
-        if isinstance(node, ast.Attribute) and node.attr in _SET_UP:
+    for fact in context.resolver.calls_in(function, context.file):
+        call = fact.value
+        if any(last_name(value) in _SET_UP for value in (call.func, *call.args)):
             return True
-        if isinstance(node, ast.Name) and node.id in _SET_UP:
-            return True
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            words = node.value.upper().split()[:2]
-            if words in (["CREATE", "DATABASE"], ["DROP", "DATABASE"]):
+        for value in call.args:
+            first = value.parts[0] if type(value) is Joined and value.parts else value
+            words = first.value.split() if type(first) is Const and isinstance(first.value, str) else []
+            if [word.upper() for word in words[:2]] in (["CREATE", "DATABASE"], ["DROP", "DATABASE"]):
                 return True
     return False
 
