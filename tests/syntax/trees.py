@@ -7,6 +7,7 @@ import ast
 import copy
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.syntax.parents import parents_in
 from sqlalchemy_guard.syntax.tree import walk
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ def check(syntax: Syntax) -> bool:
         assert (chunk.problem is not None) == bool(chunk.broken)
         for line in chunk.broken:
             assert chunk.start <= line + chunk.shift < chunk.end
+        assert parents_in(chunk) == {
+            child: node
+            for each in chunk.body
+            for node in ast.walk(each)
+            for child in ast.iter_child_nodes(node)
+            if child._fields
+        }
     try:
         whole = ast.parse(syntax.document.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -7,7 +7,6 @@ the incoming environment alone, which is what makes it reusable while somebody t
 from __future__ import annotations
 
 import ast
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy_guard.facts.blocks import (
@@ -62,8 +61,9 @@ from sqlalchemy_guard.facts.values import (
 from sqlalchemy_guard.facts.walkers import items_of, waits, with_lambda
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
+    from sqlalchemy_guard.facts.recording import Recording
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 MAX_LOOP_DEPTH = 2
@@ -81,10 +81,10 @@ class Evaluator:
         shallow: Leave the body of a cut class to the caller, who keeps its parts.
 
     Attributes:
-        recorded: While a recording runs, the value of every expression that is evaluated; see `recording`.
+        recording: What the values of expressions are noted in, if anything.
     """
 
-    recorded: ClassVar[dict[ast.expr, Value] | None] = None
+    recording: ClassVar[Recording | None] = None
 
     def __init__(
         self,
@@ -107,6 +107,7 @@ class Evaluator:
         self.dotted = any("." in name for name in env)
         self.conditional = False
         self.waiting: list[ast.Lambda] = []
+        self.noted = Evaluator.recording.of(chunk) if Evaluator.recording is not None else None
 
     def run(self, statements: list[ast.stmt]) -> BlockResult:
         """Evaluate the statements and return the notes."""
@@ -539,9 +540,7 @@ class Evaluator:
         """The symbolic value of an expression; calls inside are noted."""
         run = _EXPRESSIONS.get(type(node))
         value: Value = run(self, node) if run is not None else UNKNOWN
-        if Evaluator.recorded is not None:
-            Evaluator.recorded[node] = value
-        return value
+        return value if self.noted is None else self.noted.note(node, value)
 
     def annotation(self, node: ast.expr) -> Value:
         """An annotation; a string is read as the expression it spells."""
@@ -607,6 +606,8 @@ class Evaluator:
         value = Call(func, args, keywords)
         if self.waiting and (items := items_of(node, value, self.waiting[-1])):
             value = with_lambda(node, value, self.waiting[-1], self._lambda(self.waiting.pop(), items))
+        if self.noted is not None:
+            value = self.noted.note(node, value)
         self.result.calls.append(
             CallFact(value, node, self.chunk, self.statement, self.frame, self.scope.function)
         )
@@ -706,8 +707,8 @@ class Evaluator:
         self.env.update(items or {})
         result = self.value(node.body)
         self.env, self.frame = outer_env, outer_frame
-        if items and self.recorded is not None:
-            self.recorded[node] = Function(result)
+        if items and self.noted is not None:
+            self.noted.note(node, Function(result))
         return Function(result)
 
     def _named(self, node: ast.NamedExpr) -> Value:
@@ -730,17 +731,6 @@ class Evaluator:
     def _yield_from(self, node: ast.YieldFrom) -> Value:
         self.result.yielded.append(Element(self.value(node.value)))
         return UNKNOWN
-
-
-@contextmanager
-def recording() -> Iterator[dict[ast.expr, Value]]:
-    """Note the value of every expression evaluated meanwhile; too costly to keep for all code, so it is done on demand."""
-    recorded: dict[ast.expr, Value] = {}
-    Evaluator.recorded = recorded
-    try:
-        yield recorded
-    finally:
-        Evaluator.recorded = None
 
 
 def finish(result: BlockResult, scope: Scope) -> None:
@@ -804,6 +794,8 @@ def run_chunk(chunk: Chunk, scope: Scope, env: Env, globals_: frozenset[str]) ->
     ):
         block: BlockResult = kept[1]
         return block
+    if Evaluator.recording is not None:
+        Evaluator.recording.begin(chunk)
     block = Evaluator(scope, chunk, env, globals_).run(chunk.body)
     chunk.memo = (scope.function, block, scope.closure)
     chunk.stale = False
@@ -948,6 +940,5 @@ __all__ = [
     "fill_class",
     "finish",
     "merge_notes",
-    "recording",
     "run_chunk",
 ]

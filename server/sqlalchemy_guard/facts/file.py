@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, Frame, FunctionFacts
+from sqlalchemy_guard.facts.declarations import Binding, ClassFacts, FunctionFacts
 from sqlalchemy_guard.facts.evaluate import (
     MODULE_SCOPE,
     BlockResult,
@@ -23,8 +23,8 @@ from sqlalchemy_guard.facts.evaluate import (
     complete_function,
     fill_class,
     finish,
-    recording,
 )
+from sqlalchemy_guard.facts.memos import HeadMemo, LeafMemo, keep, known_in, recording
 from sqlalchemy_guard.facts.multimap import mark, move, put, take
 from sqlalchemy_guard.facts.outlines import calls_outline_of, compare, outline_of
 from sqlalchemy_guard.facts.scripts import asks_for_main
@@ -43,11 +43,9 @@ from sqlalchemy_guard.facts.units import (
     items_otherwise,
 )
 from sqlalchemy_guard.facts.values import UNKNOWN, Call, Ref, Value, either, same
-from sqlalchemy_guard.records import dataclass
 
 if TYPE_CHECKING:
-    import ast
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy_guard.facts.blocks import Env
     from sqlalchemy_guard.facts.units import AttributeSet
@@ -55,32 +53,6 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.syntax import Change
 
 T = TypeVar("T")
-
-_VALUES_KEPT = 64
-"""Of how many chunks the values are kept: those of one large function, and of what it calls."""
-_VALUES: dict[Chunk, tuple[object, dict[ast.expr, Value]]] = {}
-"""By chunk the memo that its values were made for, and these; the one that was asked for last stands last."""
-
-
-@dataclass(slots=True, eq=False)
-class _Leaf:
-    """Memo of a leaf of the module or of a cut class."""
-
-    result: BlockResult
-    unit: Unit
-    scope: Scope
-
-
-@dataclass(slots=True, eq=False)
-class _Head:
-    """Memo of the header of a cut definition: where it stood, the definition it was made for, and what it said."""
-
-    node: object
-    result: BlockResult
-    deferred: Deferred | None
-    facts: ClassFacts | FunctionFacts
-    scope: Scope
-    unit: Unit | None = None
 
 
 class FileFacts:
@@ -159,39 +131,6 @@ class FileFacts:
         )
         return either(options), annotation
 
-    def values_in(self, chunk: Chunk) -> Mapping[ast.expr, Value]:
-        """The symbolic value of every expression of a leaf chunk, nested functions included.
-
-        Where a loop runs its body twice, the values are those of the second run. The values of the chunks that were
-        asked for last are kept while what the chunk's facts rest on is the same.
-        """
-        kept = chunk.memo
-        known = _VALUES.pop(chunk, None)
-        if known is None or known[0] is not kept:
-            known = (kept, self._evaluated_again(chunk))
-            while len(_VALUES) >= _VALUES_KEPT:
-                del _VALUES[next(iter(_VALUES))]
-        _VALUES[chunk] = known
-        return known[1]
-
-    def _evaluated_again(self, chunk: Chunk) -> dict[ast.expr, Value]:
-        kept = chunk.memo
-        with recording() as recorded:
-            if isinstance(kept, _Leaf):
-                scope = kept.scope
-                result = Evaluator(scope, chunk, kept.result.env_in).run(chunk.body)
-                finish(result, scope)
-            elif isinstance(kept, tuple):
-                function, block, closure = kept
-                frame = Frame("function", function.header, function.chunk, None)
-                scope = Scope("function", function.qualname, function, function.owner, closure, frame)
-                result = Evaluator(scope, chunk, block.env_in, block.globals_in).run(chunk.body)
-                for deferred in result.deferred:
-                    complete_function(deferred, {**closure, **result.env_out})
-            elif isinstance(kept, _Head):
-                Evaluator(kept.scope, chunk, kept.result.env_in, shallow=True).run(chunk.body)
-        return recorded
-
     @property
     def is_script(self) -> bool:
         """Whether the module asks for `__main__`: it runs by itself."""
@@ -250,14 +189,24 @@ class FileFacts:
             The names and qualified names whose outline changed (appeared, disappeared, or means something else).
         """
         self._chunks = chunks
+        if change is None:
+            return self._updated(chunks, None)
+        with recording(known_in(change.removed)) as recorded:
+            changed = self._updated(chunks, change)
+        keep(recorded)
+        return changed
+
+    def _updated(self, chunks: list[Chunk], change: Change | None) -> set[str]:
         old = [self._top.pop(chunk) for chunk in self._gone(chunks, change)]
+        # What takes the place of another chunk most likely begins with the same names; this is proven below.
+        likely = old[0].env_in if len(old) == 1 else {}
         fresh: dict[Contribution, None] = {}
         for chunk in self._candidates(chunks, change):
             kept = self._top.get(chunk)
             if kept is None or chunk.stale:
                 if kept is not None:
                     old.append(kept)
-                env = kept.env_in if kept is not None else {}
+                env = kept.env_in if kept is not None else likely
                 fresh[self._contribution(chunk, env)] = None
         if not old and not fresh:
             return set()
@@ -338,7 +287,14 @@ class FileFacts:
         return [outer]
 
     def _cut_function(
-        self, chunk: Chunk, head: _Head, deferred: Deferred, scope: Scope, into: Contribution, *, again: bool
+        self,
+        chunk: Chunk,
+        head: HeadMemo,
+        deferred: Deferred,
+        scope: Scope,
+        into: Contribution,
+        *,
+        again: bool,
     ) -> BlockResult:
         function = deferred.facts
         if again or head.unit is None or deferred.done is None:
@@ -369,13 +325,15 @@ class FileFacts:
     def _leaf(self, chunk: Chunk, scope: Scope, env: Env, into: Contribution) -> BlockResult:
         kept = chunk.memo
         if (
-            isinstance(kept, _Leaf)
+            isinstance(kept, LeafMemo)
             and not chunk.stale
             and kept.scope.definition is scope.definition
             and same(kept.result.env_in, env)
         ):
             leaf = kept
         else:
+            if Evaluator.recording is not None:
+                Evaluator.recording.begin(chunk)
             result = Evaluator(scope, chunk, env).run(chunk.body)
             finish(result, scope)
             unit = Unit("leaf", chunk)
@@ -385,26 +343,28 @@ class FileFacts:
             unit.calls = [*result.calls, *[call for f in result.functions for call in f.call_facts]]
             unit.attribute_names = result.attribute_names
             unit.summarize()
-            leaf = chunk.memo = _Leaf(result, unit, scope)
+            leaf = chunk.memo = LeafMemo(result, unit, scope)
         into.units.append(leaf.unit)
         self._merge(leaf.result, into)
         return leaf.result
 
-    def _head(self, chunk: Chunk, scope: Scope, env: Env) -> _Head:
+    def _head(self, chunk: Chunk, scope: Scope, env: Env) -> HeadMemo:
         kept = chunk.memo
         node = chunk.body[0]
         if (
-            isinstance(kept, _Head)
+            isinstance(kept, HeadMemo)
             and kept.scope.definition is scope.definition
             and kept.node is node
             and same(kept.result.env_in, env)
         ):
             return kept
+        if Evaluator.recording is not None:
+            Evaluator.recording.begin(chunk)
         result = Evaluator(scope, chunk, env, shallow=True).run(chunk.body)
         deferred = result.deferred[0] if result.deferred else None
         facts: ClassFacts | FunctionFacts = deferred.facts if deferred is not None else result.classes.pop()
         result.deferred = []
-        head = chunk.memo = _Head(node, result, deferred, facts, scope)
+        head = chunk.memo = HeadMemo(node, result, deferred, facts, scope)
         return head
 
     def _merge(self, result: BlockResult, into: Contribution) -> None:

@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.records import NamedTuple
+from sqlalchemy_guard.syntax.parents import parents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,10 +35,9 @@ def name_count(chunks: Iterable[Chunk], name: str) -> NameCount:
 
 def _counted(chunk: Chunk) -> Mapping[str, NameCount]:
     found: dict[str, NameCount] = {}
-    for statement in chunk.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name):
-                bound, read = found.get(node.id, _NONE)
-                is_read = isinstance(node.ctx, ast.Load)
-                found[node.id] = NameCount(bound + (not is_read), read + is_read)
+    for node in parents_in(chunk):
+        if isinstance(node, ast.Name):
+            bound, read = found.get(node.id, _NONE)
+            is_read = isinstance(node.ctx, ast.Load)
+            found[node.id] = NameCount(bound + (not is_read), read + is_read)
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.values import UNKNOWN, Const, Value
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.query_references import leaves_of
@@ -86,7 +87,7 @@ class _Search:
                 if self._is_declaration(file, node):
                     continue
                 if isinstance(node, (ast.Attribute, ast.keyword)):
-                    values = file.facts.values_in(chunk) if values is None else values
+                    values = values_in(chunk) if values is None else values
                     func = (
                         parent.func
                         if isinstance(node, ast.keyword) and isinstance(parent, ast.Call)

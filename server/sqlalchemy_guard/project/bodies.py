@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.units import WHOLE
 from sqlalchemy_guard.records import dataclass
 
@@ -66,11 +67,11 @@ def values_of(function: FunctionFacts, facts: FileFacts) -> Mapping[ast.expr, Va
     """
     facts.watched.add(function.qualname)
     if function.chunk.children is None:
-        return facts.values_in(function.chunk)
+        return values_in(function.chunk)
     found: dict[ast.expr, Value] = {}
     for child in function.chunk.children:
         if child.children is None:
-            found |= facts.values_in(child)
+            found |= values_in(child)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Param, Ref, Value
 from sqlalchemy_guard.project import templates
 from sqlalchemy_guard.project.bodies import own_nodes, rests_on_all
@@ -116,7 +117,7 @@ def uses_of(
     for file in files:
         rests_on_all(workspace.resolver, file)
         for node, chunk in _attributes(file, name):
-            base = file.facts.values_in(chunk).get(node.value, UNKNOWN)
+            base = values_in(chunk).get(node.value, UNKNOWN)
             owns = _belongs(workspace.resolver, base, file, owner)
             if owns is False:
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.values import Attr, Call, Collected, Element, Item
 from sqlalchemy_guard.project.effects import arguments_of
 from sqlalchemy_guard.project.method_reads import method_of, read_by_method
@@ -56,7 +57,7 @@ def _each(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRead]:
         if method is not None:
             site = site_at(fact, fact.node)
             found = read_by_method(fact, method, site, Reader(shared, file))
-            values = file.facts.values_in(fact.chunk)
+            values = values_in(fact.chunk)
             yield from told(found, seen, Place(file, fact.chunk, fact.node), values, workspace)
         if may_serialize(fact):
             rows = Rows(workspace)
@@ -96,7 +97,7 @@ def _serialized(
             is_looped = lazy.source.walked and lazy.loop is None
             lazy.outside = Outside(read.serializer, (step,), is_looped, is_late)
             found.append(lazy)
-        values = file.facts.values_in(site.chunk)
+        values = values_in(site.chunk)
         yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
 
 
@@ -132,7 +133,7 @@ def _rendered(
         for lazy in reads(site, read.read.base, read.read.name):
             lazy.outside = _by_template(read, lazy, is_late=is_late)
             found.append(lazy)
-        values = file.facts.values_in(site.chunk)
+        values = values_in(site.chunk)
         yield from told(found, seen, Place(file, site.chunk, site.node), values, workspace)
 
 

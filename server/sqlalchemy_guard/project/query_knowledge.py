@@ -11,6 +11,7 @@ import sys
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.query import (
     UNKNOWN_ENTITY,
     ColumnInfo,
@@ -117,7 +118,7 @@ class QueryKnowledge:
         self.mappings = mappings
         self.file = file
         self.scope = scope
-        parts: list[Any] = [file.facts.values_in(chunk) for chunk in scope.chunks]
+        parts: list[Any] = [values_in(chunk) for chunk in scope.chunks]
         # Putting the values of a long function together would take longer than asking each of its parts.
         self.values: Map[ast.expr, Value] = parts[0] if len(parts) == 1 else ChainMap(*parts)
         self.sessions = QuerySessions(workspace, file, self.values)

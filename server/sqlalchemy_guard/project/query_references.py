@@ -10,6 +10,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.values import UNKNOWN, Value
 from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.index import IMPORTS
@@ -125,7 +126,7 @@ def _look(
     ]
     if not nodes:
         return
-    values = file.facts.values_in(chunk)
+    values = values_in(chunk)
     resolver = workspace.resolver
     for node in nodes:
         meant = _means(workspace, node, file, values, function, home)

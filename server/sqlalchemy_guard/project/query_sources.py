@@ -28,6 +28,8 @@ class QueryAttribute:
 
 def query_attributes(unit: Unit, lines: list[str]) -> Iterator[QueryAttribute]:
     """The attributes named `query` of a unit that are not called."""
+    if "query" not in unit.attribute_names:
+        return
     for chunk in unit.chunk.leaves() if unit.kind != "class" else ():
         if not any(".query" in line for line in lines[chunk.start : chunk.end]):
             continue

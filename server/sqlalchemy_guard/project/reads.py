@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.facts.query import DEFERRED
 from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Value
 from sqlalchemy_guard.project.effects import argument_of
@@ -144,7 +145,7 @@ def lazy_reads(unit: Unit, file: File, workspace: Workspace) -> Iterator[LazyRea
         sites = chunk.once(sites_in, names)
         if not sites:
             continue
-        values = file.facts.values_in(chunk)
+        values = values_in(chunk)
         for site in sites:
             found = Reader(rows, file).reads(site, values)
             yield from told(found, seen, Place(file, chunk, site.node), values, workspace)

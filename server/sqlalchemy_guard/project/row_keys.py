@@ -10,6 +10,7 @@ import ast
 import keyword
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.memos import values_in
 from sqlalchemy_guard.project.types import Instance, known
 from sqlalchemy_guard.records import dataclass
 from sqlalchemy_guard.syntax.parents import parents_in
@@ -65,7 +66,7 @@ def row_keys(unit: Unit, file: File, resolver: Resolver) -> Iterator[RowKey]:
         return
     for chunk in unit.chunk.leaves():
         read = chunk.once(_string_items)
-        values = file.facts.values_in(chunk) if read else {}
+        values = values_in(chunk) if read else {}
         for node, key in read:
             value = values.get(node.value)
             if value is not None and _is_row(resolver, value, file):

@@ -32,8 +32,24 @@ def graft(old: Chunk, body: list[ast.stmt], shift: int, dirty: AbstractSet[int])
     """
     if old.broken or old.shift != shift:
         return
-    lines = {line - shift + 1 for line in dirty}
-    todo: list[tuple[list[ast.stmt], list[ast.stmt]]] = [(old.body, body)]
+    _graft_bodies([(old.body, body)], {line - shift + 1 for line in dirty})
+
+
+def graft_parts(old: ast.stmt, new: ast.stmt, lines: AbstractSet[int]) -> None:
+    """The same for one statement that was parsed anew.
+
+    Args:
+        old: The statement as it was.
+        new: The new one, changed in place; its lines count as those of the old one do.
+        lines: Those that were edited, counted likewise.
+    """
+    if type(old) is type(new) and new.lineno != new.end_lineno:
+        todo: list[tuple[list[ast.stmt], list[ast.stmt]]] = []
+        _graft_parts(old, new, lines, todo)
+        _graft_bodies(todo, lines)
+
+
+def _graft_bodies(todo: list[tuple[list[ast.stmt], list[ast.stmt]]], lines: AbstractSet[int]) -> None:
     while todo:
         before, after = todo.pop()
         kept = {(node.lineno, node.col_offset): node for node in before}

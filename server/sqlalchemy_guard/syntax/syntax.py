@@ -19,8 +19,10 @@ from sqlalchemy_guard.syntax.chunk import Chunk
 from sqlalchemy_guard.syntax.cut import DEFINITIONS, body_lines, cut, first_line, is_filler
 from sqlalchemy_guard.syntax.garbage import gc_guard
 from sqlalchemy_guard.syntax.graft import graft
+from sqlalchemy_guard.syntax.parents import hand_on
 from sqlalchemy_guard.syntax.parse import Block, Failure, indentation, parse_block
 from sqlalchemy_guard.syntax.recover import recover, still_patched, still_refused
+from sqlalchemy_guard.syntax.respell import respelled
 from sqlalchemy_guard.syntax.suppressions import Suppressions
 from sqlalchemy_guard.syntax.tree import indents_of, is_broken, move, start_of, walk, walk_new
 from sqlalchemy_guard.text.columns import from_utf8
@@ -86,6 +88,7 @@ class Syntax:
         self.suppressions = Suppressions(self)
         # Whether lines moved in the update at hand.
         self._has_moved = False
+        self._was: dict[int, str] = {}
         self._broken: set[Chunk] = set()
         self._verdict: _Verdict | None = None
         # Broken chunks that proved themselves hopeless during this update: one past the last line read.
@@ -119,6 +122,7 @@ class Syntax:
         touched: list[Chunk] = []
         dirty: set[int] = set()
         count, moves = self._line_count, self.moves
+        self._was = _turned(self.document, document, line_edits)
         self.document = document
         self._line_count = len(document.lines)
         with gc_guard():
@@ -349,6 +353,13 @@ class Syntax:
             else:
                 self._collapse(parent, dirty)
             return
+        if self._was and chunk.start <= min(self._was) and max(self._was) < chunk.end:
+            body = respelled(chunk, self.document.lines, self._was)
+            if body is not None:
+                leaf = Chunk(chunk.start, chunk.end, chunk.shift, body)
+                hand_on(chunk, leaf)
+                self._splice(parent, index, index + 1, [leaf])
+                return
         is_patched = still_patched(self.document.lines, chunk, dirty)
         outcome: Block | Failure | None = still_refused(self.document.lines, chunk) if is_patched else None
         if outcome is None:
@@ -357,6 +368,8 @@ class Syntax:
             if not self._has_moved:
                 graft(chunk, outcome.body, outcome.shift, dirty)
             fresh = cut(outcome.body, chunk.start, chunk.end, outcome.shift, self.document.lines)
+            if len(fresh) == 1 and fresh[0].children is None:
+                hand_on(chunk, fresh[0])
             self._splice(parent, index, index + 1, fresh)
             return
         if isinstance(outcome, Failure) and is_patched:
@@ -556,3 +569,11 @@ class Syntax:
         while ancestor is not None:
             ancestor.stale = True
             ancestor = ancestor.parent
+
+
+def _turned(old: Document, new: Document, line_edits: Sequence[LineEdit]) -> dict[int, str]:
+    """What the lines said that one edit has changed without moving any; empty where that is not known."""
+    turned = old.turned(new) if len(line_edits) == 1 else None
+    if turned is None or len(turned) != 2 or len(turned[0]) != len(turned[1]):
+        return {}
+    return dict(enumerate(turned[0], line_edits[0].start))
