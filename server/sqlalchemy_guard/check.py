@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from functools import partial
 from operator import is_not
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from sqlalchemy_guard.context import Context, DocumentContext, PlainContext
 from sqlalchemy_guard.documents.kinds import checked_kind
 from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.logs import Log
-from sqlalchemy_guard.notes import Apart, Notes, UnitReport, order
+from sqlalchemy_guard.notes import Apart, Notes, Part, UnitReport, order
 from sqlalchemy_guard.project.answers import NO_KEYS
 from sqlalchemy_guard.project.bodies import whole
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall, resolve_call
@@ -31,17 +32,22 @@ from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy_guard.config import Settings
     from sqlalchemy_guard.document_check import DocumentChecker
+    from sqlalchemy_guard.facts.declarations import CallFact
     from sqlalchemy_guard.facts.units import Contribution, Unit
+    from sqlalchemy_guard.project.answers import Key
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
+    from sqlalchemy_guard.project.unit_facts import Producer
     from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.rules.api import Check, Fix, Rule, Violation
     from sqlalchemy_guard.syntax.chunk import Chunk
     from sqlalchemy_guard.syntax.suppressions import Suppression
     from sqlalchemy_guard.syntax.syntax import Problem
+
+    _Judge = Callable[[list[Violation], list[Apart]], None]
 
 log = Log(__name__)
 
@@ -228,19 +234,30 @@ class Checker:
     def _unit(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> UnitReport:
         resolver = context.resolver
         kept = unit.report
-        if type(kept) is UnitReport and kept.settings is context.settings and kept.is_current():
-            if kept.revision == resolver.revision:
-                return kept
-            if resolver.valid(kept.keys, kept.revision):
-                if kept.apart and not resolver.valid(frozenset((whole(context.file_id),)), kept.revision):
-                    kept = unit.report = self._once_more(kept, context)
-                kept.revision = resolver.revision
-                return kept
+        known: list[Part] | None = None
+        if type(kept) is UnitReport and kept.settings is context.settings:
+            if kept.is_current():
+                if kept.revision == resolver.revision:
+                    return kept
+                if resolver.valid(kept.keys, kept.revision):
+                    if kept.apart and not resolver.valid(frozenset((whole(context.file_id),)), kept.revision):
+                        kept = unit.report = self._once_more(kept, context)
+                    kept.revision = resolver.revision
+                    return kept
+            known = kept.parts or []
         keys, revision = resolver.collect(), resolver.revision
         violations: list[Violation] = []
         apart: list[Apart] = []
+        parts: list[Part] | None = None
         try:
-            self._run(unit, context, subscriptions, violations, apart)
+            judges = self._judges(unit, context, subscriptions)
+            if known is None:
+                for judge in judges:
+                    judge(violations, apart)
+            else:
+                parts = self._parts(judges, known, whole(context.file_id))
+                violations = [violation for part in parts for violation in part.own]
+                apart = [each for part in parts for each in part.apart]
         except Exception as error:
             # An error of ours in the analysis of this unit must not cost the user the rest of the file.
             log.exception("a part of %s could not be analysed", context.file.file_id, exc_info=error)
@@ -248,9 +265,30 @@ class Checker:
                 f"the code from line {unit.chunk.start + 1} on could not be analysed: {type(error).__name__}: {error}"
             )
         report = unit.report = UnitReport(
-            violations, apart, resolver.shared(keys), revision, context.settings
+            violations, apart, resolver.shared(keys), revision, context.settings, parts
         )
         return report
+
+    def _parts(self, judges: Iterable[_Judge], known: list[Part], all_of_it: Key) -> list[Part]:
+        """What is said of a unit that is as it was, because something that it rests on is not: most of that, too, is as it was."""
+        resolver = self.workspace.resolver
+        parts: list[Part] = []
+        for number, judge in enumerate(judges):
+            part = known[number] if number < len(known) else None
+            keys = part.keys | {all_of_it} if part is not None and part.apart else NO_KEYS
+            if part is None or not resolver.valid(keys or part.keys, part.revision) or not part.is_current():
+                outer, revision = resolver.keys, resolver.revision
+                found: list[Violation] = []
+                apart: list[Apart] = []
+                read = resolver.collect()
+                try:
+                    judge(found, apart)
+                finally:
+                    resolver.keys = outer
+                part = Part(found, apart, resolver.shared(read), revision)
+            resolver.keys |= part.keys
+            parts.append(part)
+        return parts
 
     def _once_more(self, kept: UnitReport, context: Context) -> UnitReport:
         """The report of a unit that is as it was, in a file that is not."""
@@ -262,36 +300,54 @@ class Checker:
             self._dispatch([(each.rule, each.check)], each.fact, context, said)
             apart.append(Apart(each.rule, each.check, each.fact, said))
         keys.discard(whole(context.file_id))
-        return UnitReport(kept.own, apart, resolver.shared(kept.keys | keys), revision, kept.settings)
+        return UnitReport(
+            kept.own, apart, resolver.shared(kept.keys | keys), revision, kept.settings, kept.parts
+        )
 
-    def _run(
+    def _judges(self, unit: Unit, context: Context, subscriptions: _Subscriptions) -> Iterator[_Judge]:
+        """What is to be asked of a unit: always the same, in the same order, under the same settings."""
+        by_fact = subscriptions.by_fact
+        loops = LoopCall in by_fact
+        for fact in unit.calls:
+            func = fact.value.func
+            wanted = type(func) is Ref or (type(func) is Attr and func.name in subscriptions.last_names)
+            in_loop = loops and next(fact.loops(), None) is not None
+            if wanted or in_loop or type(func) is not Attr:
+                yield partial(self._judge_call, fact, in_loop, context, subscriptions)
+        for kind, produce in PRODUCERS.items():
+            checks = by_fact.get(kind)
+            if checks:
+                yield partial(self._judge_facts, produce, unit, checks, context)
+
+    def _judge_call(
         self,
-        unit: Unit,
+        fact: CallFact,
+        in_loop: bool,
         context: Context,
         subscriptions: _Subscriptions,
         found: list[Violation],
         apart: list[Apart],
     ) -> None:
-        by_fact = subscriptions.by_fact
-        loops = LoopCall in by_fact
-        proven_only = context.settings.inference == "proven"
-        for fact in unit.calls:
-            func = fact.value.func
-            wanted = type(func) is Ref or (type(func) is Attr and func.name in subscriptions.last_names)
-            in_loop = loops and next(fact.loops(), None) is not None
-            if not wanted and not in_loop and type(func) is Attr:
-                continue
-            resolved = resolve_call(context.resolver, fact, context.file)
-            if isinstance(resolved, LibraryCall):
-                if resolved.likely and proven_only:
-                    continue
+        resolved = resolve_call(context.resolver, fact, context.file)
+        if isinstance(resolved, LibraryCall):
+            if not resolved.likely or context.settings.inference != "proven":
                 self._dispatch(subscriptions.by_call.get(resolved.name), resolved, context, found, apart)
-            elif isinstance(resolved, FunctionType) and in_loop:
-                self._dispatch(by_fact.get(LoopCall), LoopCall(fact, resolved), context, found, apart)
-        for kind, produce in PRODUCERS.items():
-            checks = by_fact.get(kind)
-            for made in produce(unit, context.file, self.workspace) if checks else ():
-                self._dispatch(checks, made, context, found, apart)
+        elif isinstance(resolved, FunctionType) and in_loop:
+            self._dispatch(
+                subscriptions.by_fact.get(LoopCall), LoopCall(fact, resolved), context, found, apart
+            )
+
+    def _judge_facts(
+        self,
+        produce: Producer,
+        unit: Unit,
+        checks: list[tuple[Rule, Check]],
+        context: Context,
+        found: list[Violation],
+        apart: list[Apart],
+    ) -> None:
+        for made in produce(unit, context.file, self.workspace):
+            self._dispatch(checks, made, context, found, apart)
 
     def _dispatch(
         self,

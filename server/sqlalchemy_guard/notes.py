@@ -38,6 +38,27 @@ class Apart:
         self.violations = violations
 
 
+class Part:
+    """What was said of one call or one kind of facts of a unit, on what that rests, and when it was said."""
+
+    __slots__ = ("apart", "keys", "own", "revision")
+
+    def __init__(self, own: list[Violation], apart: list[Apart], keys: frozenset[Key], revision: int) -> None:
+        self.own = own
+        self.apart = apart
+        self.keys = keys
+        self.revision = revision
+
+    def is_current(self) -> bool:
+        """Whether every place that it points at is still there."""
+        return all(
+            related.is_current
+            for violations in (self.own, *[each.violations for each in self.apart])
+            for violation in violations
+            for related in violation.related
+        )
+
+
 class UnitReport:
     """What the rules said of a unit, on what that rests, and when it was said.
 
@@ -47,9 +68,10 @@ class UnitReport:
         keys: The keys.
         revision: That of the resolver when it was said.
         settings: The settings that held.
+        parts: The same part by part; None for a unit that was not looked at twice: most are edited before.
     """
 
-    __slots__ = ("apart", "keys", "own", "places", "revision", "settings")
+    __slots__ = ("apart", "keys", "own", "parts", "places", "revision", "settings")
 
     def __init__(
         self,
@@ -58,8 +80,10 @@ class UnitReport:
         keys: frozenset[Key],
         revision: int,
         settings: object,
+        parts: list[Part] | None = None,
     ) -> None:
         self.own = own
+        self.parts = parts
         self.apart = apart
         self.keys = keys
         self.revision = revision

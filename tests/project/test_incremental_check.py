@@ -243,3 +243,35 @@ def is_valid(text: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+def test_of_a_unit_that_stands_only_what_changed_is_judged_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers of an edited function are judged part by part from the second edit on."""
+    editor = Editor(folder, FILES)
+    editor.reports()
+    judged: list[str] = []
+
+    def count(name: str) -> None:
+        judge = getattr(Checker, name)
+
+        def counted(self: Checker, *given: object) -> None:
+            judged.append(name)
+            judge(self, *given)
+
+        monkeypatch.setattr(Checker, name, counted)
+
+    count("_judge_call")
+    count("_judge_facts")
+    line = FILES["app/extensions.py"].split("\n").index("    session.flush()")
+    counts = []
+    for text in ("    session.rollback()", "    session.flush()", "    session.rollback()"):
+        judged.clear()
+        editor.rewrite("app/extensions.py", line, text)
+        said = editor.reports()
+        counts.append(len(judged))
+    assert counts[0] > 2 * counts[1] > 0
+    assert counts[1] == counts[2]
+    fresh = Editor(folder, {path: document.text for path, document in editor.documents.items()})
+    assert said == fresh.reports()

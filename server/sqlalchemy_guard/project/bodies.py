@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 
+_KEPT = 64
+"""Chunks: those of one large function, and of what it calls."""
+_NODES: dict[Chunk, list[ast.AST]] = {}
+"""By chunk of a cut function its nodes; the chunk that was asked for last stands last."""
+
+
 def body_of(facts: FunctionFacts | ClassFacts) -> list[tuple[Chunk, ast.stmt]]:
     """The statements of a definition's body, each with the chunk it belongs to."""
     chunk = facts.chunk
@@ -33,13 +39,33 @@ def body_of(facts: FunctionFacts | ClassFacts) -> list[tuple[Chunk, ast.stmt]]:
 
 def own_nodes(facts: FunctionFacts) -> Iterator[tuple[Chunk, ast.AST]]:
     """The nodes of a function's body without those of definitions inside."""
-    todo: list[tuple[Chunk, ast.AST]] = list(reversed(body_of(facts)))
+    chunk = facts.chunk
+    if chunk.children is not None and chunk.body and chunk.body[0] is facts.header:
+        for child in chunk.children:
+            for node in _nodes_in(child):
+                yield child, node
+    else:
+        for node in _below(facts.header.body):
+            yield chunk, node
+
+
+def _nodes_in(chunk: Chunk) -> list[ast.AST]:
+    nodes = _NODES.pop(chunk, None)
+    if nodes is None:
+        nodes = list(_below(chunk.body))
+        while len(_NODES) >= _KEPT:
+            del _NODES[next(iter(_NODES))]
+    _NODES[chunk] = nodes
+    return nodes
+
+
+def _below(statements: list[ast.stmt]) -> Iterator[ast.AST]:
+    todo: list[ast.AST] = [*reversed(statements)]
     while todo:
-        chunk, node = todo.pop()
-        yield chunk, node
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            continue
-        todo.extend((chunk, child) for child in reversed(list(ast.iter_child_nodes(node))))
+        node = todo.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            todo.extend([*ast.iter_child_nodes(node)][::-1])
 
 
 def blocks(body: Sequence[ast.stmt]) -> Iterator[Sequence[ast.stmt]]:
