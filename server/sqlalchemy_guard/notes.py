@@ -113,7 +113,9 @@ class Notes:
         "_all",
         "_found",
         "_keys",
+        "_moves",
         "_pointing",
+        "_put",
         "_readers",
         "_standing",
         "facts",
@@ -132,6 +134,9 @@ class Notes:
         self._found: dict[Chunk, list[Violation]] = {}
         # All of them in order, and the syntax's moves at that time; None when what was found changed since.
         self._all: tuple[int, list[Violation]] | None = None
+        # When they were last seen to stand where they say, and the chunks about which something was said since.
+        self._moves = -1
+        self._put: set[Chunk] = set()
         self._keys: dict[Chunk, frozenset[Key]] = {}
         # Made when it is first asked for: many files are checked only once.
         self._readers: dict[Key, set[Chunk]] | None = None
@@ -174,6 +179,8 @@ class Notes:
         """Note what a contribution breaks and what it read."""
         chunk = contribution.chunk
         self._standing[chunk] = contribution
+        self._put.add(chunk)
+        violations = sorted(violations, key=order)
         before = self._found.get(chunk, [])
         if len(before) != len(violations) or any(map(is_not, before, violations)):
             self._all = None
@@ -208,19 +215,26 @@ class Notes:
         Args:
             moves: The moves of the file's syntax.
         """
-        if self._all is not None and self._all[0] == moves and not self._is_pointing_elsewhere():
+        elsewhere = self._is_pointing_elsewhere()
+        if self._all is not None and self._all[0] == moves and not elsewhere:
             return self._all[1]
+        for chunk in self._put if self._moves == moves and not elsewhere else [*self._found]:
+            found = self._found.get(chunk, [])
+            if any(map(_has_moved, found)):
+                # Those that were said before the move were put in order by where they stood then.
+                self._found[chunk] = sorted([_moved(each) for each in found], key=order)
+                self._point(chunk, self._found[chunk])
+        self._put.clear()
+        self._moves = moves
         result: list[Violation] = []
+        in_order = True
         for chunk in sorted(self._found, key=start_of):
             found = self._found[chunk]
-            for violation in found:
-                if _has_moved(violation):
-                    found = self._found[chunk] = [_moved(each) for each in found]
-                    self._point(chunk, found)
-                    break
+            in_order = in_order and (not result or order(result[-1]) <= order(found[0]))
             result.extend(found)
-        # Chunks stand in order; what is wrong in them may not.
-        result.sort(key=order)
+        if not in_order:
+            # Chunks stand in order; what is wrong in them may not.
+            result.sort(key=order)
         self._all = (moves, result)
         return result
 

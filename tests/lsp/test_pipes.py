@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -15,18 +16,23 @@ from sqlalchemy_guard.lsp.transport import Inbox, Malformed, Writer
 from tests.lsp.support.driver import frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be asked there")
 
 
-class Line:
-    """Both ends of a connection that is made of two pipes."""
+def socket_pair() -> tuple[int, int]:
+    read, write = socket.socketpair()
+    return read.detach(), write.detach()
 
-    def __init__(self) -> None:
-        read, self.client_out = os.pipe()
-        self.client_in, write = os.pipe()
+
+class Line:
+    """Both ends of a connection that is made of two pipes or pairs of sockets, as libuv makes them."""
+
+    def __init__(self, pair: Callable[[], tuple[int, int]]) -> None:
+        read, self.client_out = pair()
+        self.client_in, write = pair()
         self.source, self.sink = io.FileIO(read, "r"), io.FileIO(write, "w")
         self.inbox = Inbox()
         pipe = connect(self.source, self.sink, self.inbox)
@@ -40,9 +46,9 @@ class Line:
             rest = rest[os.write(self.client_out, rest) :]
 
 
-@pytest.fixture
-def line() -> Iterator[Line]:
-    made = Line()
+@pytest.fixture(params=[os.pipe, socket_pair])
+def line(request: pytest.FixtureRequest) -> Iterator[Line]:
+    made = Line(request.param)
     yield made
     made.source.close()
     made.sink.close()

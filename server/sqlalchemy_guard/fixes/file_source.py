@@ -13,6 +13,7 @@ from sqlalchemy_guard.fixes.source import Source
 if TYPE_CHECKING:
     from sqlalchemy_guard.project.resolve import Resolver
     from sqlalchemy_guard.project.workspace import File, Workspace
+    from sqlalchemy_guard.text.document import Document
 
 
 class _FirstParty:
@@ -35,8 +36,20 @@ class _FirstParty:
         return any(line.startswith("from .") for line in self._file.document.lines)
 
 
+_MOST = 8
+"""So many texts are kept: those that one fix edits, and those that it is judged by."""
+_SOURCES: dict[File, tuple[Document, int, Source]] = {}
+"""By file the version and the line length that a text was made of; what was made last stands last."""
+
+
 def source_of(workspace: Workspace, file: File) -> Source:
     """The text of a file, with how long its lines may be and which packages are the project's own."""
-    settings = workspace.settings_for(file.file_id)
-    own = _FirstParty(workspace.resolver, file)
-    return Source.of(file.document.lines, settings.line_length, own)
+    length = workspace.settings_for(file.file_id).line_length
+    kept = _SOURCES.pop(file, None)
+    if kept is None or kept[0] is not file.document or kept[1] != length:
+        source = Source.of(file.document.lines, length, _FirstParty(workspace.resolver, file))
+        kept = (file.document, length, source)
+        while len(_SOURCES) >= _MOST:
+            del _SOURCES[next(iter(_SOURCES))]
+    _SOURCES[file] = kept
+    return kept[2]

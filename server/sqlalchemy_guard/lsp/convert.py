@@ -85,31 +85,38 @@ class DiagnosticTexts:
     def __init__(self, features: Client, locate: Callable[[str], tuple[str, Sequence[str]] | None]) -> None:
         self._features = features
         self._locate = locate
-        self._kept: dict[int, _Kept] = {}
         self._tails: dict[tuple[object, ...], str] = {}
-        # The list that was asked for last, which nobody changes, its text, and those in it that point at other places.
-        self._last: tuple[Sequence[Violation], str, list[_Kept]] | None = None
+        # The list that was asked for last, which nobody changes, what is kept of each in it, and the text of all.
+        self._last: tuple[Sequence[Violation], list[_Kept], str] = ((), [], "[]")
+        # Those in it that point at other places.
+        self._pointing: list[_Kept] = []
 
     def text(self, violations: Sequence[Violation], lines: Sequence[str]) -> str:
         """The JSON text of a list of violations, in order."""
-        if self._last is not None and self._last[0] is violations and all(map(self._holds, self._last[2])):
-            return self._last[1]
-        kept = self._kept
-        fresh: dict[int, _Kept] = {}
-        result = []
-        pointing: list[_Kept] = []
-        for violation in violations:
-            found = kept.get(id(violation))
-            if found is None or found[0] is not violation or (violation.related and not self._holds(found)):
-                found = (violation, self._item(violation, lines), self._pointed_at(violation))
-            if violation.related:
-                pointing.append(found)
-            fresh[id(violation)] = found
-            result.append(found[1])
-        self._kept = fresh
-        text = f"[{','.join(result)}]"
-        self._last = (violations, text, pointing)
+        before, kept, text = self._last
+        if not all(map(self._holds, self._pointing)):
+            kept = [self._again(each, lines) for each in kept]
+        elif before is violations:
+            return text
+        # A key changes few of them, side by side.
+        head = _shared(before, violations)
+        tail = _shared(before[head:][::-1], violations[head:][::-1])
+        known = {id(each[0]): each for each in kept[head : len(kept) - tail]}
+        fresh = [
+            known.get(id(violation)) or self._made(violation, lines)
+            for violation in violations[head : len(violations) - tail]
+        ]
+        kept = [*kept[:head], *fresh, *kept[len(kept) - tail :]]
+        self._pointing = [each for each in kept if each[0].related]
+        text = f"[{','.join([each[1] for each in kept])}]"
+        self._last = (violations, kept, text)
         return text
+
+    def _made(self, violation: Violation, lines: Sequence[str]) -> _Kept:
+        return violation, self._item(violation, lines), self._pointed_at(violation)
+
+    def _again(self, kept: _Kept, lines: Sequence[str]) -> _Kept:
+        return kept if not kept[0].related or self._holds(kept) else self._made(kept[0], lines)
 
     def _holds(self, kept: _Kept) -> bool:
         """Whether the places that a violation points at read as they did."""
@@ -162,6 +169,14 @@ class DiagnosticTexts:
                 place_ = {"uri": uri, "range": range_of(lines, related.span, self._features.encoding)}
                 found.append({"location": place_, "message": related.message})
         return found
+
+
+def _shared(one: Sequence[Violation], other: Sequence[Violation]) -> int:
+    """How many violations two lists have in common from their beginning on."""
+    return next(
+        (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a is not b),
+        min(len(one), len(other)),
+    )
 
 
 def diagnostic_fields(violation: Violation, features: Client) -> Json:

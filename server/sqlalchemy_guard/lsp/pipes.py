@@ -14,11 +14,18 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.logs import Log
 from sqlalchemy_guard.lsp.transport import Framing, read_some
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy_guard.lsp.transport import ByteSink, ByteSource, Inbox
 
+log = Log(__name__)
+
+_ROOMY = 1 << 20
+"""Bytes that a pipe is asked to hold: what Linux lets anybody have."""
 _MOST_READS = 64
 """Reads of one look, so that a client that never stops writing is answered, too."""
 
@@ -101,6 +108,8 @@ if sys.platform != "win32":
             self._either = select.poll()
             self._either.register(descriptor, select.POLLOUT)
             self._either.register(arrivals.descriptor, select.POLLIN)
+            self._descriptor = descriptor
+            self._write_much: Callable[[memoryview], int | None] | None = None
 
         def write(self, data: memoryview, /) -> int | None:
             """Write as much as there is room for, waiting for some.
@@ -111,5 +120,47 @@ if sys.platform != "win32":
             while not self._room.poll(0):
                 (self._room if self._arrivals.ended else self._either).poll()
                 self._arrivals.take()
+            if len(data) > select.PIPE_BUF:
+                if self._write_much is None:
+                    is_socket = stat.S_ISSOCK(os.fstat(self._descriptor).st_mode)
+                    through = _through_socket if is_socket else _through_pipe
+                    self._write_much = through(self._sink, self._descriptor)
+                return self._write_much(data)
             # So much can be written to a pipe that has room without waiting.
-            return self._sink.write(data[: select.PIPE_BUF])
+            return self._sink.write(data)
+
+    def _through_socket(_sink: ByteSink, descriptor: int) -> Callable[[memoryview], int | None]:
+        """Writes as much as a socket has room for, without waiting. All diagnostics of a large file are some hundred
+        kilobytes: piece by piece they would take longer than the analysis of a key."""
+        import socket
+
+        link = socket.socket(fileno=os.dup(descriptor))
+
+        def write(data: memoryview) -> int | None:
+            try:
+                return link.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return 0
+
+        return write
+
+    def _through_pipe(sink: ByteSink, descriptor: int) -> Callable[[memoryview], int | None]:
+        """The same for a pipe: it tells only whether it is empty, and then it takes what it can hold."""
+        import fcntl
+        import termios
+
+        capacity = select.PIPE_BUF
+        if sys.platform == "linux":
+            try:
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOMY)
+            except OSError:
+                log.debug("the pipe to the client stays as small as it is")
+            capacity = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+
+        def write(data: memoryview) -> int | None:
+            unread = (
+                fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) if capacity > select.PIPE_BUF else b"?"
+            )
+            return sink.write(data[: select.PIPE_BUF if any(unread) else capacity])
+
+        return write
