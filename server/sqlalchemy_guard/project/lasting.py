@@ -51,6 +51,24 @@ _ONCE = frozenset(
 )
 
 
+_TELLING = frozenset(
+    {
+        ast.AnnAssign,
+        ast.Assign,
+        ast.AsyncFunctionDef,
+        ast.Attribute,
+        ast.Call,
+        ast.FunctionDef,
+        ast.Global,
+        ast.Lambda,
+        ast.Nonlocal,
+        ast.Return,
+        ast.Yield,
+    }
+)
+"""The nodes that can tell what becomes of a local name."""
+
+
 def runs_once(resolver: Resolver, function: FunctionFacts, file: File) -> bool:
     """Whether something speaks for it that a function runs once: a script, a command, a cache, a factory of applications."""
     if function.name in (
@@ -84,6 +102,8 @@ def is_kept(resolver: Resolver, function: FunctionFacts, name: str, file: Source
     """Whether what a local name stands for outlives the call: returned, yielded, stored, captured, disposed of."""
     facts = {fact.node: fact for fact in resolver.calls_in(function, file)}
     for _, node in own_nodes(function):
+        if type(node) not in _TELLING:
+            continue
         if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
             return True
         if isinstance(node, (ast.Return, ast.Yield)) and _holds(resolver, node.value, name, facts, file):

@@ -124,13 +124,15 @@ def _helper_kind(resolver: Resolver, function: FunctionType, depth: int) -> str 
         if name not in ("builtins.staticmethod", "builtins.classmethod"):
             return None
     made = facts.returned
-    if any(
+    kind = maker_kind(resolver, made, source, depth + 1)
+    # Asked last: most helpers make no session, and what they call besides is of no interest then.
+    if kind is not None and any(
         made in (*call.value.args, *(given for _, given in call.value.keywords))
         for call in resolver.calls_in(facts, source)
     ):
         # Somebody else was given the session as well, and may close it: an exit stack, a framework's context.
         return None
-    return maker_kind(resolver, facts.returned, source, depth + 1)
+    return kind
 
 
 def _on_connection(resolver: Resolver, value: Call, file: SourceFile) -> bool:
