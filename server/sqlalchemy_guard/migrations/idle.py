@@ -1,4 +1,4 @@
-"""Directions of a revision that do nothing, and whether they say why.
+"""Directions of a revision that do nothing, and whether they, or the project, say why.
 
 This module must never judge them.
 """
@@ -6,14 +6,17 @@ This module must never judge them.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.migrations.history import environments_of
 from sqlalchemy_guard.project.bodies import body_of, is_docstring, own_nodes
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.facts.declarations import FunctionFacts
     from sqlalchemy_guard.fixes.source import Source
+    from sqlalchemy_guard.project.workspace import Workspace
 
 _LONG = 40
 """A docstring of so many characters says more than that this is the downgrade."""
@@ -46,5 +49,29 @@ def says_why(source: Source, function: FunctionFacts) -> bool:
         return True
     start = source.start(function.header, function.chunk.shift)
     chunk, last = body[-1]
-    found = source.comments(start, source.line_end(source.end(last, chunk.shift)))
+    end = _end(source, source.end(last, chunk.shift), len(source.margin(start)))
+    found = source.comments(start, end)
     return any(not is_mark(source.text[each.start : each.end]) for each in found)
+
+
+def never_goes_back(workspace: Workspace, file_id: str) -> bool:
+    """Whether a project has decided against downgrades: the template of its revisions has none."""
+    folders = {environment.scripts.folder for environment, _ in environments_of(workspace, file_id)}
+    texts = [workspace.text_of(os.path.join(folder, "script.py.mako")) for folder in sorted(folders)]
+    return bool(texts) and all(
+        text is not None and "def upgrade" in text and "def downgrade" not in text for text in texts
+    )
+
+
+def _end(source: Source, last: int, margin: int) -> int:
+    """Where a function ends whose last statement ends at a place: comments that are indented like its body belong to it."""
+    end = source.line_end(last)
+    at = source.next_line(end)
+    while end < at < len(source.text):
+        line = source.text[at : source.line_end(at)]
+        words = line.lstrip()
+        if words and (not words.startswith("#") or len(line) - len(words) <= margin):
+            break
+        end = source.line_end(at)
+        at = source.next_line(end)
+    return end

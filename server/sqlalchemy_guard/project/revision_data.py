@@ -10,12 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Joined
+from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.revision_steps import literal_of
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy_guard.facts.declarations import Frame
     from sqlalchemy_guard.facts.values import Value
     from sqlalchemy_guard.project.revision_steps import Operation, Step
 
@@ -46,16 +48,46 @@ def is_new_table(operation: Operation, table: str) -> bool:
 
 
 def depends_on_dialect(step: Step) -> bool:
-    """Whether a step is done for some databases only: it stands in a branch that asks which one it is."""
+    """Whether a step is done for some databases only: it stands in a branch that asks which one it is, or after a return for
+    all others."""
     frames = step.fact.frame.outwards() if step.fact.frame is not None else ()
-    tests = (getattr(frame.node, "test", None) for frame in frames if frame.kind in ("if", "else"))
+    tests = [test for frame in frames if (test := _test(frame)) is not None]
+    return any(_asks_dialect(test) for test in (*tests, *_left_before(step)))
+
+
+def looks_first(step: Step) -> bool:
+    """Whether a step is done only where something in the database is as it expects: behind a condition that is not about the
+    kind of database, or in a `try`."""
+    frames = list(step.fact.frame.outwards()) if step.fact.frame is not None else []
+    return not depends_on_dialect(step) and any(
+        frame.kind == "try" or _test(frame) is not None for frame in frames
+    )
+
+
+def _test(frame: Frame) -> ast.expr | None:
+    test = getattr(frame.node, "test", None) if frame.kind in ("if", "else") else None
+    return test if isinstance(test, ast.expr) else None
+
+
+def _left_before(step: Step) -> Iterator[ast.expr]:
+    """The conditions without which the function of a step returns before it."""
+    function, at = step.fact.function, step.fact.chunk.shift + step.fact.node.lineno
+    for chunk, statement in body_of(function) if function is not None else ():
+        if chunk.shift + statement.lineno >= at:
+            return
+        if not isinstance(statement, ast.If) or not isinstance(statement.body[-1], ast.Return):
+            continue
+        if any(isinstance(node, (ast.NotEq, ast.NotIn, ast.Not)) for node in ast.walk(statement.test)):
+            yield statement.test
+
+
+def _asks_dialect(test: ast.expr) -> bool:
     names = {
         name.lower()
-        for test in tests
-        for node in (ast.walk(test) if test is not None else ())
+        for node in ast.walk(test)
         if (name := getattr(node, "attr", None) or getattr(node, "id", None)) is not None
     }
-    return any("dialect" in name or name.startswith("is_") for name in names)
+    return {"engine", "name"} <= names or any("dialect" in name or name.startswith("is_") for name in names)
 
 
 def _empties(step: Step, table: str) -> bool:

@@ -2,7 +2,7 @@
 
 ## What it does
 Reports `rename_table` and `alter_column(new_column_name=…)` in `upgrade()`. Silent for tables and columns that the revision itself
-made, or another one that is not released yet.
+made, or another one that is not released yet, and for tables that are exchanged: their names stay in use.
 
 ## Why is this bad?
 Migrations run before the new release is started everywhere, and while it is rolled out both releases run. From the moment of the
@@ -55,6 +55,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy_guard.facts.values import Attr
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.migrations.touched import is_made_unreleased
 from sqlalchemy_guard.project.revision_data import before
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy_guard.context import Context
+    from sqlalchemy_guard.project.revision_steps import Step
 
 rule = Rule("SAG516", Severity.WARNING, None)
 
@@ -99,7 +101,14 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
 
 
 def _is_made_here(operation: Operation, table: str, column: str | None) -> bool:
+    """Whether nobody can use the old name yet, or whether it is told elsewhere in the revision."""
+    if column is None and _is_exchanged(operation, table):
+        return True
     for step in before(operation):
+        if step.name == operation.step.name and step.table == table:
+            if step.text("column_name") == column and _new_name(step) == _new_name(operation.step):
+                # The same for another kind of database.
+                return True
         if step.name == "create_table" and step.table == table:
             return True
         if step.name == "rename_table" and step.text("new_table_name") == table:
@@ -109,3 +118,27 @@ def _is_made_here(operation: Operation, table: str, column: str | None) -> bool:
         if made is not None and made.name == column:
             return True
     return False
+
+
+def _new_name(step: Step) -> str | None:
+    return step.text("new_table_name" if step.name == "rename_table" else "new_column_name")
+
+
+def _is_exchanged(operation: Operation, table: str) -> bool:
+    """Whether a table takes the place of another one that went, or another one takes its place: the names stay in use."""
+    new = _new_name(operation.step)
+    for step in before(operation):
+        if step.table == new and step.name in ("drop_table", "rename_table"):
+            return True
+    at = next(n for n, step in enumerate(operation.steps) if step is operation.step)
+    for step in operation.steps[at + 1 :]:
+        is_made = step.name == "data" and _is_table_made(step)
+        if is_made or (step.name == "create_table" and step.table == table) or _new_name(step) == table:
+            return True
+    return False
+
+
+def _is_table_made(step: Step) -> bool:
+    """Whether a step makes tables without Alembic, which are not named there."""
+    func = step.fact.value.func
+    return type(func) is Attr and func.name in ("create", "create_all")

@@ -3,7 +3,8 @@
 ## What it does
 Reports a `downgrade()` that is missing or empty although the revision changes the schema, and one that leaves behind a table, a
 column, an index or a constraint that `upgrade()` made. Silent where the revision says that there is no way back, by raising an
-error or in a comment, and where what is done is not written in the open (loops, helpers that are not known, SQL).
+error or in a comment, where the template of the project's revisions (`script.py.mako`) has no `downgrade()`, and where what is
+done is not written in the open (loops, helpers that are not known, SQL).
 
 ## Why is this bad?
 A deployment that went wrong is rolled back with `alembic downgrade`. With an empty function Alembic notes the older revision and
@@ -59,8 +60,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.migrations.idle import is_idle, says_why
+from sqlalchemy_guard.migrations.idle import is_idle, never_goes_back, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
+from sqlalchemy_guard.project.revision_data import looks_first
 from sqlalchemy_guard.project.revision_reverse import Thing, dropped_by, made_by
 from sqlalchemy_guard.project.revision_steps import Directions
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -83,6 +85,8 @@ def check(context: Context, both: Directions) -> Iterator[Violation]:
         return
     down = both.downgrade
     if down is not None and says_why(context.source, down):
+        return
+    if (down is None or is_idle(down)) and never_goes_back(context.workspace, context.file_id):
         return
     if down is not None and not is_idle(down):
         yield from _left_behind(context, both, down)
@@ -110,8 +114,10 @@ def check(context: Context, both: Directions) -> Iterator[Violation]:
 
 def _changes_schema(step: Step) -> bool:
     """Whether a step certainly changes something; a clean-up of what may not be there has no counterpart."""
-    is_tolerant = step.literal("if_exists") is True and step.name.startswith("drop_")
-    return step.is_operation and step.name not in ("execute", "bulk_insert") and not is_tolerant
+    if not step.is_operation or step.name in ("execute", "bulk_insert"):
+        return False
+    is_tolerant = step.literal("if_exists") is True or looks_first(step)
+    return not (is_tolerant and step.name.startswith("drop_"))
 
 
 def _left_behind(context: Context, both: Directions, down: FunctionFacts) -> Iterator[Violation]:

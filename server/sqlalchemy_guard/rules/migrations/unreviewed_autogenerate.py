@@ -64,7 +64,7 @@ from sqlalchemy_guard.migrations.idle import is_idle, is_mark, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.project.revision_names import is_revision
-from sqlalchemy_guard.project.revision_steps import Directions, Operation
+from sqlalchemy_guard.project.revision_steps import Directions, Operation, directions
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
 
@@ -105,6 +105,8 @@ def check_effect(context: Context, both: Directions) -> Iterator[Violation]:
     down = both.downgrade
     if both.up or both.down or not is_idle(both.upgrade) or (down is not None and not is_idle(down)):
         return
+    if not _stands_for_all(context, both):
+        return
     if _is_junction(context) or any(
         says_why(context.source, each) for each in (both.upgrade, down) if each is not None
     ):
@@ -118,6 +120,15 @@ def check_effect(context: Context, both: Directions) -> Iterator[Violation]:
             "This revision changes nothing: autogenerate saw no difference, or not all models; delete it, or say why it is there",
             statement=function.header,
         )
+
+
+def _stands_for_all(context: Context, both: Directions) -> bool:
+    """Whether a pair that does nothing is the first by name of several, for as many databases, of which none does anything."""
+    pairs = [pair for pair in directions(context.resolver, context.file) if pair[0] and not pair[0].parameters]
+    functions = [each for pair in pairs for each in pair if each is not None]
+    return not functions or (
+        both.upgrade.qualname == min(up.qualname for up, _ in pairs if up) and all(map(is_idle, functions))
+    )
 
 
 def _is_junction(context: Context) -> bool:
