@@ -37,6 +37,41 @@ def were_written(workspace: Workspace, file_id: str, table: str, column: str) ->
     return False
 
 
+def was_required(workspace: Workspace, file_id: str, table: str, column: str) -> bool:
+    """Whether the last revision before one that says so made a column NOT NULL."""
+    for environment, revision in environments_of(workspace, file_id):
+        todo, seen = list(environment.graph.parents(revision)), set[str]()
+        while todo:
+            parent = todo.pop(0)
+            if parent.id in seen:
+                continue
+            seen.add(parent.id)
+            todo.extend(environment.graph.parents(parent))
+            for step in reversed(_upgrade(workspace, parent)):
+                said = _is_required(step, table, column)
+                if said is not None:
+                    return said
+    return False
+
+
+def _is_required(step: Step, table: str, column: str) -> bool | None:
+    """Whether a step makes a column NOT NULL; None where it does not say."""
+    if step.name == "rename_table":
+        return False if step.text("new_table_name") == table else None
+    if step.table != table:
+        return None
+    if step.name == "alter_column":
+        if step.text("new_column_name") == column:
+            return step.literal("nullable") is False or step.literal("existing_nullable") is False
+        said = step.literal("nullable") if step.text("column_name") == column else ...
+        return said is False if isinstance(said, bool) else None
+    made = step.columns if step.name == "create_table" else [step.column] if step.name == "add_column" else []
+    for each in made:
+        if each is not None and each.name == column:
+            return each.literal("nullable") is False or each.literal("primary_key") is True
+    return None
+
+
 def is_made_unreleased(workspace: Workspace, file_id: str, table: str, column: str | None = None) -> bool:
     """Whether a table or column was made by a revision that is no more released than the one that is looked at."""
     for environment, revision in environments_of(workspace, file_id):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy_guard.facts.declarations import Frame
     from sqlalchemy_guard.facts.values import Value
-    from sqlalchemy_guard.project.revision_steps import Operation, Step
+    from sqlalchemy_guard.project.revision_steps import Column, Operation, Step
 
 _EMPTYING = lazy_pattern(
     r"^\s*(?:delete\s+from|truncate(?:\s+table)?)\s+(?:only\s+)?([\w.\"`\[\]]+)\s*(?:;|cascade|restart|$)",
@@ -53,6 +53,34 @@ def depends_on_dialect(step: Step) -> bool:
     frames = step.fact.frame.outwards() if step.fact.frame is not None else ()
     tests = [test for frame in frames if (test := _test(frame)) is not None]
     return any(_asks_dialect(test) for test in (*tests, *_left_before(step)))
+
+
+def is_required_below(operation: Operation, table: str, column: str) -> bool:
+    """Whether the other direction, too, says that a column is NOT NULL: it is said again with what is changed."""
+    return any(
+        step.name == "alter_column"
+        and step.table == table
+        and step.text("column_name") == column
+        and step.literal("nullable") is False
+        for step in operation.opposite
+    )
+
+
+def is_key(operation: Operation, column: Column) -> bool:
+    """Whether no two rows may hold the same value in a column that is added, or only what another table has."""
+    if column.items("sqlalchemy.ForeignKey") or column.value.keyword("unique") is not None:
+        return True
+    table = operation.step.table
+    for step in operation.steps:
+        if step.name in ("create_foreign_key", "create_unique_constraint", "create_primary_key"):
+            names = step.texts("local_cols" if step.name == "create_foreign_key" else "columns")
+        elif step.name == "create_index" and step.literal("unique") not in (False, ...):
+            names = step.texts("columns")
+        else:
+            continue
+        if step.table == table and (names is None or column.name in names):
+            return True
+    return False
 
 
 def looks_first(step: Step) -> bool:

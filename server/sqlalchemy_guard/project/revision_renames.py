@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.revision_data import writes_data
+from sqlalchemy_guard.project.revision_steps import text_of
 from sqlalchemy_guard.project.type_kinds import kind_of_type
 from sqlalchemy_guard.records import dataclass
 
@@ -60,7 +61,11 @@ def column_renames(operation: Operation) -> list[Rename]:
             or writes_data(operation.steps, old, column.name)
         ):
             continue
-        if are_alike(old, column.name) and _is_same_type(operation, table, old, column):
+        if (
+            are_alike(old, column.name)
+            and _is_same_type(operation, table, old, column)
+            and not _points_elsewhere(operation, table, old, column.name)
+        ):
             found.append(Rename(drop, add, table, old, column.name))
     return found
 
@@ -96,20 +101,55 @@ def table_renames(operation: Operation) -> list[Rename]:
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Whether one name may be the other one written anew: mostly the same letters, or a word in common."""
-    first, second = one.lower(), other.lower()
-    common = set(_words(first)) & set(_words(second))
-    if common:
+    """Whether one name may be the other one written anew: the same but for words that came or went, or mostly the same letters
+    in what the two do not share. Names that differ in a number tell several things of one kind apart."""
+    first, second = _words(one), _words(other)
+    if [word for word in first if not word.isdigit()] == [word for word in second if not word.isdigit()]:
+        return first == second
+    common = set(first) & set(second)
+    mine, others = ("".join(each for each in words if each not in common | _LITTLE) for words in (first, second))
+    if any(len(word) > 2 for word in common - _WEAK) and (not mine or not others or _is_close(mine, others)):
         return True
+    return _is_close("".join(first), "".join(second)) and (not common or _is_close(mine, others))
+
+
+_LITTLE = frozenset({"at", "on", "in", "is", "has"})
+_WEAK = frozenset({"ids", "date", "time"})
+"""Words that many names have, and that make none like another."""
+
+
+def _is_close(one: str, other: str) -> bool:
     from difflib import SequenceMatcher
 
-    return SequenceMatcher(None, first, second).ratio() >= _ALIKE
+    return SequenceMatcher(None, one, other).ratio() >= _ALIKE
 
 
 def _words(name: str) -> list[str]:
-    return [
-        word for word in re.split(r"[\W_]+", name) if len(word) > 2 and word not in ("ids", "date", "time")
-    ]
+    return re.findall(r"\d+|[^\W\d_]+", name.lower())
+
+
+def _points_elsewhere(operation: Operation, table: str, old: str, new: str) -> bool:
+    """Whether the old column refers to one table and the new one to another that is not the first under a new name."""
+    now = _referred(operation.steps, table, new)
+    was = _referred(operation.opposite, table, old)
+    made = {step.table for step in operation.steps if step.name == "create_table"}
+    made |= {step.text("new_table_name") for step in operation.steps if step.name == "rename_table"}
+    return now is not None and was is not None and now != was and now not in made
+
+
+def _referred(steps: list[Step], table: str, column: str) -> str | None:
+    """The table that a column refers to by a key which the steps make."""
+    for step in steps:
+        if step.table != table:
+            continue
+        if step.name == "create_foreign_key" and step.texts("local_cols") == (column,):
+            return step.text("referent_table")
+        made = step.column if step.name == "add_column" else None
+        if made is not None and made.name == column:
+            for key in made.items("sqlalchemy.ForeignKey"):
+                target = text_of(step.resolver, key.args[0], step.file) if key.args else None
+                return target.rpartition(".")[0].rpartition(".")[2] if target is not None else None
+    return None
 
 
 def _is_same_type(operation: Operation, table: str, old: str, column: Column) -> bool:

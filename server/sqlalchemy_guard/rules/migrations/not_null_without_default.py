@@ -3,7 +3,8 @@
 ## What it does
 Reports, in a revision's `upgrade()`, `add_column` with `nullable=False` and no `server_default`, and `alter_column` to
 `nullable=False` without a statement before it that fills in the rows. Silent for tables that the revision itself makes or
-empties, for identities and computed columns, and where an earlier revision already wrote to the column.
+empties, for identities and computed columns, for columns that were NOT NULL before, and where an earlier revision already wrote
+to the column.
 
 ## Why is this bad?
 On an empty development database it works. In production, PostgreSQL says `column "…" contains null values`, MySQL fills in
@@ -46,8 +47,8 @@ def downgrade():
 ```
 
 ## Fix safety
-Unsafe: which value the old rows shall have is for you to say. Where no value suggests itself there is no fix: add the column as
-nullable, fill it in, and make it NOT NULL then.
+Unsafe: which value the old rows shall have is for you to say. Where no value suggests itself (foreign keys, what must
+be unique) there is no fix: add the column as nullable, fill it in, and make it NOT NULL then.
 
 ## References
 - [Alembic: add_column](https://alembic.sqlalchemy.org/en/latest/ops.html#alembic.operations.Operations.add_column)
@@ -60,8 +61,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword
 from sqlalchemy_guard.migrations.review import is_reviewed
-from sqlalchemy_guard.migrations.touched import is_made_unreleased, were_written
-from sqlalchemy_guard.project.revision_data import before, depends_on_dialect, is_new_table, writes_data
+from sqlalchemy_guard.migrations.touched import is_made_unreleased, was_required, were_written
+from sqlalchemy_guard.project.revision_data import (
+    before,
+    depends_on_dialect,
+    is_key,
+    is_new_table,
+    is_required_below,
+    writes_data,
+)
 from sqlalchemy_guard.project.revision_steps import Operation
 from sqlalchemy_guard.project.type_kinds import kind_of_type
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -94,7 +102,7 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
             return
         if is_made_unreleased(context.workspace, context.file_id, table):
             return
-        default = _default(context, column)
+        default = _default(context, column) if not is_key(operation, column) else None
         own = " (`default=` is for new rows only)" if column.value.keyword("default") is not None else ""
         what = f"`{table}.{column.name}` is added as NOT NULL without `server_default`{own}"
         message = f"{what}: this fails as soon as the table has rows"
@@ -120,6 +128,10 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     if were_written(context.workspace, context.file_id, table, name):
         return
     if is_made_unreleased(context.workspace, context.file_id, table):
+        return
+    if is_required_below(operation, table, name) or was_required(
+        context.workspace, context.file_id, table, name
+    ):
         return
     message = f"`{table}.{name}` becomes NOT NULL, and nothing fills in the rows that hold NULL: write an UPDATE before it"
     yield context.at_call(rule, step.fact, message, node=step.node("nullable"))
@@ -151,8 +163,6 @@ def _default(context: Context, column: Column) -> str | None:
     kind = kind_of_type(context.resolver, column.type, column.file) if column.type is not None else None
     family = kind.family if kind is not None else None
     func = column.node.func
-    if column.items("sqlalchemy.ForeignKey"):
-        return None
     module = f"{ast.unparse(func.value)}." if isinstance(func, ast.Attribute) else None
     if family in ("integer", "number"):
         return '"0"'
