@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.workspace import Workspace
 
+_DEEPEST = 5
+"""So many folders above a revision its template is looked for."""
 _LONG = 40
 """A docstring of so many characters says more than that this is the downgrade."""
 
@@ -56,11 +58,16 @@ def says_why(source: Source, function: FunctionFacts) -> bool:
 
 def never_goes_back(workspace: Workspace, file_id: str) -> bool:
     """Whether a project has decided against downgrades: the template of its revisions has none."""
-    folders = {environment.scripts.folder for environment, _ in environments_of(workspace, file_id)}
-    texts = [workspace.text_of(os.path.join(folder, "script.py.mako")) for folder in sorted(folders)]
-    return bool(texts) and all(
-        text is not None and "def upgrade" in text and "def downgrade" not in text for text in texts
-    )
+    folders = [environment.scripts.folder for environment, _ in environments_of(workspace, file_id)]
+    if not folders:
+        # The application says where its revisions are; the template stands above them.
+        folder = file_id
+        for _ in range(_DEEPEST):
+            folder = os.path.dirname(folder)
+            folders.append(folder)
+    texts = (workspace.text_of(os.path.join(folder, "script.py.mako")) for folder in folders)
+    found = next((text for text in texts if text is not None), "")
+    return "def upgrade" in found and "def downgrade" not in found
 
 
 def _end(source: Source, last: int, margin: int) -> int:

@@ -76,11 +76,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.values import Ref
+from sqlalchemy_guard.facts.values import Attr, Ref
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.project.bodies import rests_on_all
 from sqlalchemy_guard.project.revision_names import RevisionName
-from sqlalchemy_guard.project.types import ClassType, Instance, ModuleType
+from sqlalchemy_guard.project.types import ClassType, Instance, ModuleType, known
 from sqlalchemy_guard.rules.api import Rule, Severity, Violation
 
 if TYPE_CHECKING:
@@ -99,11 +99,9 @@ def check(context: Context, name: RevisionName) -> Iterator[Violation]:
     del name
     rests_on_all(context.resolver, context.file)
     found: list[tuple[Chunk, ast.Import | ast.ImportFrom, ast.alias, str]] = []
-    for unit in context.file.facts.units():
-        for statement in unit.chunk.body:
-            for node in ast.walk(statement):
-                if isinstance(node, (ast.Import, ast.ImportFrom)):
-                    found += [(unit.chunk, node, alias, what) for alias, what in _models(context, node)]
+    for chunk, node in _nodes(context):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found += [(chunk, node, alias, what) for alias, what in _models(context, node)]
     if not found or not is_reviewed(context.workspace, context.file_id, context.settings):
         return
     for chunk, node, alias, what in found:
@@ -111,16 +109,44 @@ def check(context: Context, name: RevisionName) -> Iterator[Violation]:
         yield context.violation(rule, chunk, alias, message, statement=node)
 
 
+def _nodes(context: Context) -> Iterator[tuple[Chunk, ast.AST]]:
+    """The nodes of the file, in the parts of long functions as well."""
+    for unit in context.file.facts.units():
+        for chunk in unit.chunk.parts():
+            for statement in chunk.body:
+                for node in ast.walk(statement):
+                    yield chunk, node
+
+
 def _models(context: Context, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[ast.alias, str]]:
-    """The names of an import that are models, or modules of models."""
+    """The names of an import that are models, or modules that models are taken from."""
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
-            type_ = context.type_of(Ref("." * node.level + (node.module or ""), alias.name))
+            value = Ref("." * node.level + (node.module or ""), alias.name)
         else:
-            type_ = context.type_of(Ref(alias.name, ""))
-        what = _model(context, type_, alias.name)
-        if what is not None:
+            value = Ref(alias.name, "")
+        what = _model(context, context.type_of(value), alias.name)
+        if what is not None and (alias.asname is None and "." in alias.name or _uses(context, value, alias)):
             yield alias, what
+
+
+def _uses(context: Context, value: Ref, alias: ast.alias) -> bool:
+    """Whether a revision takes more from a module of models than what is no model, such as a constant."""
+    if not isinstance(context.type_of(value), ModuleType):
+        return True
+    nodes = [node for _, node in _nodes(context)]
+    taken = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names = [
+        taken.get(id(node))
+        for node in nodes
+        if isinstance(node, ast.Name) and node.id == (alias.asname or alias.name)
+    ]
+    return not names or any(name is None or _may_be_model(context, Attr(value, name)) for name in names)
+
+
+def _may_be_model(context: Context, value: Attr) -> bool:
+    type_ = context.type_of(value)
+    return not any(known(type_)) or _model(context, type_, value.name) is not None
 
 
 def _model(context: Context, type_: Type, name: str) -> str | None:
