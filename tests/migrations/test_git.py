@@ -182,3 +182,112 @@ def test_what_is_not_released_is_in_nobodys_use(tmp_path: Path, git: Run) -> Non
     report = Checker(workspace).check(canonical(str(tmp_path / "db/versions/3.py")))
     renamed = [each.message for each in report.violations if each.rule.code == "SAG516"]
     assert ["product.used" in message for message in renamed] == [True]
+
+
+def test_a_checkout_of_a_commit_in_a_pipeline(tmp_path: Path, git: Run) -> None:
+    """No branch is there, nor what came before: what main has is not known, and the last revisions are new."""
+    files = {"db/env.py": ENV, "db/versions/1.py": revision("1111")}
+    opened(tmp_path / "source", files)
+    git("init", "-q", "-b", "main", folder=tmp_path / "source")
+    for message in ("one", "two"):
+        write(tmp_path / "source", {"note.txt": message})
+        git("add", ".", folder=tmp_path / "source")
+        git("commit", "-qm", message, folder=tmp_path / "source")
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    git("init", "-q", "-b", "unused", folder=clone)
+    commit = git("rev-parse", "main", folder=tmp_path / "source").strip()
+    git(
+        "fetch",
+        "-q",
+        "--depth=1",
+        f"file://{tmp_path / 'source'}",
+        f"{commit}:refs/remotes/pull/7/merge",
+        folder=clone,
+    )
+    git("checkout", "-q", "--detach", commit, folder=clone)
+    found = Vfs().git(canonical(str(clone / "db/versions")))
+    assert found == (frozenset({"1.py"}), None)
+
+    git("update-ref", "refs/remotes/origin/main", commit, folder=clone)
+    found = Vfs().git(canonical(str(clone / "db/versions")))
+    assert found == (frozenset({"1.py"}), frozenset({"1.py"})), "a shallow clone has the tree of its commit"
+
+
+def test_what_the_remote_calls_its_head(tmp_path: Path, git: Run) -> None:
+    write(tmp_path, {"db/versions/1.py": revision("1111")})
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("update-ref", "refs/remotes/origin/production", "HEAD")
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/production")
+    write(tmp_path, {"db/versions/2.py": revision("2222", "1111")})
+    git("add", ".")
+    git("commit", "-qm", "two")
+    vfs, folder = Vfs(), canonical(str(tmp_path / "db/versions"))
+    assert vfs.git(folder) == (frozenset({"1.py", "2.py"}), frozenset({"1.py"}))
+    before = vfs.git_state(folder)
+    git("update-ref", "refs/remotes/origin/production", "HEAD")
+    assert vfs.git_state(folder) != before
+    git("update-ref", "-d", "refs/remotes/origin/production")
+    assert vfs.git(folder).released == {"1.py", "2.py"}, "what it points at is gone: `main` it is"  # type: ignore[union-attr]
+
+
+def test_renamed_files_are_released(tmp_path: Path, git: Run) -> None:
+    write(tmp_path, {"db/versions/1.py": revision("1111"), "db/versions/__init__.py": ""})
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("checkout", "-qb", "feature")
+    git("mv", "db/versions/1.py", "db/versions/2020_1.py")
+    write(tmp_path, {"db/versions/2.py": revision("2222", "1111"), "db/versions/empty.py": ""})
+    git("add", ".")
+    found = Vfs().git(canonical(str(tmp_path / "db/versions")))
+    assert found is not None
+    assert found.released == {"1.py", "2020_1.py", "__init__.py"}
+    git("commit", "-qm", "two")
+    git("mv", "db", "src")
+    found = Vfs().git(canonical(str(tmp_path / "src/versions")))
+    assert found is not None
+    assert found.released == {"2020_1.py"}, "what is in another folder now"
+
+
+def test_a_submodule_in_a_repository_above_the_project(tmp_path: Path, git: Run) -> None:
+    write(tmp_path / "library", {"db/versions/1.py": revision("1111")})
+    git("init", "-q", "-b", "main", folder=tmp_path / "library")
+    git("add", ".", folder=tmp_path / "library")
+    git("commit", "-qm", "one", folder=tmp_path / "library")
+    write(tmp_path / "top", {"service/db/versions/2.py": revision("2222")})
+    git("init", "-q", "-b", "main", folder=tmp_path / "top")
+    added = ("submodule", "add", "-q", f"file://{tmp_path / 'library'}", "service/library")
+    git("-c", "protocol.file.allow=always", *added, folder=tmp_path / "top")
+    git("add", ".", folder=tmp_path / "top")
+    git("commit", "-qm", "two", folder=tmp_path / "top")
+    vfs, service = Vfs(), tmp_path / "top/service"
+    assert vfs.git(canonical(str(service / "library/db/versions"))) == (frozenset({"1.py"}),) * 2
+    assert vfs.git(canonical(str(service / "db/versions"))) == (frozenset({"2.py"}),) * 2
+
+
+def test_the_environment_of_hooks_and_a_missing_git_make_no_difference(
+    tmp_path: Path, git: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"db/versions/1.py": revision("1111")})
+    git("add", ".")
+    git("commit", "-qm", "one")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "nothing"))
+    monkeypatch.setenv("PATH", "")
+    assert Vfs().git(canonical(str(tmp_path / "db/versions"))) == (frozenset({"1.py"}),) * 2
+
+
+def test_other_formats_are_unknown(tmp_path: Path, git: Run) -> None:
+    folder = tmp_path / "other"
+    write(folder, {"1.py": revision("1111")})
+    git("init", "-q", "--object-format=sha256", folder=folder)
+    git("add", ".", folder=folder)
+    git("commit", "-qm", "one", folder=folder)
+    assert Vfs().git(canonical(str(folder))) == (None, None)
+    # What Git calls `reftable`: references stand in files of another kind, and `HEAD` says nothing.
+    (tmp_path / ".git/reftable").mkdir()
+    (tmp_path / ".git/HEAD").write_text("ref: refs/heads/.invalid\n")
+    found = Vfs().git(canonical(str(tmp_path)))
+    assert found is not None
+    assert found.released is None

@@ -107,7 +107,9 @@ def are_alike(one: str, other: str) -> bool:
     if [word for word in first if not word.isdigit()] == [word for word in second if not word.isdigit()]:
         return first == second
     common = set(first) & set(second)
-    mine, others = ("".join(each for each in words if each not in common | _LITTLE) for words in (first, second))
+    mine, others = (
+        "".join(each for each in words if each not in common | _LITTLE) for words in (first, second)
+    )
     if any(len(word) > 2 for word in common - _WEAK) and (not mine or not others or _is_close(mine, others)):
         return True
     return _is_close("".join(first), "".join(second)) and (not common or _is_close(mine, others))

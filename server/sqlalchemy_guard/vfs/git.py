@@ -8,6 +8,7 @@ never write.
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _BRANCHES = ("main", "master", "trunk", "develop", "dev")
 _LARGEST = 32 * 1024 * 1024
 _LONGEST_CHAIN = 60
+_MANY = 1000
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+"""The id of a file without content."""
 _TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -55,15 +59,29 @@ def folder_of(folder: str) -> GitFolder | None:
     checkout = checkout_of(folder)
     if checkout is None:
         return None
+    if not _is_sha1(checkout):
+        return GitFolder(None, None)
     inside = os.path.relpath(folder, checkout.root).replace(os.sep, "/")
     inside = "" if inside == "." else inside
-    index = tracked(checkout)
+    index = _index(checkout)
+    entries = index.get(inside, {}) if index is not None else None
     branch = default_branch(checkout)
     if branch is not None:
-        released = names_in_commit(checkout, branch, inside)
+        released = _released(checkout, branch, inside, entries or {})
     else:
         released = frozenset() if is_unborn(checkout) else None
-    return GitFolder(index.get(inside, frozenset()) if index is not None else None, released)
+    return GitFolder(frozenset(entries) if entries is not None else None, released)
+
+
+def _released(
+    checkout: Checkout, branch: str, folder: str, entries: Mapping[str, str]
+) -> frozenset[str] | None:
+    """The names in a folder that a commit has, and those of files that it has, as they are, under another name there."""
+    found = entries_in_commit(checkout, branch, folder)
+    if found is None:
+        return None
+    ids = set(found.values()) or _ids_in_commit(checkout, branch)
+    return frozenset(found) | {name for name, id_ in entries.items() if id_ in ids and id_ != _EMPTY}
 
 
 def checkout_of(folder: str) -> Checkout | None:
@@ -85,14 +103,22 @@ def checkout_of(folder: str) -> Checkout | None:
         at = parent
 
 
+def _is_sha1(checkout: Checkout) -> bool:
+    """Whether objects have the ids that they have in almost every repository."""
+    said = _text(os.path.join(checkout.common, "config")) or ""
+    return re.search(r"^\s*objectformat\s*=\s*(?!sha1\b)", said, re.IGNORECASE | re.MULTILINE) is None
+
+
 def state_of(checkout: Checkout) -> tuple[object, ...]:
     """What differs when the index or a branch may say something else."""
     paths = [os.path.join(checkout.git, name) for name in ("index", "HEAD")]
     paths.append(os.path.join(checkout.common, "packed-refs"))
     paths += [os.path.join(checkout.common, "refs", "heads", branch) for branch in _BRANCHES]
-    paths += [
-        os.path.join(checkout.common, "refs", "remotes", "origin", name) for name in ("HEAD", *_BRANCHES)
-    ]
+    remote = os.path.join(checkout.common, "refs", "remotes", "origin")
+    paths += [os.path.join(remote, name) for name in ("HEAD", *_BRANCHES)]
+    head = (_text(os.path.join(remote, "HEAD")) or "").strip().removeprefix("ref: ")
+    if head.startswith("refs/"):
+        paths.append(os.path.join(checkout.common, *head.split("/")))
     return tuple(_stamp(path) for path in paths)
 
 
@@ -104,6 +130,12 @@ def tracked(checkout: Checkout) -> dict[str, frozenset[str]] | None:
 
     None when it cannot be read for sure; nothing when there is none yet.
     """
+    index = _index(checkout)
+    return {folder: frozenset(names) for folder, names in index.items()} if index is not None else None
+
+
+def _index(checkout: Checkout) -> dict[str, dict[str, str]] | None:
+    """By folder and name the ids of the files that are in the index."""
     path = os.path.join(checkout.git, "index")
     if not os.path.exists(path):
         return {}
@@ -114,20 +146,21 @@ def tracked(checkout: Checkout) -> dict[str, frozenset[str]] | None:
         return None
     if paths is None:
         return None
-    found: dict[str, set[str]] = {}
-    for each in paths:
+    found: dict[str, dict[str, str]] = {}
+    for each, id_ in paths:
         folder, _, name = each.rpartition("/")
-        found.setdefault(folder, set()).add(name)
-    return {folder: frozenset(names) for folder, names in found.items()}
+        found.setdefault(folder, {})[name] = id_
+    return found
 
 
-def _index_paths(data: bytes) -> list[str] | None:
+def _index_paths(data: bytes) -> list[tuple[str, str]] | None:
     signature, version, count = struct.unpack_from(">4sII", data)
     if signature != b"DIRC" or version not in (2, 3, 4):
         return None
     at, previous = 12, b""
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     for _ in range(count):
+        id_ = data[at + 40 : at + 60].hex()
         mode = struct.unpack_from(">I", data, at + 24)[0]
         flags = struct.unpack_from(">H", data, at + 60)[0]
         start = at + (64 if flags & 0x4000 else 62)
@@ -143,7 +176,7 @@ def _index_paths(data: bytes) -> list[str] | None:
         if mode & 0o170000 == 0o040000:
             # A sparse index stands for whole folders with one entry.
             return None
-        found.append(previous.decode("utf-8", "surrogateescape"))
+        found.append((previous.decode("utf-8", "surrogateescape"), id_))
     while at + 8 <= len(data) - 20:
         name, size = struct.unpack_from(">4sI", data, at)
         if name == b"link":
@@ -170,8 +203,8 @@ def default_branch(checkout: Checkout) -> str | None:
     references = _References(checkout)
     names = [
         "refs/remotes/origin/HEAD",
-        *(f"refs/remotes/origin/{name}" for name in _BRANCHES[:3]),
-        *(f"refs/heads/{name}" for name in _BRANCHES[:3]),
+        *(f"refs/remotes/origin/{name}" for name in _BRANCHES),
+        *(f"refs/heads/{name}" for name in _BRANCHES),
     ]
     return next((found for name in names if (found := references.commit(name)) is not None), None)
 
@@ -181,6 +214,8 @@ def is_unborn(checkout: Checkout) -> bool:
     references = _References(checkout)
     head = (_text(os.path.join(checkout.git, "HEAD")) or "").strip()
     heads = os.path.join(checkout.common, "refs", "heads")
+    if os.path.isdir(os.path.join(checkout.common, "reftable")):
+        return False
     return (
         head.startswith("ref: refs/heads/")
         and references.commit(head.removeprefix("ref: ")) is None
@@ -212,6 +247,12 @@ class _References:
 def names_in_commit(checkout: Checkout, commit: str, folder: str) -> frozenset[str] | None:
     """The names in a folder, relative to the root with forward slashes, as a commit has it: none when it has no such
     folder; None when that cannot be read."""
+    found = entries_in_commit(checkout, commit, folder)
+    return frozenset(found) if found is not None else None
+
+
+def entries_in_commit(checkout: Checkout, commit: str, folder: str) -> dict[str, str] | None:
+    """The names in a folder as a commit has it, with the ids of what they stand for."""
     objects = _Objects(os.path.join(checkout.common, "objects"))
     try:
         found = objects.read(commit)
@@ -224,13 +265,44 @@ def names_in_commit(checkout: Checkout, commit: str, folder: str) -> frozenset[s
                 return None
             entries = dict(_entries(said[1]))
             if part is None:
-                return frozenset(entries)
+                return entries
             if part not in entries:
-                return frozenset()
+                return {}
             tree = entries[part]
     except (OSError, zlib.error, struct.error, ValueError, IndexError):
         return None
     return None
+
+
+def _ids_in_commit(checkout: Checkout, commit: str) -> set[str]:
+    """The ids of the files that a commit has, in so many folders as are quickly read: for folders that were moved."""
+    objects = _Objects(os.path.join(checkout.common, "objects"))
+    ids = set[str]()
+    try:
+        said = objects.read(commit)
+        todo = [said[1][5:45].decode("ascii")] if said is not None else []
+        for _ in range(_MANY):
+            tree = objects.read(todo.pop(0)) if todo else None
+            if tree is None:
+                break
+            folders = set(_folders(tree[1]))
+            found = {id_ for _, id_ in _entries(tree[1])}
+            todo += sorted(folders)
+            ids |= found - folders
+    except (OSError, zlib.error, struct.error, ValueError, IndexError):
+        return set()
+    return ids
+
+
+def _folders(tree: bytes) -> list[str]:
+    """The ids of the folders in a folder."""
+    at, found = 0, []
+    while at < len(tree):
+        end = tree.index(0, at)
+        if tree.startswith(b"40000 ", at):
+            found.append(tree[end + 1 : end + 21].hex())
+        at = end + 21
+    return found
 
 
 def _entries(tree: bytes) -> list[tuple[str, str]]:

@@ -126,7 +126,9 @@ def _models(context: Context, node: ast.Import | ast.ImportFrom) -> Iterator[tup
         else:
             value = Ref(alias.name, "")
         what = _model(context, context.type_of(value), alias.name)
-        if what is not None and (alias.asname is None and "." in alias.name or _uses(context, value, alias)):
+        if what is not None and (
+            (alias.asname is None and "." in alias.name) or _uses(context, value, alias)
+        ):
             yield alias, what
 
 

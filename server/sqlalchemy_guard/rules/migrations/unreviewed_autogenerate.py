@@ -124,7 +124,9 @@ def check_effect(context: Context, both: Directions) -> Iterator[Violation]:
 
 def _stands_for_all(context: Context, both: Directions) -> bool:
     """Whether a pair that does nothing is the first by name of several, for as many databases, of which none does anything."""
-    pairs = [pair for pair in directions(context.resolver, context.file) if pair[0] and not pair[0].parameters]
+    pairs = [
+        pair for pair in directions(context.resolver, context.file) if pair[0] and not pair[0].parameters
+    ]
     functions = [each for pair in pairs for each in pair if each is not None]
     return not functions or (
         both.upgrade.qualname == min(up.qualname for up, _ in pairs if up) and all(map(is_idle, functions))
