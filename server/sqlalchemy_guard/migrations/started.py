@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.documents.commands import application, application_folder, test_paths
 from sqlalchemy_guard.migrations.environment import environments
 from sqlalchemy_guard.project.file_roles import is_migration_file, is_test_file
+from sqlalchemy_guard.project.revision_names import is_revision
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _upgrades_in_code(workspace: Workspace, scripts: Scripts, *, tests: bool) ->
             return True
         for file in files:
             text = file.document.text
-            if "down_revision" in text or os.path.basename(file.file_id) == "env.py":
+            if is_revision(workspace.resolver, file) or os.path.basename(file.file_id) == "env.py":
                 continue
             if not concerns(workspace, scripts, file.file_id):
                 continue
