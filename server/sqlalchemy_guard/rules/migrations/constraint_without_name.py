@@ -43,7 +43,8 @@ def downgrade():
 ```
 
 ## Fix safety
-Unsafe: the constraint gets another name than the database would have given it, and `downgrade()` must use it. The naming convention
+Unsafe: the constraint may get another name than the database would have given it, and `downgrade()` must use it. In revisions for
+PostgreSQL it gets the name that PostgreSQL invents, which databases that were migrated before have already. The naming convention
 goes for all constraints to come; those that are there keep their names until a revision renames them.
 
 ## References
@@ -55,6 +56,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.convention import with_convention
+from sqlalchemy_guard.migrations.dialect import dialect_of
 from sqlalchemy_guard.migrations.history import history
 from sqlalchemy_guard.migrations.review import is_reviewed
 from sqlalchemy_guard.project.metadata import metadata_of_class
@@ -74,12 +76,14 @@ if TYPE_CHECKING:
 
 rule = Rule("SAG514", Severity.WARNING, Applicability.UNSAFE)
 
-_PREFIXES = {
-    "create_unique_constraint": "uq",
-    "create_foreign_key": "fk",
-    "create_check_constraint": "ck",
-    "create_primary_key": "pk",
+_AFFIXES = {
+    "create_unique_constraint": ("uq", "key"),
+    "create_foreign_key": ("fk", "fkey"),
+    "create_check_constraint": ("ck", "check"),
+    "create_primary_key": ("pk", "pkey"),
 }
+"""Before the name by habit, behind it by PostgreSQL."""
+_LONGEST = 63
 
 
 @rule.on(Operation)
@@ -89,7 +93,7 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     node = step.node("name")
     if (
         operation.direction != "upgrade"
-        or step.name not in _PREFIXES
+        or step.name not in _AFFIXES
         or node is None
         or step.literal("name") is not None
     ):
@@ -97,7 +101,7 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
     if context.workspace.naming("naming_convention")[0]:
         return
     if is_reviewed(context.workspace, context.file_id, context.settings):
-        name = _name(step)
+        name = _name(step, context.settings.dialect or dialect_of(context.workspace, context.file_id))
         yield context.at_call(
             rule,
             step.fact,
@@ -108,13 +112,19 @@ def check(context: Context, operation: Operation) -> Iterator[Violation]:
         )
 
 
-def _name(step: Step) -> str | None:
-    """The usual name: kind, table, columns."""
+def _name(step: Step, dialect: str | None) -> str | None:
+    """The name that PostgreSQL gives it, where the revision is for that; else the usual one: kind, table, columns."""
     columns = step.texts("local_cols" if step.name == "create_foreign_key" else "columns")
-    if step.table is None or (columns is None and step.name != "create_primary_key"):
+    is_primary = step.name == "create_primary_key"
+    if step.table is None or (columns is None and not is_primary):
         return None
-    parts = (_PREFIXES[step.name], step.table, *(columns or () if step.name != "create_primary_key" else ()))
-    return "_".join(parts)[:63]
+    parts = (step.table, *(columns or () if not is_primary else ()))
+    prefix, suffix = _AFFIXES[step.name]
+    if dialect == "postgresql":
+        name = "_".join((*parts, suffix))
+        # PostgreSQL shortens a longer one in a way of its own.
+        return name if len(name.encode()) <= _LONGEST else None
+    return "_".join((prefix, *parts))[:_LONGEST]
 
 
 @rule.on(Model)
