@@ -32,9 +32,9 @@ def rename(session: Session, users: list[User]) -> None:
 ## Fix safety
 Safe when the commit ends the body of a `for` loop that nothing leaves early, and that works on values and on the session alone:
 a call that reaches out of the program, or of which nothing is known, may fail after some items are done for good. Otherwise the
-fix is unsafe: what was committed before an error is then rolled back with the rest. Where statements follow the commit it becomes a `flush()`, which
-gives them keys and defaults, and the commit comes after the loop. No fix for a loop with `return`, which would leave without
-committing, nor for a commit in a called function.
+fix is unsafe: what was committed before an error is then rolled back with the rest. Where statements follow the commit it
+becomes a `flush()`, which gives them keys and defaults, and the commit comes after the loop. No fix for a loop with `return`,
+which would leave without committing, nor for a commit in a called function.
 
 ## References
 - [Session basics: committing](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#committing)
