@@ -52,6 +52,52 @@ def plan(folder: Path, files: Mapping[str, str]) -> tuple[dict[str, str], list[s
     return {path: fixed[path] for path in files}, left
 
 
+LONG = "".join(f"                total += {number}\n" for number in range(40))
+"""So many lines that a definition with them is cut into parts."""
+
+FLOWS |= {
+    "beside a long function inside": (
+        f"""
+        def run(session: Session, flag):
+            q = session.query(User.id).order_by(User.id)
+
+            def counted(total=0):
+{LONG}
+                return total
+
+            if flag:
+                q = q.filter(User.id > 1)
+            return [(each[0], counted()) for each in q.all()]
+        """,
+        f"""
+        def run(session: Session, flag):
+            q = select(User.id).order_by(User.id)
+
+            def counted(total=0):
+{LONG}
+                return total
+
+            if flag:
+                q = q.where(User.id > 1)
+            return [(each[0], counted()) for each in session.execute(q).all()]
+        """,
+    ),
+}
+REFUSED |= {
+    "read in a long function inside": (
+        f"""
+        def run(session: Session, flag):
+            q = session.query(User.id).order_by(User.id)
+
+            def counted(total=0):
+{LONG}
+                return total + q.count()
+
+            return counted() if flag else q.count()
+        """,
+        "is read in a function or lambda inside run()",
+    ),
+}
 FLOWS |= {
     "other columns in each branch": (
         """

@@ -82,6 +82,7 @@ MODERN = {
     "if x: type A = int\n": "A",
     "def f[T: (int, str) = int](x: T) -> T:\n    return x\n": "f",
     "class C[\n    T,\n    *Ts\n](Base): pass\n": "C",
+    "type Z[T = int] = list[T]\n": "Z",
     "async def g[T]():\n    await x\n": "g",
     'x = t"{a} b"\n': "x",
     'x = f"{d["k"]}"\n': "x",

@@ -522,10 +522,10 @@ class FileFacts:
             changed.add(WHOLE)
         stored = {name for contribution in both for _, name, _, _ in contribution.foreign_sets}
         if stored:
-            values: dict[str, list[Value]] = {name: [] for name in stored}
-            for _, name, _, value in self.foreign_sets:
+            values: dict[str, list[tuple[Value, Value]]] = {name: [] for name in stored}
+            for base, name, _, value in self.foreign_sets:
                 if name in stored:
-                    values[name].append(value)
+                    values[name].append((base, value))
             others = len(changed)
             for name in stored:
                 compare(self.outlines, f"*stored.{name}", tuple(values[name]) or None, changed)

@@ -74,3 +74,10 @@ def words_in(chunk: Chunk) -> dict[ast.stmt, Words]:
                 words.leaves or any(one.leaves for one in all_of_them),
             )
     return found
+
+
+def words_of_cut(chunk: Chunk) -> Words:
+    """The words of a definition that was cut, with all that is inside."""
+    every = [words for part in chunk.parts() for words in part.once(words_in).values()]
+    said = frozenset().union(*(words.said for words in every))
+    return Words(said, said, any(words.leaves for words in every))

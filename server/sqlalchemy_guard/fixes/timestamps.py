@@ -15,6 +15,7 @@ from sqlalchemy_guard.project.bodies import body_of, is_docstring
 from sqlalchemy_guard.project.columns import is_dataclass
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.model import model_of
+from sqlalchemy_guard.project.module_names import importable_as
 from sqlalchemy_guard.project.tables import place_of
 from sqlalchemy_guard.records import NamedTuple, dataclass
 from sqlalchemy_guard.text.edit import Edit, apply_edits
@@ -286,7 +287,7 @@ def module_for(workspace: Workspace, file: File, target: str) -> str | None:
                     return module
     if target in workspace.dependents(file.file_id):
         return None
-    dotted = workspace.modules.dotted(target)
+    dotted = importable_as(workspace.resolver, target, file)
     return dotted if workspace.modules.find(dotted, file.file_id) == target else None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.facts.values import Attr, Call, Const, Function, Param, Value
 from sqlalchemy_guard.project import registries, stubs
 from sqlalchemy_guard.project.externals import BASES, is_public
+from sqlalchemy_guard.project.homes import home_of
 from sqlalchemy_guard.project.types import (
     UNKNOWN_TYPE,
     ClassRef,
@@ -118,9 +119,49 @@ def _class_attribute(resolver: Resolver, base: ClassType, name: str) -> Type:
             found = _library_class_attribute(resolver, ref, name, base)
             if found != UNKNOWN_TYPE:
                 return found
+    if name == "query":
+        added = query_property(resolver, base)
+        if added is not None:
+            return Instance("sqlalchemy.orm.Query", (base,))
     if name == "query" and _is_mapped_elsewhere(resolver, base):
         return Instance("sqlalchemy.orm.Query", (base,), likely=True)
     return UNKNOWN_TYPE
+
+
+def query_property(resolver: Resolver, class_: ClassType) -> tuple[Value, SourceFile] | None:
+    """The `registry.query_property()` behind a class's `query`, with its file; None for any other `query`.
+
+    It stands in the class or a base of it, or is added from outside, as Flask's documentation has it: `Base.query = …`.
+    """
+    found = resolver.member(class_, "query")
+    if found is not None:
+        value = found.attribute.value if found.attribute is not None else None
+        return (
+            (value, found.file) if value is not None and _is_property(resolver, value, found.file) else None
+        )
+    for base, value, file in resolver.sources.stored_attributes("query"):
+        if _is_base(resolver, class_, base, file) and _is_property(resolver, value, file):
+            return value, file
+    return None
+
+
+def _is_base(resolver: Resolver, class_: ClassType, base: Value, file: SourceFile) -> bool:
+    """Whether a class gets its attributes from what a value stands for."""
+    ancestors = resolver.ancestors(class_)
+    found = [option.ref for option in known(resolver.type_of(base, file)) if isinstance(option, ClassType)]
+    if any(isinstance(ref, tuple) and ref in ancestors for ref in found):
+        return True
+    # All bases that `declarative_base()` makes are of one type.
+    home = home_of(resolver, base, file) if found else None
+    parents = [facts for ref in ancestors if (facts := resolver.class_facts(ref)) is not None]
+    return home is not None and any(
+        home_of(resolver, parent, source) == home for facts, source in parents for parent in facts.bases
+    )
+
+
+def _is_property(resolver: Resolver, value: Value, file: SourceFile) -> bool:
+    made = resolver.type_of(value, file)
+    return isinstance(made, Instance) and made.ref == "sqlalchemy.orm.query_property()"
 
 
 _COLUMNS = frozenset({"sqlalchemy.Column", "sqlalchemy.orm.mapped_column"})

@@ -110,7 +110,7 @@ def stored_elsewhere(resolver: Resolver, name: str, file: SourceFile) -> Type:
     """What other code stores in attributes of that name (`app.db = SQLAlchemy()`, `request.state.db = Session()`),
     when all of it is the same thing of SQLAlchemy's."""
     found: set[Type] = set()
-    for value, source in resolver.sources.stored_attributes(name):
+    for _, value, source in resolver.sources.stored_attributes(name):
         for option in options(resolver.type_of(value, source)):
             if isinstance(option, Instance) and _is_sqlalchemy(resolver, option):
                 found.add(likely(option))

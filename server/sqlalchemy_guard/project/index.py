@@ -33,7 +33,7 @@ class Index:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._classes: dict[str, dict[str, None]] = {}
-        self._stored: dict[str, dict[str, list[Value]]] = {}
+        self._stored: dict[str, dict[str, list[tuple[Value, Value]]]] = {}
         self._called: dict[str, dict[str, None]] = {}
         self._facts: dict[str, FileFacts] = {}
         self._importers: dict[str, dict[str, None]] = {}
@@ -127,10 +127,10 @@ class Index:
     def _learn_stored(self, file_id: str, facts: FileFacts, names: set[str]) -> set[Key]:
         if not names:
             return set()
-        values: dict[str, list[Value]] = {}
-        for _, name, _, value in facts.foreign_sets:
+        values: dict[str, list[tuple[Value, Value]]] = {}
+        for base, name, _, value in facts.foreign_sets:
             if name in names and type(value) is not Const:
-                values.setdefault(name, []).append(value)
+                values.setdefault(name, []).append((base, value))
         for name in names:
             if name in values:
                 self._stored.setdefault(name, {})[file_id] = values[name]
@@ -150,11 +150,10 @@ class Index:
                 found.extend((file_id, qualname) for qualname in classes if qualname.endswith(ending))
         return found
 
-    def stored(self, name: str) -> list[tuple[Value, str]]:
-        """What is assigned to attributes of that name of objects that are no method's own `self`, and in which file."""
-        return [
-            (value, file_id) for file_id, values in self._stored.get(name, {}).items() for value in values
-        ]
+    def stored(self, name: str) -> list[tuple[Value, Value, str]]:
+        """What is assigned to attributes of that name of objects that are no method's own `self`: object, value and file."""
+        found = self._stored.get(name, {}).items()
+        return [(base, value, file_id) for file_id, values in found for base, value in values]
 
     def calling(self, name: str) -> list[str]:
         """The files that call something of that last name with arguments."""

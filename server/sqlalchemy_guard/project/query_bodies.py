@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlalchemy_guard.facts.statement_words import words_in
+from sqlalchemy_guard.facts.statement_words import words_in, words_of_cut
 from sqlalchemy_guard.project.bodies import body_of
 from sqlalchemy_guard.records import NamedTuple
 
@@ -108,6 +108,9 @@ class Body:
             self._words = {}
             for chunk in self.knowledge.scope.chunks:
                 self._words.update(chunk.once(words_in))
+            for chunk, inner in body_of(self.function):
+                if inner not in self._words:
+                    self._words[inner] = words_of_cut(chunk)
         return self._words[statement]
 
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Param, Ref, Typed, Value
 from sqlalchemy_guard.project.index import IMPORTS
+from sqlalchemy_guard.project.module_names import importable_as
 from sqlalchemy_guard.project.query_references import given_by_caller
 from sqlalchemy_guard.project.types import ModuleType
 from sqlalchemy_guard.records import dataclass, replace
@@ -169,7 +170,7 @@ def spelled(path: Path, body: Body, workspace: Workspace) -> Spelled | None:
             local, file, home, workspace
         ):
             return Spelled(local + tail)
-    module = workspace.modules.dotted(home)
+    module = importable_as(workspace.resolver, home, file)
     if not module or name in taken or name in file.facts.names or makes_cycle(workspace, file, home):
         return None
     return Spelled(name + tail, (module, name))

@@ -9,11 +9,14 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.query import Certainty, SessionInfo, SessionKind
-from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Const, Param, Ref, Value
+from sqlalchemy_guard.facts.values import UNKNOWN, Attr, Call, Const, Param, Ref, Value
 from sqlalchemy_guard.project import stubs
+from sqlalchemy_guard.project.attributes import query_property
 from sqlalchemy_guard.project.externals import ASYNC_SESSIONS, BASES
+from sqlalchemy_guard.project.homes import Home, home_of
 from sqlalchemy_guard.project.index import IMPORTS
 from sqlalchemy_guard.project.mentions import QUERY_CLASS, QUERY_CLASS_KEYWORDS, QUERY_DOUBLE, QUERY_EVENTS
+from sqlalchemy_guard.project.module_names import importable_as
 from sqlalchemy_guard.project.types import ClassType, Instance, Type, known, options
 
 if TYPE_CHECKING:
@@ -161,14 +164,14 @@ class QuerySessions:
         own_class = own_query_class(self.workspace, of=refs)
         replaced = self._replaced(refs)
         if flask:
-            database = self._name_for(query, self._is_database)
+            database = self._name_for(query, self._is_database, [])
             text = f"{database}.session" if database is not None else None
             aborts = self._aborts()
             helpers = database if aborts and self.has_helpers else None
             return SessionInfo(
                 SessionKind.FLASK, Certainty.PROVEN, own_class, text, helpers, aborts, self._since_2, replaced
             )
-        text = self._name_for(query, self._is_registry)
+        text = self._name_for(query, self._is_registry, self._registries(query.value))
         return SessionInfo(
             SessionKind.SCOPED, Certainty.PROVEN, own_class, text, since_2=self._since_2, replaced=replaced
         )
@@ -192,18 +195,38 @@ class QuerySessions:
     def _is_registry(self, type_: Instance) -> bool:
         return bool(stubs.PROXIED & set(self.resolver.ancestors(ClassType(type_.ref))))
 
-    def _name_for(self, query: ast.Attribute, wanted: object) -> str | None:
-        """A name of this file for an object of the wanted type, or one that can be imported from the class's module."""
-        assert callable(wanted)
-        here = self._named(self.file, wanted)
+    def _registries(self, model: ast.expr) -> list[Home]:
+        """Where the registries stand whose `query_property()` is the `query` of a class: files and names."""
+        found = []
+        for option in known(self.resolver.type_of(self.values.get(model, UNKNOWN), self.file)):
+            made = query_property(self.resolver, option) if isinstance(option, ClassType) else None
+            value = made[0] if made is not None else None
+            if made is not None and isinstance(value, Call) and isinstance(value.func, Attr):
+                home = home_of(self.resolver, value.func.base, made[1])
+                if home is not None:
+                    found.append(home)
+        return found
+
+    def _name_for(
+        self, query: ast.Attribute, wanted: Callable[[Instance], bool], homes: list[Home]
+    ) -> str | None:
+        """A name of this file for an object of the wanted type, or one that can be imported from the class's module.
+
+        Args:
+            query: `Model.query`.
+            wanted: Tells the type.
+            homes: Where the objects stand that may be meant, if that is known: the file of one, and its name there.
+        """
+        here = self._named(self.file, wanted, homes)
         if here is not None:
             return here[0]
         for option in known(self.resolver.type_of(self.values.get(query.value, UNKNOWN), self.file)):
             if not isinstance(option, ClassType):
                 continue
-            for ref in self.resolver.ancestors(option):
-                source = self.workspace.file(ref[0]) if isinstance(ref, tuple) else None
-                found = self._named(source, wanted) if source is not None else None
+            near = [ref[0] for ref in self.resolver.ancestors(option) if isinstance(ref, tuple)]
+            for file_id in dict.fromkeys((*near, *(home for home, _ in homes))):
+                source = self.workspace.file(file_id)
+                found = self._named(source, wanted, homes) if source is not None else None
                 if source is None or found is None:
                     continue
                 name, origin = found
@@ -212,30 +235,55 @@ class QuerySessions:
                 module = (
                     origin
                     if origin and not origin.startswith(".")
-                    else self.workspace.modules.dotted(source.file_id)
+                    else importable_as(self.resolver, source.file_id, self.file)
                 )
                 home = self.resolver.module(module, self.file)
-                if home is not None and self._closes_cycle(home):
+                if home is not None and self._closes_cycle(home, name):
                     continue
                 self.imports[name] = (module, name)
                 return name
         return None
 
-    def _closes_cycle(self, home: str) -> bool:
-        """Whether importing a module here closes a cycle that its other imports do not make already."""
+    def _closes_cycle(self, home: str, name: str) -> bool:
+        """Whether importing a name here closes a cycle that its other imports do not make already."""
         self.resolver.keys.update(((IMPORTS, ""), (self.file.file_id, "*imports")))
         if home not in self.workspace.dependents(self.file.file_id):
             return False
-        return not any(
-            self.resolver.module(each, self.file) == home for each in self.file.facts.imported_modules()
+        if any(self.resolver.module(each, self.file) == home for each in self.file.facts.imported_modules()):
+            return False
+        return not any(self._takes(target, name, home) for target in self._imported(self.file))
+
+    def _imported(self, file: SourceFile) -> set[str]:
+        """The modules that a file imports from whenever it is imported itself."""
+        found = {
+            self.resolver.module(binding.value.module, file)
+            for bindings in file.facts.names.values()
+            for binding in bindings
+            if type(binding.value) is Ref and binding.value.module and not binding.conditional
+        }
+        return {target for target in found if target is not None}
+
+    def _takes(self, file_id: str, name: str, home: str) -> bool:
+        """Whether a module takes a name from where it is made: who imports that module has it taken, too."""
+        source = self.workspace.file(file_id)
+        self.resolver.keys.add((file_id, name))
+        return source is not None and any(
+            type(binding.value) is Ref
+            and not binding.conditional
+            and binding.value.name == name
+            and self.resolver.module(binding.value.module, source) == home
+            for binding in source.facts.names.get(name, ())
         )
 
-    def _named(self, file: SourceFile, wanted: object) -> tuple[str, str | None] | None:
+    def _named(
+        self, file: SourceFile, wanted: Callable[[Instance], bool], homes: list[Home]
+    ) -> tuple[str, str | None] | None:
         """A module-level name of a file for an object of the wanted type, and the module that it is imported from."""
-        assert callable(wanted)
         for name, bindings in file.facts.names.items():
             for option in known(self.resolver.name(name, file)):
                 if isinstance(option, Instance) and wanted(option):
+                    if homes and home_of(self.resolver, Ref("", name), file) not in homes:
+                        continue
                     value = bindings[-1].value
                     same = type(value) is Ref and value.name == name
                     return name, value.module if type(value) is Ref and same else None

@@ -95,7 +95,7 @@ def _stored(
     workspace: Workspace, name: str, kind: str, counts: Callable[[SourceFile], bool]
 ) -> Iterator[tuple[Value, File]]:
     """The objects of which an attribute of a name is set to a session."""
-    files = {source.file_id: source for _, source in workspace.stored_attributes(name)}
+    files = {source.file_id: source for _, _, source in workspace.stored_attributes(name)}
     for source in files.values():
         for base, attribute, _, value in source.facts.foreign_sets if counts(source) else ():
             if (

@@ -100,8 +100,8 @@ class Sources(Protocol):
     def calls_of(self, name: str, home: str | None) -> Iterator[tuple[Call, SourceFile]]:
         """The calls with arguments of something of that last name, in known files or in those that import `home`."""
 
-    def stored_attributes(self, name: str) -> Iterator[tuple[Value, SourceFile]]:
-        """What known files assign to attributes of that name of objects that are not their own `self`."""
+    def stored_attributes(self, name: str) -> Iterator[tuple[Value, Value, SourceFile]]:
+        """What known files assign to attributes of that name, and of which objects (never their own `self`)."""
 
 
 class Resolver(Answers):
@@ -380,19 +380,19 @@ class Resolver(Answers):
                 value = value.value
                 continue
             if type(value) is ClassName:
-                value = self._meant_in_class(value, file)
+                value = self.meant_in_class(value, file)
                 continue
             if type(value) is Attr:
                 base = self.type_of(value.base, file)
                 if not isinstance(base, ModuleType) or base.file_id is None:
                     return value, file
-                found = self._binding(base.file_id, value.name)
+                found = self.binding(base.file_id, value.name)
             elif type(value) is Ref:
                 if value.module:
                     target = self.module(value.module, file)
                 else:
                     target = file.file_id
-                found = self._binding(target, value.name) if target is not None else None
+                found = self.binding(target, value.name) if target is not None else None
             else:
                 return value, file
             if found is None:
@@ -400,7 +400,7 @@ class Resolver(Answers):
             value, file = found
         return value, file
 
-    def _meant_in_class(self, value: ClassName, file: SourceFile) -> Value:
+    def meant_in_class(self, value: ClassName, file: SourceFile) -> Value:
         """What a name in a class body stands for: the class's own attribute, else the module's name."""
         self.keys.add((file.file_id, value.qualname))
         facts = file.facts.class_(value.qualname)
@@ -409,10 +409,10 @@ class Resolver(Answers):
             return Ref("", value.name)
         return own.value
 
-    def _binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+    def binding(self, file_id: str, name: str) -> tuple[Value, SourceFile] | None:
+        """What a module's name was last bound to, with the file of that."""
         self.keys.add((file_id, name))
-        source = self.sources.file(file_id) if not file_id.endswith(("/", "\\")) else None
-        if source is None:
+        if file_id.endswith(("/", "\\")) or (source := self.sources.file(file_id)) is None:
             return None
         bound = source.facts.value_of(name)
         return (bound[0], source) if bound is not None else lazily_bound(self, source, name)

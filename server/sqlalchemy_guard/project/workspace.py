@@ -324,14 +324,15 @@ class Workspace:
 
         return [*sorted(self._index.classes_named(name), key=distance)]
 
-    def stored_attributes(self, name: str) -> Iterator[tuple[Value, File]]:
-        """What known files assign to attributes of that name of objects that are not their own `self`."""
+    def stored_attributes(self, name: str) -> Iterator[tuple[Value, Value, File]]:
+        """What known files assign to attributes of that name, and of which objects, none of which is their own `self`: object,
+        value, and their file."""
         self.resolver.keys.add((STORED, name))
         # Resolving one may load further files, and with them further assignments.
-        for value, file_id in self._index.stored(name):
+        for base, value, file_id in self._index.stored(name):
             file = self._files.get(file_id)
             if file is not None:
-                yield value, file
+                yield base, value, file
 
     def calls_of(self, name: str, home: str | None) -> Iterator[tuple[Call, File]]:
         """The calls with arguments of something of that last name in known files.

@@ -1,10 +1,10 @@
 """Python newer than the running interpreter, rewritten so that the running one parses it.
 
 Only constructs that the interpreter does not know are rewritten, only after it refused the text, and every
-other node keeps its line and, wherever possible, its column in UTF-8 bytes: type parameters become blanks,
-`type X = T` becomes `0;   X = T`, `except A, B:` is parsed with bars and given back as a tuple, a template
-string is read as a format string, and a replacement field that older format strings cannot hold becomes one
-they can. This module must never touch a text that parses as it is.
+other node keeps its line and, wherever possible, its column in UTF-8 bytes: type parameters (on 3.12 those
+with defaults) become blanks, `type X = T` becomes `0;   X = T`, `except A, B:` is parsed with bars and given
+back as a tuple, a template string is read as a format string, and a replacement field that older format
+strings cannot hold becomes one they can. This module must never touch a text that parses as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy_guard.syntax.lexing import Literal, literals, mask
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 _TYPE_PARAMETERS = sys.version_info < (3, 12)
+_DEFAULTS = sys.version_info < (3, 13)
 _FORMAT_STRINGS = sys.version_info < (3, 12)
 _BARE_EXCEPT = sys.version_info < (3, 14)
 _TEMPLATES = sys.version_info < (3, 14)
@@ -59,19 +60,19 @@ def rewrite(text: str, line: int | None) -> Rewritten | None:
         return None
     edits: dict[int, tuple[int, str]] = {}
     code = mask(text)
-    if _TYPE_PARAMETERS:
-        for match in _TYPE.finditer(code):
-            start = match.start(1)
-            if match.group(2) == "[":
-                end = _closing(code, match.start(2))
-                if end is None or not code[end:].lstrip(" \t").startswith("="):
-                    continue
-                edits[match.start(2)] = (end, _blank(text[match.start(2) : end]))
+    for match in _TYPE.finditer(code) if _DEFAULTS else ():
+        start = match.start(1)
+        if match.group(2) == "[":
+            end = _closing(code, match.start(2))
+            if end is None or not code[end:].lstrip(" \t").startswith("="):
+                continue
+            _blank_parameters(text, code, match.start(2), end, edits)
+        if _TYPE_PARAMETERS:
             edits[start] = (start + 4, "0;  ")
-        for match in _PARAMETERS.finditer(code):
-            end = _closing(code, match.start(1))
-            if end is not None:
-                edits[match.start(1)] = (end, _blank(text[match.start(1) : end]))
+    for match in _PARAMETERS.finditer(code) if _DEFAULTS else ():
+        end = _closing(code, match.start(1))
+        if end is not None:
+            _blank_parameters(text, code, match.start(1), end, edits)
     excepts: dict[int, int] = {}
     if _BARE_EXCEPT:
         for match in _EXCEPT.finditer(code):
@@ -96,6 +97,12 @@ def rewrite(text: str, line: int | None) -> Rewritten | None:
         at = end
     parts.append(text[at:])
     return Rewritten("".join(parts), excepts)
+
+
+def _blank_parameters(text: str, code: str, start: int, end: int, edits: dict[int, tuple[int, str]]) -> None:
+    """Take type parameters away, where they are not known at all or have defaults, which came a version later."""
+    if _TYPE_PARAMETERS or "=" in code[start:end]:
+        edits[start] = (end, _blank(text[start:end]))
 
 
 def restore(body: list[ast.stmt], excepts: dict[int, int]) -> None:

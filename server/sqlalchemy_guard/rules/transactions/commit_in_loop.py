@@ -30,10 +30,11 @@ def rename(session: Session, users: list[User]) -> None:
 ```
 
 ## Fix safety
-Safe when the commit ends the body of a `for` loop that nothing leaves early. Otherwise the fix is unsafe: what was
-committed before an error is then rolled back with the rest. Where statements follow the commit it becomes a `flush()`, which
-gives them keys and defaults, and the commit comes after the loop. No fix for a loop with `return`, which would leave without
-committing, nor for a commit in a called function.
+Safe when the commit ends the body of a `for` loop that nothing leaves early, and that works on values and on the session alone:
+a call that reaches out of the program, or of which nothing is known, may fail after some items are done for good. Otherwise the
+fix is unsafe: what was committed before an error is then rolled back with the rest. Where statements follow the commit it
+becomes a `flush()`, which gives them keys and defaults, and the commit comes after the loop. No fix for a loop with `return`,
+which would leave without committing, nor for a commit in a called function.
 
 ## References
 - [Session basics: committing](https://docs.sqlalchemy.org/en/20/orm/session_basics.html#committing)
@@ -47,6 +48,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy_guard.fixes.blocks import delete_statement, insert_behind, is_followed_by, move_behind
 from sqlalchemy_guard.project.calls import LibraryCall, LoopCall
 from sqlalchemy_guard.project.effects import COMMITS, commit_path
+from sqlalchemy_guard.project.loop_effects import reaches_out
 from sqlalchemy_guard.project.loops import deliberate, head_of, later_like, leaves_early, tail_of
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
 from sqlalchemy_guard.text.edit import Edit
@@ -70,13 +72,16 @@ def check(context: Context, call: LibraryCall) -> Iterator[Violation]:
     message = (
         "`commit()` in a loop commits once per iteration; add everything first and commit once after the loop"
     )
+    applicability, besides = _applicability(call, loop), None
+    if applicability is Applicability.SAFE:
+        besides = reaches_out(context.resolver, call.fact, loop, context.file)
     yield context.at_call(
         rule,
         call.fact,
         message,
-        applicability=_applicability(call, loop),
+        applicability=applicability if besides is None else Applicability.UNSAFE,
         related=(context.related(context.file, loop.chunk, head_of(loop.node), "the loop"),),
-        subject=(call.fact, loop),
+        subject=(call.fact, loop, besides),
     )
 
 
@@ -129,7 +134,7 @@ def _applicability(call: LibraryCall, loop: Frame) -> Applicability | None:
 @rule.fix
 def fix(context: Context, violation: Violation) -> Fix | None:
     """Move the commit behind the loop; leave a flush where what follows may need keys."""
-    fact, loop = violation.subject
+    fact, loop, besides = violation.subject
     source, statement, shift = context.source, fact.statement, fact.chunk.shift
     text = source.segment(statement, shift)
     block = tail_of(loop.node, statement)
@@ -137,6 +142,8 @@ def fix(context: Context, violation: Violation) -> Fix | None:
     edits: tuple[Edit, ...] | None
     if block is not None:
         title = "Commit once after the loop"
+        if besides is not None:
+            title += f" (nothing of it is kept when `{besides}()` fails)"
         edits = (
             delete_statement(source, statement, block, shift)
             if committed
