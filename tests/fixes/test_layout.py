@@ -224,19 +224,34 @@ def operation(random_: random.Random) -> str:
     return " ".join(parts)
 
 
+MESSAGES = (
+    '"gone"',
+    '"some words on what is wrong here"',
+    "reason",
+    'describe("what is wrong", user)',
+    "a_rather_long_name_of_something.text",
+    'f"{user.name} is not there"',
+)
+
+
 def test_operations_are_laid_out_as_ruff_does() -> None:
     random_ = random.Random(11)
-    heads, texts = [], []
-    for _ in range(1500):
+    heads, texts, tails = [], [], []
+    for _ in range(2000):
         text = operation(random_)
         head = random_.choice(("    assert ", "    total = ", "    return ", "    if "))
+        if random_.random() < 0.2:
+            text = f"{text} if {operation(random_)} else {random_.choice(('None', operation(random_)))}"
+        tail = ":\n        pass\n" if "if " in head else "\n"
+        if "assert" in head and random_.random() < 0.6:
+            tail = f", {random_.choice(MESSAGES)}\n"
         try:
             ast.parse(text)
         except SyntaxError:
             continue
         texts.append(text)
         heads.append(head)
-    tails = [":\n        pass\n" if "if " in head else "\n" for head in heads]
+        tails.append(tail)
     whole = formatted("def f():\n" + "".join(map("".join, zip(heads, texts, tails, strict=True))))
     rows = whole.splitlines(keepends=True)
     function = ast.parse(whole).body[0]

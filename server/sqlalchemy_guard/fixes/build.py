@@ -132,20 +132,30 @@ class Builder:
         text = self._comment(token)
         return Trailing("  " + text, free=text.startswith(PRAGMAS))
 
-    def standing(self, node: ast.expr, left: int, right: int) -> Doc:
-        """An expression that stands by itself: parentheses around it are dropped, and set where it needs them."""
+    def standing(self, node: ast.expr, left: int, right: int, *, wraps_atoms: bool = False) -> Doc:
+        """An expression that stands by itself: parentheses around it are dropped, and set where it needs them.
+
+        Args:
+            node: The expression.
+            left: Where it may begin, with its parentheses.
+            right: Where it ends at the latest, with them.
+            wraps_atoms: Whether what cannot break where it is comes on a line of its own, in parentheses.
+        """
         start, end = self.source.start(node), self.source.end(node)
         for token in self.between(left, start) + self.between(end, right):
             if token.kind == "comment" or self.text[token.start : token.end] not in "()":
                 raise Unknown("something stands between the expression and its parentheses")
-        body = self.doc(node, start)
+        body = self._ternary(node) if isinstance(node, ast.IfExp) else self.doc(node, start)
         if isinstance(node, ast.Tuple) and not self._bracketed(node):
             raise Unknown("a tuple without parentheses")
         if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.GeneratorExp | ast.Starred):
             raise Unknown(type(node).__name__)
-        if not self._wraps(node):
+        wraps = self._wraps(node)
+        if not wraps and not wraps_atoms:
             return body
         wrapped = Group((IfBreak("("), Indent((SOFT, Group(body, must_break(body)))), SOFT, IfBreak(")")))
+        if not wraps and isinstance(node, ast.Call | ast.Subscript):
+            return Choice(body, wrapped)
         if not self._breaks_in_brackets(node):
             return wrapped
         with self._form(tight=True):
@@ -197,9 +207,7 @@ class Builder:
             return not self._parenthesised(node.operand, self.source.start(node)) and self._wraps(
                 node.operand
             )
-        if isinstance(node, ast.IfExp):
-            raise Unknown(type(node).__name__)
-        return False
+        return isinstance(node, ast.IfExp)
 
     def _parenthesised(self, node: ast.expr, left: int) -> bool:
         return any(self.text[token.start] == "(" for token in self.between(left, self.source.start(node)))
@@ -350,6 +358,18 @@ class Builder:
                 and not self._parenthesised(operand, left)
             )
             parts.append(self._operation(operand) if flat else self.doc(operand, left))
+            left = self.source.end(operand)
+        return tuple(parts)
+
+    def _ternary(self, node: ast.IfExp) -> Doc:
+        """A conditional expression with a possible break before each of its words."""
+        parts: list[Doc] = []
+        left = self.source.start(node)
+        for word, operand in (("", node.body), ("if ", node.test), ("else ", node.orelse)):
+            if isinstance(operand, ast.IfExp) and not self._parenthesised(operand, left):
+                raise Unknown("one conditional expression in another")
+            parts += [SPACE, Text(word)] if word else []
+            parts.append(self.doc(operand, left))
             left = self.source.end(operand)
         return tuple(parts)
 

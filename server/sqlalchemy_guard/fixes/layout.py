@@ -67,6 +67,26 @@ def _whole(text: str, start: int, end: int, *, vertical: bool = False) -> Doc:
     return doc
 
 
+def _asserted(text: str) -> Doc:
+    """The document of the test of an `assert` with its message."""
+    prefix = "(\n"
+    tree = ast.parse(prefix + text + "\n)", mode="eval")
+    if not isinstance(tree.body, ast.Tuple) or len(tree.body.elts) != 2:
+        raise Unknown("a test that cannot be told from its message")
+    test, message = tree.body.elts
+    source = Source(prefix + text + "\n)")
+    builder = Builder(source)
+    between = builder.between(source.end(test), source.start(message))
+    comma = next(token for token in between if source.text[token.start : token.end] == ",")
+    doc = (
+        builder.standing(test, len(prefix), comma.start),
+        Text(", "),
+        builder.standing(message, comma.end, len(source.text) - 2, wraps_atoms=True),
+    )
+    builder.finish()
+    return doc
+
+
 def _render(doc: Doc, source: Source, margin: str, column: int, limit: int | None = None) -> str:
     return render(doc, limit or source.line_length, margin, source.indentation, source.newline, column)
 
@@ -88,6 +108,8 @@ def reflow(source: Source, statement: ast.stmt, edits: Sequence[Edit], shift: in
     if place is None:
         return tuple(edits)
     start, end = _bounds(source, statement, place, shift)
+    if isinstance(statement, ast.Assert) and statement.msg is not None:
+        end = _bounds(source, statement, statement.msg, shift)[1]
     inside = [edit for edit in edits if start <= edit.start and edit.end <= end]
     outside = [edit for edit in edits if edit not in inside]
     if not inside:
@@ -132,7 +154,7 @@ def _value(statement: ast.stmt) -> ast.expr | None:
             return value
         case ast.AnnAssign(value=optional) | ast.Return(value=optional):
             return optional
-        case ast.If(test=test) | ast.While(test=test) | ast.Assert(test=test, msg=None):
+        case ast.If(test=test) | ast.While(test=test) | ast.Assert(test=test):
             return test
         case ast.For(iter=iterated) | ast.AsyncFor(iter=iterated):
             return iterated
@@ -181,7 +203,10 @@ def _laid_out(
 ) -> str | None:
     """The layout of a statement's value behind `head`, or None when its form is not known."""
     try:
-        doc = _whole(text, 0, len(text), vertical=vertical)
+        if isinstance(statement, ast.Assert) and statement.msg is not None:
+            doc = _asserted(text)
+        else:
+            doc = _whole(text, 0, len(text), vertical=vertical)
     except (Unknown, SyntaxError, ValueError, RecursionError):
         return None
     column = _columns(source.text[source.line_start(start) : start] if head is None else head)

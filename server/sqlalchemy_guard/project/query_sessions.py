@@ -238,19 +238,41 @@ class QuerySessions:
                     else importable_as(self.resolver, source.file_id, self.file)
                 )
                 home = self.resolver.module(module, self.file)
-                if home is not None and self._closes_cycle(home):
+                if home is not None and self._closes_cycle(home, name):
                     continue
                 self.imports[name] = (module, name)
                 return name
         return None
 
-    def _closes_cycle(self, home: str) -> bool:
-        """Whether importing a module here closes a cycle that its other imports do not make already."""
+    def _closes_cycle(self, home: str, name: str) -> bool:
+        """Whether importing a name here closes a cycle that its other imports do not make already."""
         self.resolver.keys.update(((IMPORTS, ""), (self.file.file_id, "*imports")))
         if home not in self.workspace.dependents(self.file.file_id):
             return False
-        return not any(
-            self.resolver.module(each, self.file) == home for each in self.file.facts.imported_modules()
+        if any(self.resolver.module(each, self.file) == home for each in self.file.facts.imported_modules()):
+            return False
+        return not any(self._takes(target, name, home) for target in self._imported(self.file))
+
+    def _imported(self, file: SourceFile) -> set[str]:
+        """The modules that a file imports from whenever it is imported itself."""
+        found = {
+            self.resolver.module(binding.value.module, file)
+            for bindings in file.facts.names.values()
+            for binding in bindings
+            if type(binding.value) is Ref and binding.value.module and not binding.conditional
+        }
+        return {target for target in found if target is not None}
+
+    def _takes(self, file_id: str, name: str, home: str) -> bool:
+        """Whether a module takes a name from where it is made: who imports that module has it taken, too."""
+        source = self.workspace.file(file_id)
+        self.resolver.keys.add((file_id, name))
+        return source is not None and any(
+            type(binding.value) is Ref
+            and not binding.conditional
+            and binding.value.name == name
+            and self.resolver.module(binding.value.module, source) == home
+            for binding in source.facts.names.get(name, ())
         )
 
     def _named(
