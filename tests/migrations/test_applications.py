@@ -339,3 +339,28 @@ def test_a_column_that_could_not_be_made(tmp_path: Path) -> None:
     )
     upgrade = f'{ITEMS}\nop.add_column("items", sa.Column("token", sa.Text))'
     assert found(tmp_path, models, upgrade) == []
+
+
+def test_types_of_libraries_are_known_by_their_whole_path(tmp_path: Path) -> None:
+    models = (
+        "import uuid\nfrom sqlmodel import Field, SQLModel\n\n"
+        "class Item(SQLModel, table=True):\n"
+        "    id: uuid.UUID = Field(primary_key=True)\n    name: str\n    code: str = Field(max_length=8)\n"
+    )
+    made = """
+import sqlmodel
+op.create_table(
+    "item",
+    sa.Column("id", sa.Uuid(), nullable=False),
+    sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column("code", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+    sa.PrimaryKeyConstraint("id"),
+)
+"""
+    env = ENV.format(before="include_object = None\n", padding="    pass")
+    env = env.replace("from models import Base", "import models\nfrom sqlmodel import SQLModel").replace(
+        "Base.", "SQLModel."
+    )
+    assert found(tmp_path, models, made, env=env) == [
+        "`item.code` is `VARCHAR(8)` in the model and `VARCHAR(6)` in the migrations"
+    ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sqlalchemy_guard.check import Checker
 from sqlalchemy_guard.cli.main import main
 from sqlalchemy_guard.fix import single
+from sqlalchemy_guard.migrations import drift as drift_module
 from sqlalchemy_guard.migrations.drift import drifts
 from sqlalchemy_guard.migrations.known import refresh
+from sqlalchemy_guard.text.document import Document
 from sqlalchemy_guard.vfs import canonical
 from tests.migrations.support import opened
 from tests.migrations.test_render import ENV, MODELS
@@ -451,3 +453,46 @@ def test_the_fix_creates_the_file(tmp_path: Path) -> None:
     assert path.startswith(canonical(str(tmp_path / "alembic/versions")))
     (edit,) = fix.edits[path]
     assert 'op.alter_column(\n        "users"' in edit.new or "batch_op.alter_column(" in edit.new
+
+
+def test_an_edit_beside_models_and_revisions_compares_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = (
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n\n\nclass Base(DeclarativeBase):\n    pass\n\n\n"
+        'class User(Base):\n    __tablename__ = "users"\n    id: Mapped[int] = mapped_column(primary_key=True)\n'
+    )
+    files = chain('op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))') | {
+        "alembic/env.py": "from alembic import context\nfrom models import Base\n\n"
+        "context.configure(target_metadata=Base.metadata)\ncontext.run_migrations()\n",
+        "models.py": models,
+        "service.py": "def one():\n    return 1\n",
+    }
+    workspace = opened(tmp_path, files)
+    compared = 0
+    real = drift_module.compare
+
+    def counting(*args: Any) -> Any:
+        nonlocal compared
+        compared += 1
+        return real(*args)
+
+    monkeypatch.setattr(drift_module, "compare", counting)
+
+    def look() -> tuple[int, object]:
+        (found,) = drift_module.drifts(workspace)
+        assert not found.problem
+        return compared, found
+
+    def write(name: str, text: str) -> None:
+        file_id = canonical(str(tmp_path / name))
+        workspace.open(file_id, Document.from_text(file_id, text))
+
+    once, first = look()
+    assert once > 0
+    write("service.py", "def one():\n    return 2\n")
+    assert look() == (once, first)
+    write("models.py", models + "    name: Mapped[str]\n")
+    again, other = look()
+    assert again > once
+    assert other is not first

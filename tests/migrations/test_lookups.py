@@ -207,3 +207,21 @@ def test_options_of_the_configuration(tmp_path: Path, option: str, there: bool) 
     result = replayed(tmp_path, files)
     assert result.limits == []
     assert ((None, "users") in result.schema.tables) is there
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_types_are_those_that_a_database_reports(tmp_path: Path, dialect: str) -> None:
+    upgrade = """
+for one in sa.inspect(op.get_bind()).get_columns("users"):
+    if one["name"] == "name" and isinstance(one["type"], sa.VARCHAR) and one["type"].length == 40:
+        op.add_column("users", sa.Column("text", sa.Text()))
+    if one["name"] == "seen" and isinstance(one["type"], sa.TIMESTAMP):
+        op.add_column("users", sa.Column("stamp", sa.Text()))
+    if one["name"] == "seen" and isinstance(one["type"], sa.DATETIME):
+        op.add_column("users", sa.Column("day", sa.Text()))
+"""
+    made = 'op.create_table("users", sa.Column("name", sa.String(40)), sa.Column("seen", sa.DateTime()))'
+    result = replayed(tmp_path, chain(made, upgrade), dialect)
+    assert result.limits == []
+    names = [column.name for column in result.schema.tables[None, "users"].columns]
+    assert names == ["name", "seen", "text", "day" if dialect == "sqlite" else "stamp"]

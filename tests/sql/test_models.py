@@ -368,3 +368,15 @@ def test_configuring_mappers_can_be_interrupted(tmp_path: Path) -> None:
         event.remove(orm.Mapper, "mapper_configured", count)
     assert len(configured) == 5
     assert len(models.rebuild(project.workspace).tables) == 20
+
+
+def test_a_base_of_a_library_has_its_naming_convention(tmp_path: Path) -> None:
+    text = (
+        "import sqlalchemy as sa\nfrom sqlalchemy_helpers import Base\n\n"
+        'class Item(Base):\n    __tablename__ = "items"\n'
+        "    id = sa.Column(sa.Integer, primary_key=True)\n    code = sa.Column(sa.String(8), unique=True)\n"
+    )
+    _, schema = rebuilt(tmp_path, main=text)
+    (table,) = schema.tables
+    assert {str(one.name) for one in table.constraints} == {"pk_items", "uq_items_code"}
+    assert schema.unknown == []

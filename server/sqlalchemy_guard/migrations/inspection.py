@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy_guard.migrations.reflected_types import reflected
 from sqlalchemy_guard.migrations.state import COLUMNS, CONSTRAINTS, EXISTENCE
 from sqlalchemy_guard.sql.values import Host, Opaque, Value
 
 if TYPE_CHECKING:
     from sqlalchemy_guard.migrations.recorder import Recorder
-    from sqlalchemy_guard.migrations.state import ConstraintState, TableState
+    from sqlalchemy_guard.migrations.state import ColumnState, ConstraintState, TableState
 
 _VERSION_TABLE = "alembic_version"
 _DIALECTS = "sqlalchemy.dialects."
@@ -80,13 +81,18 @@ class InspectorHost(Host):
         return [
             {
                 "name": _name(column.name),
-                "type": column.type,
+                "type": self._type(column),
                 "nullable": Opaque("nullable") if "nullable" in column.unknown else column.nullable,
                 "default": None if column.default is None else Opaque("default"),
                 "comment": column.comment,
             }
             for column in table.columns
         ]
+
+    def _type(self, column: ColumnState) -> Value:
+        """A type as the database reports it, whatever the revision called it."""
+        found = None if "type" in column.unknown else reflected(column.type, self._recorder.dialect)
+        return Opaque("type") if found is None else found
 
     def get_indexes(self, table_name: Value = None, schema: Value = None, **_: Value) -> Value:
         """The indexes of a table; PostgreSQL and MySQL list unique constraints among them."""

@@ -51,8 +51,10 @@ _DEEP: dict[str, tuple[str, ...]] = {
         "sqlalchemy.types",
         "sqlalchemy.schema",
         "sqlalchemy.util",
+        "sqlalchemy.testing.schema",
     ),
-    "sqlalchemy.orm": ("sqlalchemy.orm", "sqlalchemy.ext.declarative"),
+    # `sqlalchemy.testing.schema` is where editors import columns from by mistake; what it makes is the real thing.
+    "sqlalchemy.orm": ("sqlalchemy.orm", "sqlalchemy.ext.declarative", "sqlalchemy.testing.schema"),
     "sqlalchemy.pool": ("sqlalchemy.pool",),
     "sqlalchemy.ext.asyncio": ("sqlalchemy.ext.asyncio",),
 }

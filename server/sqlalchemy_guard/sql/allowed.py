@@ -39,7 +39,7 @@ _EXPRESSIONS = frozenset(
     select text literal_column literal column table insert update delete exists and_ or_ not_ case cast try_cast join outerjoin
     union union_all intersect intersect_all except_ except_all values bindparam desc asc null true false distinct tuple_
     type_coerce extract within_group over lateral tablesample alias collate nulls_first nulls_last nullsfirst nullslast between
-    any_ all_ bitwise_not label funcfilter cte subquery quoted_name
+    any_ all_ bitwise_not label funcfilter cte subquery quoted_name conv
     """.split()
 )
 _ORM = frozenset(
@@ -125,6 +125,7 @@ def _table() -> dict[str, Any]:
     }
     found["sqlalchemy.func"] = sqlalchemy.func
     found["sqlalchemy.quoted_name"] = elements.quoted_name
+    found["sqlalchemy.conv"] = elements.conv
     found |= {f"sqlalchemy.orm.{name}": getattr(orm, name) for name in _ORM if hasattr(orm, name)}
     found |= {
         f"sqlalchemy.orm.{name}": getattr(orm, name)
@@ -173,7 +174,15 @@ _MODULES = (
     "sqlalchemy.dialects.mssql sqlalchemy.dialects.oracle sqlalchemy.dialects.postgresql.json sqlalchemy.future "
     "sqlalchemy.engine sqlalchemy.exc sqlalchemy.event sqlalchemy.pool sqlalchemy.util sqlalchemy.engine.reflection "
     "sqlalchemy.sql.elements sqlalchemy.sql.selectable sqlalchemy.ext.compiler sqlalchemy.orm.exc sqlalchemy.orm.session "
-    "os.path collections.abc"
+    "os.path collections.abc "
+    # Migrations name types of other libraries by their whole path.
+    "sqlmodel.sql sqlmodel.sql.sqltypes sqlalchemy_utils.types sqlalchemy_utils.types.uuid sqlalchemy_utils.types.json "
+    "sqlalchemy_utils.types.email sqlalchemy_utils.types.url sqlalchemy_utils.types.choice sqlalchemy_utils.types.password "
+    "sqlalchemy_utils.types.arrow sqlalchemy_utils.types.ip_address sqlalchemy_utils.types.ltree "
+    "sqlalchemy_utils.types.phone_number sqlalchemy_utils.types.scalar_list sqlalchemy_utils.types.timezone "
+    "sqlalchemy_utils.types.ts_vector sqlalchemy_utils.types.encrypted "
+    "sqlalchemy_utils.types.encrypted.encrypted_type geoalchemy2.types pgvector.sqlalchemy pgvector.sqlalchemy.vector "
+    "advanced_alchemy.types advanced_alchemy.types.guid advanced_alchemy.types.datetime advanced_alchemy.types.json"
 ).split()
 MODULES = frozenset(_MODULES)
 """Modules inside of packages, which an attribute of the package may mean."""

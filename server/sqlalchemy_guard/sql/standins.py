@@ -291,6 +291,43 @@ class DateTimeUTC(TypeDecorator):
     impl = DateTime(timezone=True)
 """
 
+_SQLMODEL = """
+from sqlalchemy import DateTime, String
+from sqlalchemy.types import TypeDecorator
+
+class AutoString(TypeDecorator):
+    impl = String
+
+    def __init__(self, length=None):
+        super().__init__(length)
+        self.given = length
+
+    def load_dialect_impl(self, dialect):
+        return String(255) if self.given is None and dialect.name == "mysql" else String(self.given)
+
+class UTCDateTime(TypeDecorator):
+    impl = DateTime(timezone=True)
+"""
+
+_SQLALCHEMY_HELPERS = """
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+def get_base():
+    return Base
+"""
+
 PREFIX = "library:"
 """How the file ids of these texts begin."""
 SOURCES: dict[str, str] = {
@@ -304,5 +341,7 @@ SOURCES: dict[str, str] = {
     "fastapi_users_db_sqlalchemy": _FASTAPI_USERS,
     "fastapi_users": _FASTAPI_USERS,
     "advanced_alchemy": _ADVANCED_ALCHEMY,
+    "sqlalchemy_helpers": _SQLALCHEMY_HELPERS,
+    "sqlmodel": _SQLMODEL,
 }
 """The text for each library, by the name of its package; all its modules have the same names."""

@@ -5,7 +5,7 @@ import uuid
 from typing import Annotated, Any, Literal, NewType, Optional
 
 import sqlalchemy as sa
-from sqlalchemy import ForeignKey, Index, MetaData, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, func, text
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import (
@@ -19,6 +19,8 @@ from sqlalchemy.orm import (
     relationship,
     synonym,
 )
+from sqlalchemy.schema import conv
+from sqlalchemy.testing.schema import mapped_column as column_for_tests
 
 intpk = Annotated[int, mapped_column(primary_key=True)]
 str50 = Annotated[str, 50]
@@ -180,3 +182,9 @@ class Concrete(Animal):
     id: Mapped[int] = mapped_column(primary_key=True)
     type: Mapped[str]
     __mapper_args__ = {"concrete": True}
+
+
+class Checked(Base):
+    __tablename__ = "checked"
+    __table_args__ = (CheckConstraint("id > 0", name=conv("positive")),)
+    id: Mapped[int] = column_for_tests(Integer, primary_key=True)
