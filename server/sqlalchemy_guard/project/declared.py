@@ -161,10 +161,8 @@ def has_own_table(resolver: Resolver, ref: tuple[str, str]) -> bool:
         return not (type(name.value) is Const and name.value.value is None)
     if "__table__" in facts.attributes:
         return True
-    return any(
-        _kind(resolver, attribute.value, file) == "column" and _is_primary(attribute.value)
-        for attribute in facts.attributes.values()
-    )
+    values = (_completed(resolver, attribute.value, file) for attribute in facts.attributes.values())
+    return any(_kind(resolver, value, file) == "column" and _is_primary(value) for value in values)
 
 
 def declare(resolver: Resolver, ref: tuple[str, str]) -> Declared:
@@ -292,6 +290,7 @@ def _attribute(
     *,
     sqlmodel: bool,
 ) -> None:
+    value = _completed(resolver, value, file)
     mapped = resolver.instance_of(annotation, file) if annotation is not None else UNKNOWN_TYPE
     wrapper = mapped.ref if isinstance(mapped, Instance) and mapped.ref in _MAPPED else None
     kind = _kind(resolver, value, file)
@@ -316,6 +315,23 @@ def _attribute(
         found.computed = True
     elif kind == "other" or (kind is None and wrapper is not None):
         found.others.add(name)
+
+
+def _completed(resolver: Resolver, value: Value | None, file: SourceFile) -> Value | None:
+    """A call of a `partial(…)` of the same file with the arguments that were given to that; anything else as it is."""
+    if type(value) is not Call:
+        return value
+    given, home = resolver.definition_of(value.func, file)
+    if (
+        type(given) is not Call
+        or not given.args
+        or home.file_id != file.file_id
+        or resolver.external_name(given.func, home) != "functools.partial"
+    ):
+        return value
+    said = {name for name, _ in value.keywords}
+    kept = tuple(each for each in given.keywords if each[0] is None or each[0] not in said)
+    return Call(given.args[0], (*given.args[1:], *value.args), (*kept, *value.keywords))
 
 
 def _function(resolver: Resolver, call: Call, file: SourceFile) -> str:

@@ -51,6 +51,7 @@ from sqlalchemy_guard.project.types import (
     External,
     FunctionType,
     Instance,
+    Literal,
     MethodType,
     ModuleType,
     Type,
@@ -280,7 +281,7 @@ class QueryKnowledge:
         if isinstance(value, Attr | Item | Element | Await):
             base = value.base
             return self._is_value(base, file, depth + 1) or any(
-                isinstance(option, Instance | FunctionType) for option in known(type_)
+                isinstance(option, Instance | FunctionType | Literal) for option in known(type_)
             )
         if isinstance(value, Call):
             func = self.resolver.type_of(value.func, file)
