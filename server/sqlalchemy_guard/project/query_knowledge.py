@@ -487,7 +487,7 @@ def _in_family(type_: Type) -> bool:
 
 _EXECUTING = frozenset(
     ("all", "first", "one", "one_or_none", "scalar", "get", "get_one", "count", "fetchall", "fetchone", "execute",
-     "scalars", "scalar_one", "scalar_one_or_none", "merge")
+     "scalars", "scalar_one", "scalar_one_or_none", "merge", "fetchmany", "exec", "first_or_404", "get_or_404", "one_or_404")
 )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ from sqlalchemy_guard.facts.declarations import FunctionFacts
 from sqlalchemy_guard.facts.values import NONE, Sequence
 from sqlalchemy_guard.migrations.idle import is_idle, is_mark, says_why
 from sqlalchemy_guard.migrations.review import is_reviewed
-from sqlalchemy_guard.project.bodies import body_of
+from sqlalchemy_guard.project.bodies import body_of, rests_on_all
 from sqlalchemy_guard.project.revision_names import is_revision
 from sqlalchemy_guard.project.revision_steps import Directions, Operation, directions
 from sqlalchemy_guard.rules.api import Applicability, Fix, Rule, Severity, Violation
@@ -124,6 +124,7 @@ def check_effect(context: Context, both: Directions) -> Iterator[Violation]:
 
 def _stands_for_all(context: Context, both: Directions) -> bool:
     """Whether a pair that does nothing is the first by name of several, for as many databases, of which none does anything."""
+    rests_on_all(context.resolver, context.file)
     pairs = [
         pair for pair in directions(context.resolver, context.file) if pair[0] and not pair[0].parameters
     ]
