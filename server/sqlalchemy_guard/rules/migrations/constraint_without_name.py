@@ -56,6 +56,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.convention import with_convention
+from sqlalchemy_guard.fixes.layout import reflow
 from sqlalchemy_guard.migrations.dialect import dialect_of
 from sqlalchemy_guard.migrations.history import history
 from sqlalchemy_guard.migrations.review import is_reviewed
@@ -175,6 +176,9 @@ def fix(context: Context, violation: Violation) -> Fix | None:
         title = "Give the metadata a naming convention (constraints that are there keep their names)"
         return Fix(title, Applicability.UNSAFE, {context.file_id: edits}) if edits else None
     step, name = violation.subject
-    node, shift = step.node("name"), step.fact.chunk.shift
-    edit = Edit(context.source.start(node, shift), context.source.end(node, shift), f'"{name}"')
-    return Fix(f"Name it `{name}`", Applicability.UNSAFE, {context.file_id: (edit,)})
+    source, node, shift = context.source, step.node("name"), step.fact.chunk.shift
+    # As the table's name beside it is written: Alembic's own quotation marks are not those of its template.
+    quote = next((mark for mark in source.segment(step.fact.node, shift) if mark in "'\""), source.quote)
+    edit = Edit(source.start(node, shift), source.end(node, shift), f"{quote}{name}{quote}")
+    edits = reflow(source, step.fact.statement, (edit,), shift)
+    return Fix(f"Name it `{name}`", Applicability.UNSAFE, {context.file_id: edits})
