@@ -5,6 +5,7 @@ This module must never run a rule.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from operator import is_not
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,7 @@ class Notes:
         "_pointing",
         "_put",
         "_readers",
+        "_replaced",
         "_standing",
         "facts",
         "generation",
@@ -132,8 +134,10 @@ class Notes:
         # By chunk: what takes the place of a contribution mostly says and reads the same.
         self._standing: dict[Chunk, Contribution] = {}
         self._found: dict[Chunk, list[Violation]] = {}
-        # All of them in order, and the syntax's moves at that time; None when what was found changed since.
+        # All of them in order, and the syntax's moves at that time.
         self._all: tuple[int, list[Violation]] | None = None
+        # By chunk in which something else is found since: what of it stands in that list.
+        self._replaced: dict[Chunk, list[Violation]] = {}
         # When they were last seen to stand where they say, and the chunks about which something was said since.
         self._moves = -1
         self._put: set[Chunk] = set()
@@ -154,7 +158,7 @@ class Notes:
         for chunk in gone.difference(wanted):
             self._read(chunk, NO_KEYS)
             if chunk in self._found:
-                self._all = None
+                self._replaced.setdefault(chunk, self._found[chunk])
             for table in (self._standing, self._found, self._pointing, self._keys):
                 table.pop(chunk, None)
         for chunk in self._unsettled(changed):
@@ -183,7 +187,7 @@ class Notes:
         violations = sorted(violations, key=order)
         before = self._found.get(chunk, [])
         if len(before) != len(violations) or any(map(is_not, before, violations)):
-            self._all = None
+            self._replaced.setdefault(chunk, before)
         if violations:
             self._found[chunk] = violations
         else:
@@ -216,8 +220,9 @@ class Notes:
             moves: The moves of the file's syntax.
         """
         elsewhere = self._is_pointing_elsewhere()
-        if self._all is not None and self._all[0] == moves and not elsewhere:
-            return self._all[1]
+        known = self._all[1] if self._all is not None and self._all[0] == moves and not elsewhere else None
+        if known is not None and not self._replaced:
+            return known
         for chunk in self._put if self._moves == moves and not elsewhere else [*self._found]:
             found = self._found.get(chunk, [])
             if any(map(_has_moved, found)):
@@ -226,6 +231,31 @@ class Notes:
                 self._point(chunk, self._found[chunk])
         self._put.clear()
         self._moves = moves
+        result = self._spliced(known) if known is not None else None
+        if result is None:
+            result = self._in_order()
+        self._replaced.clear()
+        self._all = (moves, result)
+        return result
+
+    def _spliced(self, result: list[Violation]) -> list[Violation] | None:
+        """The list as it was with what a key changed in it; None when what is found in a chunk is not side by side."""
+        for chunk, old in self._replaced.items():
+            new = self._found.get(chunk, [])
+            if not old and not new:
+                continue
+            start = bisect_left(result, order((old or new)[0]), key=order)
+            end = start + len(old)
+            if any(map(is_not, old, result[start:end])):
+                return None
+            if new and start and order(result[start - 1]) >= order(new[0]):
+                return None
+            if new and end < len(result) and order(new[-1]) >= order(result[end]):
+                return None
+            result = [*result[:start], *new, *result[end:]]
+        return result
+
+    def _in_order(self) -> list[Violation]:
         result: list[Violation] = []
         in_order = True
         for chunk in sorted(self._found, key=start_of):
@@ -235,7 +265,6 @@ class Notes:
         if not in_order:
             # Chunks stand in order; what is wrong in them may not.
             result.sort(key=order)
-        self._all = (moves, result)
         return result
 
     def _is_pointing_elsewhere(self) -> bool:

@@ -7,6 +7,8 @@ so that a keystroke writes only what is new. This module must never analyse.
 from __future__ import annotations
 
 import json
+from itertools import compress, count
+from operator import is_not
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy_guard.lsp.pages import page_uri
@@ -88,27 +90,38 @@ class DiagnosticTexts:
         self._tails: dict[tuple[object, ...], str] = {}
         # The list that was asked for last, which nobody changes, what is kept of each in it, and the text of all.
         self._last: tuple[Sequence[Violation], list[_Kept], str] = ((), [], "[]")
-        # Those in it that point at other places.
-        self._pointing: list[_Kept] = []
+        self._texts: list[str] = []
+        # By path the URI and the lines that decide the columns of places there; None when its text was not known.
+        self._read: dict[str, tuple[str, dict[int, str]] | None] = {}
+
+    @property
+    def points_at(self) -> frozenset[str]:
+        """The files that the violations of the last list point at."""
+        return frozenset(self._read)
 
     def text(self, violations: Sequence[Violation], lines: Sequence[str]) -> str:
         """The JSON text of a list of violations, in order."""
         before, kept, text = self._last
-        if not all(map(self._holds, self._pointing)):
+        if not self._reads_as_before():
             kept = [self._again(each, lines) for each in kept]
+            self._texts = [each[1] for each in kept]
+            self._watch(kept)
         elif before is violations:
             return text
         # A key changes few of them, side by side.
         head = _shared(before, violations)
         tail = _shared(before[head:][::-1], violations[head:][::-1])
-        known = {id(each[0]): each for each in kept[head : len(kept) - tail]}
+        gone = kept[head : len(kept) - tail]
+        known = {id(each[0]): each for each in gone}
         fresh = [
             known.get(id(violation)) or self._made(violation, lines)
             for violation in violations[head : len(violations) - tail]
         ]
         kept = [*kept[:head], *fresh, *kept[len(kept) - tail :]]
-        self._pointing = [each for each in kept if each[0].related]
-        text = f"[{','.join([each[1] for each in kept])}]"
+        self._texts[head : len(self._texts) - tail] = [each[1] for each in fresh]
+        if any(each[0].related for each in (*gone, *fresh)):
+            self._watch(kept)
+        text = f"[{','.join(self._texts)}]"
         self._last = (violations, kept, text)
         return text
 
@@ -116,11 +129,35 @@ class DiagnosticTexts:
         return violation, self._item(violation, lines), self._pointed_at(violation)
 
     def _again(self, kept: _Kept, lines: Sequence[str]) -> _Kept:
-        return kept if not kept[0].related or self._holds(kept) else self._made(kept[0], lines)
+        holds = not kept[0].related or kept[2] == self._pointed_at(kept[0])
+        return kept if holds else self._made(kept[0], lines)
 
-    def _holds(self, kept: _Kept) -> bool:
-        """Whether the places that a violation points at read as they did."""
-        return kept[2] == self._pointed_at(kept[0])
+    def _watch(self, kept: Iterable[_Kept]) -> None:
+        """Note what the places that violations point at were read from."""
+        self._read.clear()
+        for violation, _, pointed_at in kept:
+            for related, where in zip(violation.related, pointed_at, strict=True):
+                if where is None:
+                    self._read[related.path] = None
+                    continue
+                known = self._read.setdefault(related.path, (where[0], {}))
+                if known is not None:
+                    known[1][related.span.line] = where[1]
+                    known[1][related.span.end_line] = where[2]
+
+    def _reads_as_before(self) -> bool:
+        """Whether all places that are pointed at read as they did: other files change without a word."""
+        for path, known in self._read.items():
+            where = self._locate(path)
+            if where is None and known is None:
+                continue
+            if where is None or known is None or where[0] != known[0]:
+                return False
+            last = len(where[1]) - 1
+            for number, text in known[1].items():
+                if where[1][min(number, last)] != text:
+                    return False
+        return True
 
     def _pointed_at(self, violation: Violation) -> tuple[tuple[str, str, str] | None, ...]:
         """For each place that a violation points at the URI and the lines where it begins and ends, which decide its
@@ -173,10 +210,7 @@ class DiagnosticTexts:
 
 def _shared(one: Sequence[Violation], other: Sequence[Violation]) -> int:
     """How many violations two lists have in common from their beginning on."""
-    return next(
-        (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a is not b),
-        min(len(one), len(other)),
-    )
+    return next(compress(count(), map(is_not, one, other)), min(len(one), len(other)))
 
 
 def diagnostic_fields(violation: Violation, features: Client) -> Json:

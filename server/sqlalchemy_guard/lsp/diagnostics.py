@@ -118,14 +118,15 @@ class Diagnostics:
         if document.read_only:
             return EMPTY
         report = self._check(document)
-        places = {related.path for violation in report.violations for related in violation.related}
-        document.points_at = frozenset(places - {document.file_id})
         if isinstance(document, Notebook):
+            places = {related.path for violation in report.violations for related in violation.related}
+            document.points_at = frozenset(places - {document.file_id})
             document.part_results = {
                 part.uri: self._part(part, document, report.violations) for part in document.parts()
             }
             return json.dumps(document.part_results)
         text = document.texts.text(report.violations, document.document.lines)
+        document.points_at = document.texts.points_at - {document.file_id}
         document.part_results = {document.uri: text}
         return text
 

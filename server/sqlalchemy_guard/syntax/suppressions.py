@@ -38,6 +38,10 @@ class Suppression(NamedTuple):
         """Whether a violation of the rule `code` is silenced."""
         return self.codes is None or code in self.codes
 
+    def may_name(self, prefix: str) -> bool:
+        """Whether a violation of a rule whose code begins so may be silenced."""
+        return self.codes is None or any(code.startswith(prefix) for code in self.codes)
+
 
 class Suppressions:
     """The suppressions of one syntax; follows its chunks."""
@@ -47,7 +51,10 @@ class Suppressions:
         # Only chunks with such comments; lines are relative to the chunk's start.
         self._lines: dict[Chunk, tuple[Suppression, ...]] = {}
         self._files: dict[Chunk, tuple[Suppression, ...]] = {}
-        # By prefix of codes: the syntax's moves when they were asked for, and what may silence such codes.
+        # By prefix of codes: the chunks with comments that may silence such codes, which are few: a key typed beside a
+        # comment for another linter does not look at those of the whole file.
+        self._by_prefix: dict[str, dict[Chunk, list[Suppression]]] = {}
+        # By prefix: the syntax's moves when they were asked for, and where they stood.
         self._naming: dict[str, tuple[int, tuple[Suppression, ...]]] = {}
 
     def on_lines(self, start: int, end: int) -> tuple[Suppression, ...]:
@@ -82,14 +89,24 @@ class Suppressions:
         linters. The same tuple while none came, went or moved."""
         kept = self._naming.get(prefix)
         if kept is None or kept[0] != self._syntax.moves:
+            by_chunk = self._by_prefix.get(prefix)
+            if by_chunk is None:
+                by_chunk = self._by_prefix[prefix] = {}
+                for chunk in self._lines:
+                    self._sort_in(chunk, prefix, by_chunk)
             found = [
                 each._replace(span=_moved(each.span, chunk.start))
-                for chunk, suppressions in self._lines.items()
+                for chunk, suppressions in by_chunk.items()
                 for each in suppressions
-                if each.codes is None or any(code.startswith(prefix) for code in each.codes)
             ]
             kept = self._naming[prefix] = (self._syntax.moves, tuple(found))
         return kept[1]
+
+    def _sort_in(self, chunk: Chunk, prefix: str, by_chunk: dict[Chunk, list[Suppression]]) -> None:
+        found = [each for each in self._lines[chunk] if each.may_name(prefix)]
+        if found:
+            by_chunk[chunk] = found
+            self._naming.pop(prefix, None)
 
     def learn(self, chunk: Chunk) -> None:
         """A chunk came into the tree."""
@@ -108,14 +125,17 @@ class Suppressions:
                 _add(on_lines, match, place, comment.column)
         if on_lines:
             self._lines[chunk] = tuple(on_lines)
-            self._naming.clear()
+            for prefix, by_chunk in self._by_prefix.items():
+                self._sort_in(chunk, prefix, by_chunk)
         if of_file:
             self._files[chunk] = tuple(of_file)
 
     def forget(self, chunk: Chunk) -> None:
         """A chunk left the tree."""
         if self._lines.pop(chunk, None) is not None:
-            self._naming.clear()
+            for prefix, by_chunk in self._by_prefix.items():
+                if by_chunk.pop(chunk, None) is not None:
+                    self._naming.pop(prefix, None)
         self._files.pop(chunk, None)
 
 
