@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Call, Const
 from sqlalchemy_guard.fixes.carry import Carrier, Destination
-from sqlalchemy_guard.fixes.classes import insert_behind
+from sqlalchemy_guard.fixes.classes import has_own_lines, insert_behind
 from sqlalchemy_guard.fixes.imports import Placed, need_all
 from sqlalchemy_guard.fixes.relationship_text import Shape, annotation, module_for
 from sqlalchemy_guard.fixes.source import Source
@@ -243,6 +243,17 @@ def _is_said(name: str, options: dict[str, ast.expr]) -> bool:
     return name == "collection_class"
 
 
+def is_writable(workspace: Workspace, side: OtherSide, source: Source) -> bool:
+    """Whether `write` finds a place for a relationship in its class, without writing it."""
+    present = list(relationships_of(workspace.resolver, side.destination.facts, side.destination.file))
+    last = _last(workspace, side, present)
+    return (
+        last is not None
+        and isinstance(last.node, ast.stmt)
+        and has_own_lines(source, last.node, last.chunk.shift)
+    )
+
+
 def write(workspace: Workspace, side: OtherSide, source: Source) -> tuple[Edit, ...] | None:
     """The edits that write a relationship into its class, imports included; None where there is no place for it.
 
@@ -252,8 +263,11 @@ def write(workspace: Workspace, side: OtherSide, source: Source) -> tuple[Edit, 
         source: The text of the destination's file.
     """
     file, facts = side.destination.file, side.destination.facts
-    statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
     present = list(relationships_of(workspace.resolver, facts, file))
+    last = _last(workspace, side, present)
+    if last is None:
+        return None
+    statements = [Placed(node, chunk.shift) for chunk in file.syntax.chunks for node in chunk.body]
     taken = {*facts.attributes, *facts.methods, *facts.classes}
     pattern, wanted = "", list[tuple[str, str]]()
     if side.shape is not None:
@@ -261,17 +275,11 @@ def write(workspace: Workspace, side: OtherSide, source: Source) -> tuple[Edit, 
     func = _callee(source, facts.header, present or _elsewhere(workspace, file))
     if func is None:
         wanted.append(("sqlalchemy.orm", "relationship"))
-    try:
-        own = {workspace.modules.dotted(file.file_id).partition(".")[0]}
-        names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
-    except SyntaxError:
-        return None
+    own = {workspace.modules.dotted(file.file_id).partition(".")[0]}
+    names, imported = need_all(source, statements, wanted, taken=taken, first_party=own)
     func = func or names[-1]
     said = f": {pattern.format(*names)}" if pattern else ""
     line = f"{side.name}{said} = {func}({', '.join(side.arguments)})"
-    last = _last(workspace, side, present)
-    if last is None:
-        return None
     statement = last.node
     assert isinstance(statement, ast.stmt)
     apart = _is_apart(source, last, present)

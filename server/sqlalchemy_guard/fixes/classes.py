@@ -75,10 +75,9 @@ def insert_behind(
 
     Returns None where the statement shares a line with another one.
     """
-    start, end = source.start(last, shift), source.end(last, shift)
-    rest = source.text[end : source.line_end(end)].lstrip()
-    if source.text[source.line_start(start) : start].strip() or (rest and not rest.startswith("#")):
+    if not has_own_lines(source, last, shift):
         return None
+    start, end = source.start(last, shift), source.end(last, shift)
     at, newline = source.next_line(end), source.newline
     text = f"{newline if apart else ''}{laid_out(source, line, source.margin(start))}{newline}"
     if not source.text[:at].endswith(("\n", "\r")):
@@ -86,6 +85,13 @@ def insert_behind(
     elif apart and at < len(source.text) and source.lines[source.position(at)[0]].strip():
         text += newline
     return Edit(at, at, text)
+
+
+def has_own_lines(source: Source, statement: ast.stmt, shift: int = 0) -> bool:
+    """Whether nothing but a comment shares the lines of a statement."""
+    start, end = source.start(statement, shift), source.end(statement, shift)
+    rest = source.text[end : source.line_end(end)].lstrip()
+    return not source.text[source.line_start(start) : start].strip() and (not rest or rest.startswith("#"))
 
 
 def laid_out(source: Source, line: str, margin: str) -> str:

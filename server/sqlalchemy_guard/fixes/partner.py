@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import add_keyword, replace_argument
-from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side, write
+from sqlalchemy_guard.fixes.back_reference import OtherSide, is_writable, other_side, write
 from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.naming import nearest
 from sqlalchemy_guard.project.partners import Mismatch, Mismatched, candidates
@@ -73,7 +73,7 @@ def remedy_of(
     if found.kind is not Mismatch.MISSING or answering:
         return None
     side = other_side(workspace, relationship, found.name, {}, source, typed=typed)
-    if side is None or write(workspace, side, source_of(workspace, side.destination.file)) is None:
+    if side is None or not is_writable(workspace, side, source_of(workspace, side.destination.file)):
         return None
     return Remedy(f"Declare `{side.destination.facts.name}.{side.name}`", side=side)
 

@@ -76,7 +76,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.fixes.arguments import replace_argument
-from sqlalchemy_guard.fixes.back_reference import OtherSide, other_side_of_backref, write
+from sqlalchemy_guard.fixes.back_reference import OtherSide, is_writable, other_side_of_backref, write
 from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.imports import placed, unused
 from sqlalchemy_guard.fixes.source import Source
@@ -125,9 +125,8 @@ def _target(side: OtherSide | None) -> str:
 def _is_writable(context: Context, relationship: Relationship, keyword: ast.keyword, side: OtherSide) -> bool:
     shift = relationship.attribute.chunk.shift
     start, end = context.source.start(keyword, shift), context.source.end(keyword, shift)
-    return (
-        not context.source.comments(start, end)
-        and write(context.workspace, side, source_of(context.workspace, side.destination.file)) is not None
+    return not context.source.comments(start, end) and is_writable(
+        context.workspace, side, source_of(context.workspace, side.destination.file)
     )
 
 
