@@ -6,6 +6,7 @@ For rules about work that should be done once. This module must never judge a lo
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.project.bodies import root_name
@@ -81,15 +82,18 @@ def _between(fact: CallFact, loop: Frame) -> Iterator[Frame]:
         frame = frame.parent
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a loop without those of functions defined inside."""
+@lru_cache(maxsize=4)
+def _own_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
+    """The nodes of a loop without those of functions defined inside. Kept, because each call in it asks several times."""
+    found: list[ast.AST] = []
     todo = list(ast.iter_child_nodes(node))
     while todo:
         part = todo.pop()
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             continue
-        yield part
+        found.append(part)
         todo.extend(ast.iter_child_nodes(part))
+    return tuple(found)
 
 
 def _called_name(node: ast.AST) -> str:
@@ -274,12 +278,13 @@ def _walks_typed_places(resolver: Resolver, fact: CallFact, node: ast.AST, file:
     if not isinstance(node, (ast.For, ast.AsyncFor)) or fact.function is None:
         return False
     targets = {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
-    inside = set(ast.walk(node))
+    inside: set[ast.AST] | None = None
     for other in resolver.calls_in(fact.function, file):
-        if other.node not in inside:
-            continue
         for value, expression in arguments_of(other):
             if isinstance(expression, ast.Name) and expression.id in targets:
+                inside = set(ast.walk(node)) if inside is None else inside
+                if other.node not in inside:
+                    break
                 for option in known(resolver.type_of(value, file)):
                     if isinstance(option, ClassType) or (
                         isinstance(option, Instance) and option.ref in _TYPED_PLACES
