@@ -64,7 +64,7 @@ def uses(
     edits: dict[str, list[Edit]] = {}
     for use in places:
         document = use.file.document
-        text = source if use.file.file_id == file_id else Source.of(document.lines)
+        text = source if use.file.file_id == file_id else Source.of(document)
         at = text.start(use.node, use.chunk.shift)
         if isinstance(use.node, ast.Attribute):
             at = text.end(use.node, use.chunk.shift) - len(old)

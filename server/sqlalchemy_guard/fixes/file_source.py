@@ -47,7 +47,7 @@ def source_of(workspace: Workspace, file: File) -> Source:
     length = workspace.settings_for(file.file_id).line_length
     kept = _SOURCES.pop(file, None)
     if kept is None or kept[0] is not file.document or kept[1] != length:
-        source = Source.of(file.document.lines, length, _FirstParty(workspace.resolver, file))
+        source = Source.of(file.document, length, _FirstParty(workspace.resolver, file))
         kept = (file.document, length, source)
         while len(_SOURCES) >= _MOST:
             del _SOURCES[next(iter(_SOURCES))]

@@ -11,11 +11,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from sqlalchemy_guard.facts.values import Attr, Ref, Value
+from sqlalchemy_guard.fixes.file_source import source_of
 from sqlalchemy_guard.fixes.query_run import Run
 from sqlalchemy_guard.fixes.select.rewrite import Refusal, Rewrite
 from sqlalchemy_guard.fixes.select.source import Refuse, hidden
 from sqlalchemy_guard.fixes.select.tree import Imported, Step, Text, extend
-from sqlalchemy_guard.fixes.source import Source
 from sqlalchemy_guard.project.mentions import last_name
 from sqlalchemy_guard.project.query_bodies import Bodies, JointKnowledge
 from sqlalchemy_guard.project.query_references import has_templates, is_overridden, references_to
@@ -25,11 +25,12 @@ from sqlalchemy_guard.records import dataclass, field
 if TYPE_CHECKING:
     from sqlalchemy_guard.fixes.select.state import State
     from sqlalchemy_guard.fixes.select.tree import Tree
+    from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.query_bodies import Body, FunctionKey
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.query_references import Reference
     from sqlalchemy_guard.project.types import Type
-    from sqlalchemy_guard.project.workspace import File
+    from sqlalchemy_guard.project.workspace import File, Workspace
     from sqlalchemy_guard.syntax.chunk import Chunk
 
 LARGEST = 40
@@ -84,17 +85,13 @@ class Component:
 class JointText:
     """The text of nodes of several scopes."""
 
-    def __init__(self, knowledge: JointKnowledge, file: File, source: Source) -> None:
+    def __init__(self, knowledge: JointKnowledge, workspace: Workspace) -> None:
         self._knowledge = knowledge
-        self._sources: dict[str, Source] = {file.file_id: source}
+        self._workspace = workspace
 
     def source(self, file: File) -> Source:
-        """The text of a file."""
-        found = self._sources.get(file.file_id)
-        if found is None:
-            document = file.document
-            found = self._sources[file.file_id] = Source.of(document.lines)
-        return found
+        """The text of a file as it is now: what was found outlives edits of other functions."""
+        return source_of(self._workspace, file)
 
     def segment(self, node: ast.expr) -> str:
         """The text of a node, without parentheses around it."""
@@ -108,16 +105,15 @@ class Solver:
     Args:
         start: The expression that makes the query: `session.query(…)` or `Model.query`.
         knowledge: What is known where it stands.
-        source: The text of its file.
         bulk: `delete` or `update` where the query is to begin as that statement, and to stay in its function.
     """
 
-    def __init__(self, start: ast.expr, knowledge: QueryKnowledge, source: Source, bulk: str = "") -> None:
+    def __init__(self, start: ast.expr, knowledge: QueryKnowledge, bulk: str = "") -> None:
         self.bulk = bulk
         self.bodies = Bodies(knowledge)
         self.workspace = knowledge.workspace
         self.knowledge = JointKnowledge(self.bodies)
-        self.text = JointText(self.knowledge, knowledge.file, source)
+        self.text = JointText(self.knowledge, knowledge.workspace)
         self.start = start
         self.has_helpers = knowledge.sessions.has_helpers
         self.sources: set[ast.expr] = set()

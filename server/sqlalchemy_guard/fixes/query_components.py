@@ -16,7 +16,6 @@ from sqlalchemy_guard.records import dataclass
 if TYPE_CHECKING:
     import ast
 
-    from sqlalchemy_guard.fixes.source import Source
     from sqlalchemy_guard.project.answers import Rests
     from sqlalchemy_guard.project.query_knowledge import QueryKnowledge
     from sqlalchemy_guard.project.workspace import Workspace
@@ -72,13 +71,12 @@ class _Solved:
         return self.outcome
 
 
-def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> Component | Refusal:
+def component_of(start: ast.expr, knowledge: QueryKnowledge) -> Component | Refusal:
     """Everything that a query's value reaches, rewritten; or why nothing is.
 
     Args:
         start: The expression that makes the query.
         knowledge: What is known where it stands.
-        source: The text of its file.
     """
     workspace = knowledge.workspace
     resolver = workspace.resolver
@@ -86,7 +84,7 @@ def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> 
     kept = memory.get(start)
     if kept is not None and kept.holds(knowledge):
         return kept.told(start)
-    solver, found, rests = _solved(start, knowledge, source)
+    solver, found, rests = _solved(start, knowledge)
     if rests is not None:
         if len(memory) > _MOST:
             stale = [node for node, each in memory.items() if not each.is_current(workspace)]
@@ -100,17 +98,15 @@ def component_of(start: ast.expr, knowledge: QueryKnowledge, source: Source) -> 
     return found
 
 
-def _solved(
-    start: ast.expr, knowledge: QueryKnowledge, source: Source
-) -> tuple[Solver, Component | Refusal, Rests | None]:
+def _solved(start: ast.expr, knowledge: QueryKnowledge) -> tuple[Solver, Component | Refusal, Rests | None]:
     """The component; one that ends in bulk writes begins with the statement of theirs."""
     resolver = knowledge.workspace.resolver
-    solver = Solver(start, knowledge, source)
+    solver = Solver(start, knowledge)
 
     def solve() -> tuple[Solver, Component | Refusal]:
         found = solver.solve()
         if isinstance(found, Refusal) and found.bulk:
-            again = Solver(start, knowledge, source, found.bulk)
+            again = Solver(start, knowledge, found.bulk)
             component = again.solve()
             again.bodies.rests_on |= solver.bodies.rests_on
             if isinstance(component, Component):

@@ -126,7 +126,7 @@ def plan_of(node: ast.expr, knowledge: QueryKnowledge, source: Source) -> Plan |
     if isinstance(found, Refusal):
         return found
     if isinstance(found, ast.expr):
-        component = component_of(found, knowledge, source)
+        component = component_of(found, knowledge)
         return component if isinstance(component, Refusal) else _of_component(component)
     file, scope = knowledge.file, knowledge.scope
     statement = statement_of(found.rewrite.node, scope.parent)

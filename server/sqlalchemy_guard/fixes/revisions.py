@@ -25,7 +25,7 @@ def relinked(workspace: Workspace, file_id: str, old: str, new: str) -> tuple[Ed
     file = workspace.file(file_id)
     if file is None:
         return ()
-    source = Source.of(file.document.lines)
+    source = Source.of(file.document)
     edits: list[Edit] = []
     for name in ("down_revision", "depends_on"):
         bindings = file.facts.names.get(name)
@@ -63,7 +63,7 @@ def merged(workspace: Workspace, file_id: str, heads: tuple[str, ...]) -> tuple[
         return None
     from hashlib import sha256
 
-    source = Source.of(file.document.lines)
+    source = Source.of(file.document)
     id_ = sha256("\0".join(heads).encode("utf-8", "surrogatepass")).hexdigest()[:12]
     folder, name = os.path.dirname(file_id), f"{id_}_merge_heads.py"
     if name in workspace.names_in(folder):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy_guard.fixes.scan import Token, tokens
 from sqlalchemy_guard.text.columns import from_utf8
-from sqlalchemy_guard.text.lines import LineIndex, content_length, split_lines
+from sqlalchemy_guard.text.document import Document
+from sqlalchemy_guard.text.lines import content_length
 from sqlalchemy_guard.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
@@ -58,36 +59,36 @@ class Source:
     ) -> None:
         self.line_length = line_length
         self.first_party = first_party
-        self.lines = split_lines(text)
+        self._document = Document.from_text("", text)
 
     @classmethod
-    def of(cls, lines: list[str], line_length: int = 88, first_party: Container[str] = ()) -> Source:
-        """The text of a document whose lines are known: at a keystroke nothing may be done for all of them."""
+    def of(cls, document: Document, line_length: int = 88, first_party: Container[str] = ()) -> Source:
+        """The text of a document that is there: at a keystroke nothing may be done for all of its lines."""
         made = cls("", line_length, first_party)
-        # A copy: a document's list becomes that of its next version.
-        made.lines = lines.copy()
+        made._document = document
         return made
 
-    @cached_property
+    @property
+    def lines(self) -> list[str]:
+        """Its lines with their terminators. Nobody may keep the list: it becomes that of the document's next version."""
+        return self._document.lines
+
+    @property
     def text(self) -> str:
         """The whole text."""
-        return "".join(self.lines)
+        return self._document.text
 
     def with_text(self, text: str) -> Source:
         """Another text with the same conventions."""
         return Source(text, self.line_length, self.first_party)
 
-    @cached_property
-    def _index(self) -> LineIndex:
-        return LineIndex(self.lines)
-
     def offset(self, line: int, column: int = 0) -> int:
         """The offset of an absolute 0-based line and a column in code points."""
-        return self._index.offset(line, column)
+        return self._document.offset(line, column)
 
     def position(self, offset: int) -> tuple[int, int]:
         """The absolute 0-based line and the column in code points of an offset."""
-        return self._index.position(offset)
+        return self._document.position(offset)
 
     def start(self, node: Located, shift: int = 0) -> int:
         """The offset where a node starts, without parentheses around it and without decorators."""
@@ -101,7 +102,7 @@ class Source:
 
     def _offset(self, line: int, column: int) -> int:
         text = self.lines[line] if 0 <= line < len(self.lines) else ""
-        return self._index.offset(line, from_utf8(text, column))
+        return self._document.offset(line, from_utf8(text, column))
 
     def segment(self, node: Located, shift: int = 0) -> str:
         """The text of a node."""

@@ -35,7 +35,7 @@ def rename_references(workspace: Workspace, table: Table, new: str) -> dict[str,
         return None
     for file in files:
         edits: dict[int, Edit] = {}
-        source = Source.of(file.document.lines)
+        source = Source.of(file.document)
         for node, shift, text in _named(workspace, file, table, new):
             if text is None:
                 return None

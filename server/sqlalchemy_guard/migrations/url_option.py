@@ -57,7 +57,7 @@ def _set_in(file: File) -> tuple[Edit, ...]:
                 and isinstance(node.value, ast.Attribute)
                 and ast.unparse(node.value) == "context.config"
             ):
-                source = Source.of(file.document.lines)
+                source = Source.of(file.document)
                 placed = [Placed(each, other.shift) for other in file.syntax.chunks for each in other.body]
                 imported = need_module(source, placed, "os")
                 quote, name = source.quote, node.targets[0].id

@@ -62,7 +62,9 @@
        (preferred (seq-filter (lambda (action) (eq t (plist-get action :isPreferred))) actions)))
   (unless (= 1 (length preferred))
     (driver-fail "preferred fixes: %S" (mapcar (lambda (action) (plist-get action :title)) actions)))
-  (eglot--apply-workspace-edit (plist-get (car preferred) :edit)))
+  ;; Emacs 30 wants to be told why.
+  (apply #'eglot--apply-workspace-edit (plist-get (car preferred) :edit)
+         (if (= 1 (car (func-arity #'eglot--apply-workspace-edit))) nil '(code-action))))
 (unless (driver-has "\"🐍\"; first = create_engine(\"postgresql://localhost/first\", pool_pre_ping=True)")
   (driver-fail "quick fix not in the buffer: %s" (buffer-string)))
 (let ((before-save-hook nil)) (save-buffer))
